@@ -1,0 +1,38 @@
+# make demo   sets up and runs the main job, offline after the install
+# make test   runs every test; set CROSSNER_DATA_DIR to the official files to test against them too
+# make lint   style and static checks        make bench   measures speed, as ratios, and prints a table
+# Each target makes .venv and installs what it needs if that is missing. PYTHON= names another interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+PROJECT := pyproject.toml constraints.txt
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/.offline
+	@$(BIN)/crossner-hf demo
+
+test: .venv/.dev
+	@$(BIN)/python -m pytest $(TESTS)
+
+lint: .venv/.dev
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+bench: .venv/.dev
+	@$(BIN)/python tests/benchmarks/bench.py $(BENCH)
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("crossner-hf needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'
+	@$(PYTHON) -m venv .venv
+
+.venv/.offline: .venv/bin/python $(PROJECT)
+	@echo "installing into .venv (torch and transformers: some minutes the first time) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline]'
+	@touch $@
+
+.venv/.dev: .venv/.offline
+	@echo "installing what the tests need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv runs dist .pytest_cache .ruff_cache

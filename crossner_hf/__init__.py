@@ -1,0 +1,65 @@
+"""CrossNER (Liu et al., AAAI 2021), cross-domain named entity recognition, for the Hugging Face libraries.
+
+Importing this package makes the name `crossner` known to `datasets` and the task `crossner` to the pipelines of
+`transformers`, at once where the library is already imported, otherwise when it is. Neither is imported by it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import wrapt
+
+__version__ = "0.1.0"
+
+# Public name: the module it lives in, imported on first use (PEP 562).
+_PUBLIC = {
+    "DOMAINS": "schema",
+    "SOURCE": "schema",
+    "Domain": "schema",
+    "get_domain": "schema",
+    "load": "data.builder",
+    "METRIC_DIR": "metric",
+    "compute_metrics": "metric",
+    "Tagger": "inference",
+    "tag": "inference",
+    "CrossNERPipeline": "pipeline",
+    "FineTuningArguments": "training.arguments",
+    "fine_tune": "training.fine_tune",
+    "evaluate": "training.scoring",
+}
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from crossner_hf.data.builder import load
+    from crossner_hf.inference import Tagger, tag
+    from crossner_hf.metric import METRIC_DIR, compute_metrics
+    from crossner_hf.pipeline import CrossNERPipeline
+    from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
+    from crossner_hf.training.arguments import FineTuningArguments
+    from crossner_hf.training.fine_tune import fine_tune
+    from crossner_hf.training.scoring import evaluate
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'crossner_hf' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"crossner_hf.{_PUBLIC[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+@wrapt.when_imported("datasets")
+def _register_dataset(module) -> None:
+    from crossner_hf.data.registration import register
+
+    register()
+
+
+@wrapt.when_imported("transformers.pipelines")
+def _register_pipeline(module) -> None:
+    from crossner_hf.pipeline import register
+
+    register()

@@ -1,0 +1,85 @@
+"""crossner-hf train"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossner_hf.cli.options import add_data_options, domain_help
+
+EPILOG = """examples:
+  crossner-hf train --domain music --model bert-base-cased --output runs/music
+  crossner-hf train --domain politics --model DIR --preset small --seed 666 --output runs/politics-666
+  crossner-hf train --domain my_domain/ --model bert-base-cased --output runs/mine
+  torchrun --nproc_per_node 2 -m crossner_hf train --domain music --model bert-base-cased --output runs/music
+
+The defaults are the published recipe; --preset small suits encoders of about 20 M parameters. Every field of
+transformers.TrainingArguments is an option too. OUTPUT then holds the model of the best dev epoch, run.json and
+record.json with the scores of dev and test."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parse, fine-tune, print the scores."""
+    from transformers import HfArgumentParser
+
+    from crossner_hf.training.arguments import PRESETS, FineTuningArguments, preset
+
+    parser = HfArgumentParser(
+        FineTuningArguments,
+        prog="crossner-hf train",
+        description="Fine-tune an encoder on a domain's training sentences, choose the epoch on dev, score test once.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    task = parser.add_argument_group("the task")
+    task.add_argument("--domain", required=True, help=domain_help())
+    task.add_argument("--model", required=True, help="encoder: a folder or Hub id")
+    task.add_argument("--output", dest="output_dir", required=True, help="folder for the model and its record")
+    task.add_argument("--preset", choices=sorted(PRESETS), default="published", help="values for what you do not set")
+    task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
+    task.add_argument("--random_weights", action="store_true", help="the encoder's architecture with fresh weights")
+    task.add_argument("--no_test", action="store_true", help="leave the test split unscored, as when tuning on dev")
+    add_data_options(task)
+    chosen, _ = _preset_parser().parse_known_args(argv)
+    if chosen.preset in PRESETS:
+        parser.set_defaults(**preset(chosen.preset))
+    args, given = parser.parse_args_into_dataclasses(list(argv), look_for_args_file=False)
+    from transformers.utils import logging as transformers_logging
+
+    from crossner_hf.display import score_table
+    from crossner_hf.training.fine_tune import fine_tune
+
+    transformers_logging.set_verbosity_error()
+    try:
+        record = fine_tune(
+            given.domain,
+            given.model,
+            args,
+            data_dir=given.data_dir,
+            verify=not given.no_verify,
+            random_weights=given.random_weights,
+            test=not given.no_test,
+            resume=given.resume,
+        )
+    except KeyboardInterrupt:
+        print(f"\nstopped; the same command with --resume goes on ({args.output_dir})", file=sys.stderr)
+        return 130
+    if args.should_save:
+        print_result(record, Path(args.output_dir), score_table)
+    return 0
+
+
+def _preset_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset", default="published")
+    return parser
+
+
+def print_result(record: dict, output: Path, score_table) -> None:
+    for split, scores in record["scores"].items():
+        print(f"\n{record['domain']}/{split}, epoch {record['best_epoch']:g} of {record['epochs']:g}, seed {record['seed']}")
+        print(score_table(scores))
+    if not record["is_crossner"]:
+        print("\nThis is no CrossNER score: the data is not the official CrossNER data.")
+    print(f"\nmodel and record: {output}  (crossner-hf predict --model {output} TEXTFILE)")

@@ -1,0 +1,1 @@
+"""Data: official files, their reader, the `datasets` builder and its registration, the hand-written sample."""

@@ -1,0 +1,146 @@
+"""The `datasets` builder behind `load_dataset("crossner", …)`, and `load`, its twin on public API alone."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import datasets
+from datasets.exceptions import DatasetGenerationError
+
+import crossner_hf.schema
+import crossner_hf.tagging
+from crossner_hf.data import conll, deduplicate, download, markup, sources
+from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAIN_FILE, SAMPLES, Domain, get_domain
+
+NAME = "crossner"
+VERSION = datasets.Version("1.0.0")
+CITATION = """@inproceedings{liu2021crossner,
+  title={CrossNER: Evaluating Cross-Domain Named Entity Recognition},
+  author={Liu, Zihan and Xu, Yan and Yu, Tiezheng and Dai, Wenliang and Ji, Ziwei and Cahyawijaya, Samuel and \
+Madotto, Andrea and Fung, Pascale},
+  booktitle={Proceedings of the AAAI Conference on Artificial Intelligence},
+  volume={35}, number={15}, pages={13452--13460}, year={2021}
+}"""
+
+
+@dataclass
+class CrossNERConfig(datasets.BuilderConfig):
+    """A domain of CrossNER, its source, a sample, or the user's own domain that `data_dir` describes.
+
+    verify: hold official files to their published checksums; False takes a changed file as it is.
+    """
+
+    version: datasets.Version = VERSION
+    verify: bool = True
+
+    @property
+    def domain(self) -> Domain:
+        if self.name in BUILT_IN or not self.data_dir:
+            return get_domain(self.name)
+        return get_domain(Path(self.data_dir).expanduser())
+
+
+class CrossNER(datasets.GeneratorBasedBuilder):
+    """Splits `train`, `validation`, `test` with columns `id`, `tokens` and `ner_tags` (ClassLabel)."""
+
+    BUILDER_CONFIG_CLASS = CrossNERConfig
+    BUILDER_CONFIGS = [CrossNERConfig(name=name) for name in BUILT_IN]
+
+    def _info(self) -> datasets.DatasetInfo:
+        sequence = getattr(datasets, "List", None) or datasets.Sequence  # List: datasets >= 4
+        labels = datasets.ClassLabel(names=list(self.config.domain.labels))
+        return datasets.DatasetInfo(
+            description=f"CrossNER, {self.config.name}: named entity recognition across domains.",
+            features=datasets.Features(
+                {
+                    "id": datasets.Value("string"),
+                    "tokens": sequence(datasets.Value("string")),
+                    "ner_tags": sequence(labels),
+                }
+            ),
+            homepage=sources.REPOSITORY,
+            license="MIT (the text of conll2003 is Reuters', research use only)",
+            citation=CITATION,
+        )
+
+    def _split_generators(self, dl_manager) -> list[datasets.SplitGenerator]:
+        domain = self.config.domain
+        files = download.domain_files(domain, self.config.data_dir, verify=self.config.verify)
+        return [
+            datasets.SplitGenerator(name=split, gen_kwargs={"path": str(path), "split": split})
+            for split, path in files.items()
+        ]
+
+    def _generate_examples(self, path: str, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        domain = self.config.domain
+        files_of = partial(download.domain_files, data_dir=self.config.data_dir, verify=self.config.verify)
+        seen = deduplicate.seen_texts(domain, split, files_of) if domain.name in DEDUPLICATED else set()
+        for key, (tokens, tags) in enumerate(read_sentences(domain, path)):
+            if deduplicate.unseen(conll.Sentence(tokens, tags), seen):
+                yield key, {"id": str(key), "tokens": tokens, "ner_tags": tags}
+
+
+def read_sentences(domain: Domain, path: str | Path) -> Iterator[conll.Sentence]:
+    """The sentences of a domain's file: inline markup for the samples, CoNLL columns for all others."""
+    if domain.name in SAMPLES:
+        return markup.read_markup(Path(path), frozenset(domain.entity_types))
+    return conll.read_conll(path, frozenset(domain.labels))
+
+
+def load(
+    name: str | Path,
+    *,
+    split: str | None = None,
+    data_dir: str | Path | None = None,
+    streaming: bool = False,
+    verify: bool = True,
+    cache_dir: str | None = None,
+):
+    """A domain as `datasets.DatasetDict` (or one split of it): what `load_dataset("crossner", name)` gives.
+
+    name: a domain (`music`, `conll2003`, `music_dedup`, `sample_music`, …) or the folder of a domain of your own.
+    data_dir: the folder that holds `music/train.txt` and so on; else CROSSNER_DATA_DIR; else a download.
+    streaming: read the files row by row, with no cache. Raises ValueError for bad data, with path:line.
+    """
+    domain = get_domain(name)
+    folder = str(domain.folder) if domain.folder else data_dir and str(Path(data_dir).expanduser().resolve())
+    builder = CrossNER(
+        cache_dir=cache_dir,
+        dataset_name=NAME,
+        config_name=domain.name,
+        data_dir=folder,
+        hash=fingerprint(folder),
+        **({} if verify else {"verify": False}),
+    )
+    if streaming:
+        return builder.as_streaming_dataset(split=split)
+    try:
+        builder.download_and_prepare()
+    except DatasetGenerationError as error:
+        raise error.__cause__ or error from None
+    return builder.as_dataset(split=split)
+
+
+def fingerprint(data_dir: str | Path | None) -> str:
+    """The cache key beside the configuration's name: the code that shapes rows and the bytes of the data.
+
+    A file that is not there counts as the official one it would have to be, so that prepared data is found again
+    with no source at hand.
+    """
+    key = hashlib.sha256()
+    modules = (crossner_hf.schema, crossner_hf.tagging, conll, deduplicate, download, markup, sources)
+    for file in (__file__, *(module.__file__ for module in modules)):
+        key.update(Path(file).read_bytes())
+    for path in sorted(sources.SAMPLE_FOLDER.rglob("*.txt")):
+        key.update(path.read_bytes())
+    root = sources.data_root(data_dir)
+    for name, official in sources.FILES.items():
+        path = root / name
+        key.update((sources.sha256_of(path) if path.is_file() else official.sha256).encode())
+    for name in (DOMAIN_FILE, *sources.FILE_NAMES.values()):  # a folder that itself holds a domain
+        path = root / name
+        key.update(path.read_bytes() if path.is_file() else b"-")
+    return key.hexdigest()

@@ -1,0 +1,68 @@
+"""What people see: sentences with coloured entities, and tables of scores."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zlib import crc32
+
+from crossner_hf.tagging import Span
+
+# Foregrounds of the 256-colour table that read on dark and on light backgrounds alike.
+COLOURS = (33, 70, 166, 133, 37, 172, 63, 161, 29, 136, 99, 203, 31, 64, 130, 169, 26)
+
+
+def colour_of(entity_type: str) -> int:
+    """A type has the same colour everywhere."""
+    return COLOURS[crc32(entity_type.encode()) % len(COLOURS)]
+
+
+def mark(text: str, entity_type: str, *, colour: bool) -> str:
+    """An entity as it is shown: in its type's colour with the type behind it, or in brackets."""
+    if not colour:
+        return f"[{text}|{entity_type}]"
+    code = colour_of(entity_type)
+    return f"\x1b[1;38;5;{code}m{text}\x1b[0m\x1b[2;38;5;{code}m {entity_type}\x1b[0m"
+
+
+def marked_text(text: str, entities: Sequence[Mapping[str, Any]], *, colour: bool) -> str:
+    """A raw text with its entities (as `predict` gives them) marked."""
+    parts, position = [], 0
+    for entity in entities:
+        parts.append(text[position : entity["start"]])
+        parts.append(mark(text[entity["start"] : entity["end"]], entity["entity_group"], colour=colour))
+        position = entity["end"]
+    return "".join([*parts, text[position:]])
+
+
+def marked_sentence(tokens: Sequence[str], found: Sequence[Span], *, colour: bool) -> str:
+    """A sentence of words, one space between them, with its entities marked."""
+    parts, position = [], 0
+    for start, end, entity_type in found:
+        parts += [*tokens[position:start], mark(" ".join(tokens[start:end]), entity_type, colour=colour)]
+        position = end
+    return " ".join([*parts, *tokens[position:]])
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns of text: the first to the left, the others to the right."""
+    widths = [max(len(str(row[i])) for row in (header, *rows)) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [str(c).ljust(w) if i == 0 else str(c).rjust(w) for i, (c, w) in enumerate(zip(row, widths))]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(header), line(["-" * w for w in widths]), *map(line, rows)])
+
+
+def score_table(scores: Mapping[str, Any], convention: str = "conlleval") -> str:
+    """Per-type precision, recall and F1 in percent under one convention, then the sums; the convention is named."""
+    chosen = scores[convention]
+    rows = [(name, *_cells(values)) for name, values in chosen["per_type"].items()]
+    sums = [(name, *_cells(chosen[name])) for name in ("specialised", "generic") if name in chosen]
+    rows += [("", "", "", "", ""), *sums, (f"all ({convention})", *_cells(chosen["overall"]))]
+    text = table(("type", "precision", "recall", "F1", "entities"), rows)
+    others = [f"{name} F1 {100 * scores[name]['overall']['f1']:.2f}" for name in scores if name != convention]
+    return text + ("\n" + ", ".join(others) if others else "")
+
+
+def _cells(values: Mapping[str, float]) -> tuple[str, ...]:
+    return (*(f"{100 * values[key]:.2f}" for key in ("precision", "recall", "f1")), f"{values['support']:,}")

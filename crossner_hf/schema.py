@@ -1,0 +1,232 @@
+"""The label sets of CrossNER: its five domains, the CoNLL-2003 source, and a user's own domain.
+
+Order and spelling are those of the released code and files (zliucr/CrossNER, src/dataloader.py and ner_data/), which
+are British and joined: `organisation`, `politicalparty`. The paper's table and the README spell some types with
+spaces or American letters; `ALIASES` maps those onto the file spelling.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+SPLITS = ("train", "validation", "test")
+
+# The types that every one of the five domains has; the others are the domain's specialised types.
+GENERIC_TYPES = frozenset({"country", "location", "misc", "organisation", "person"})
+
+DESCRIPTIONS: Mapping[str, str] = {
+    "academicjournal": "academic journal",
+    "astronomicalobject": "astronomical object",
+    "chemicalcompound": "chemical compound",
+    "chemicalelement": "chemical element",
+    "literarygenre": "literary genre",
+    "misc": "miscellaneous",
+    "musicalartist": "musical artist",
+    "musicalinstrument": "musical instrument",
+    "musicgenre": "music genre",
+    "politicalparty": "political party",
+    "programlang": "programming language",
+}
+
+DOMAIN_FILE = "domain.json"  # describes a user's own domain, beside its train.txt, dev.txt and test.txt
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A label set with a name: the entity types in the order of their label ids.
+
+    split_sizes: sentences a split, for the official data; empty where nothing is known beforehand.
+    generic_types: the types scored as generic; the remaining ones are the specialised types.
+    folder: where a user's own domain keeps its files; None for the domains of this package.
+    """
+
+    name: str
+    entity_types: tuple[str, ...]
+    split_sizes: Mapping[str, int] = field(default_factory=dict)
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    generic_types: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    def __post_init__(self):
+        repeated = sorted({t for t in self.entity_types if self.entity_types.count(t) > 1})
+        if not self.entity_types or repeated:
+            raise ValueError(f"domain {self.name!r} needs distinct entity types, got {list(self.entity_types)}")
+        odd = [t for t in self.entity_types if not t or t != "".join(t.split()) or t == "O"]
+        if odd:
+            raise ValueError(f"domain {self.name!r}: an entity type is a word without spaces, and not 'O'; got {odd}")
+        unknown = sorted(set(self.generic_types) - set(self.entity_types))
+        if unknown:
+            raise ValueError(f"domain {self.name!r}: generic types {unknown} are not among its entity types")
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """`O`, then `B-` and `I-` of each type: label id to label."""
+        return ("O", *(f"{prefix}-{t}" for t in self.entity_types for prefix in "BI"))
+
+    @cached_property
+    def label2id(self) -> dict[str, int]:
+        return {label: i for i, label in enumerate(self.labels)}
+
+    @cached_property
+    def id2label(self) -> dict[int, str]:
+        return dict(enumerate(self.labels))
+
+    @property
+    def specialised_types(self) -> tuple[str, ...]:
+        return tuple(t for t in self.entity_types if t not in self.generic_types)
+
+    def describe(self, entity_type: str) -> str:
+        """The type in words, for example 'political party'."""
+        return self.descriptions.get(entity_type) or DESCRIPTIONS.get(entity_type, entity_type)
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> "Domain":
+        """A user's own domain, described by `domain.json` in the folder of its files.
+
+        The file holds `{"entity_types": [...]}` and, if wanted, `name` (else the folder's), `descriptions`
+        (type to words) and `generic_types`. Raises ValueError where it holds anything else.
+        """
+        path = Path(folder) / DOMAIN_FILE
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}: cannot be read as the description of a domain: {error}") from error
+        known = {"name": str, "entity_types": list, "descriptions": dict, "generic_types": list}
+        if not isinstance(content, dict) or "entity_types" not in content:
+            raise ValueError(f'{path}: expected {{"entity_types": ["…", …]}}, got {str(content)[:80]!r}')
+        for key, value in content.items():
+            if key not in known:
+                raise ValueError(f"{path}: unknown key {key!r}; known are {', '.join(known)}")
+            if not isinstance(value, known[key]):
+                raise ValueError(f"{path}: {key} must be a {known[key].__name__}, got {value!r}")
+        types = content["entity_types"]
+        if not all(isinstance(t, str) for t in types):
+            raise ValueError(f"{path}: entity_types must be strings, got {types!r}")
+        return cls(
+            name=content.get("name") or path.parent.resolve().name,
+            entity_types=tuple(types),
+            descriptions=content.get("descriptions", {}),
+            generic_types=tuple(content.get("generic_types", [t for t in types if t in GENERIC_TYPES])),
+            folder=path.parent.resolve(),
+        )
+
+
+def _domain(name: str, types: str, *sizes: int) -> Domain:
+    entity_types = tuple(types.split())
+    generic = tuple(t for t in entity_types if t in GENERIC_TYPES)
+    return Domain(name, entity_types, split_sizes=dict(zip(SPLITS, sizes)), generic_types=generic)
+
+
+SOURCE = _domain("conll2003", "person organisation location misc", 14_041, 3_250, 3_453)
+
+# Sentences as in the files. The paper's table prints 456 for music/test, a transposition of 465, and counts
+# the -DOCSTART- lines of CoNLL-2003.
+DOMAINS: Mapping[str, Domain] = {
+    domain.name: domain
+    for domain in (
+        _domain(
+            "politics",
+            "country politician election person organisation location misc politicalparty event",
+            *(200, 541, 651),
+        ),
+        _domain(
+            "science",
+            "scientist person university organisation country location discipline enzyme protein chemicalelement "
+            "chemicalcompound astronomicalobject academicjournal event theory award misc",
+            *(200, 450, 543),
+        ),
+        _domain(
+            "music",
+            "musicgenre song band album musicalartist musicalinstrument award event country location organisation "
+            "person misc",
+            *(100, 380, 465),
+        ),
+        _domain(
+            "literature",
+            "book writer award poem event magazine person location organisation country misc literarygenre",
+            *(100, 400, 416),
+        ),
+        _domain(
+            "ai",
+            "field task product algorithm researcher metrics programlang conference university country person "
+            "organisation location misc",
+            *(100, 350, 431),
+        ),
+    )
+}
+
+# Without the evaluation rows whose text also stands in another split of the domain or in the training split of any
+# other domain; repeats inside one split stay. Counted by data/deduplicate.py on the official files.
+DEDUPLICATED: Mapping[str, Domain] = {
+    f"{domain.name}_dedup": replace(
+        domain, name=f"{domain.name}_dedup", split_sizes=dict(zip(SPLITS, (domain.split_sizes["train"], *sizes)))
+    )
+    for domain, sizes in (
+        (SOURCE, (3_047, 3_320)),
+        (DOMAINS["politics"], (540, 650)),
+        (DOMAINS["science"], (433, 526)),
+        (DOMAINS["music"], (362, 442)),
+        (DOMAINS["literature"], (400, 416)),
+        (DOMAINS["ai"], (347, 427)),
+    )
+}
+
+# Written by hand for this project, with true CrossNER types; a score on them is no CrossNER score.
+SAMPLES: Mapping[str, Domain] = {
+    "sample_music": Domain(
+        "sample_music", DOMAINS["music"].entity_types, generic_types=DOMAINS["music"].generic_types
+    ),
+    "sample_news": Domain("sample_news", SOURCE.entity_types, generic_types=SOURCE.generic_types),
+}
+
+# Every domain that has a name in this package: configuration names of the data set.
+BUILT_IN: Mapping[str, Domain] = {SOURCE.name: SOURCE, **DOMAINS, **DEDUPLICATED, **SAMPLES}
+
+# The labels that the copy DFKI-SLT/cross_ner on the Hub uses for all its configs: 39 types in alphabetical order.
+HUB_LABELS: tuple[str, ...] = Domain(
+    "hub", tuple(sorted({t for d in (SOURCE, *DOMAINS.values()) for t in d.entity_types}))
+).labels
+
+ALIASES: Mapping[str, str] = {
+    "conll": "conll2003",
+    "news": "conll2003",
+    "reuters": "conll2003",
+    "source": "conll2003",
+    "naturalscience": "science",
+    "artificialintelligence": "ai",
+    "organization": "organisation",
+    "miscellaneous": "misc",
+    "metric": "metrics",
+    "per": "person",
+    "org": "organisation",
+    "loc": "location",
+    **{"".join(words.split()): name for name, words in DESCRIPTIONS.items()},
+}
+
+
+def canonical(name: str) -> str:
+    """A domain's or type's name in the spelling of the files: 'Political Party' gives 'politicalparty'."""
+    joined = "".join(c for c in name.lower() if c not in " _-")
+    return ALIASES.get(joined, joined)
+
+
+def get_domain(name: str | Path) -> Domain:
+    """The domain of that name (any of its spellings), or the user's own domain in the folder of that path.
+
+    Raises ValueError, with the names that come near, where there is neither.
+    """
+    known = BUILT_IN
+    text = str(name)
+    found = known.get(text) or known.get(canonical(text))
+    if found:
+        return found
+    if (Path(text) / DOMAIN_FILE).is_file():
+        return Domain.from_folder(text)
+    if Path(text).is_dir():
+        raise ValueError(f'{text}: a folder with a domain of your own needs a {DOMAIN_FILE}: {{"entity_types": ["…"]}}')
+    near = difflib.get_close_matches(text.lower(), known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+    raise ValueError(f"unknown domain {text!r}; {hint} (a folder with {DOMAIN_FILE} describes a domain of your own)")

@@ -1,0 +1,60 @@
+"""IOB2 tags and entity spans: from one to the other, and which tag may follow which."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """An entity: words `start` to `end` (exclusive) of a sentence are of `entity_type`."""
+
+    start: int
+    end: int
+    entity_type: str
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """Prefix and type: 'B-album' gives ('B', 'album'), 'O' gives ('O', '')."""
+    prefix, _, entity_type = tag.partition("-")
+    return prefix, entity_type
+
+
+def spans(tags: Sequence[str]) -> list[Span]:
+    """The entities of a sentence, in order, read as conlleval reads them.
+
+    A `B-` opens an entity; so does an `I-` that continues none of its own type.
+    """
+    found: list[Span] = []
+    start, open_type = 0, ""
+    for position, tag in enumerate((*tags, "O")):
+        prefix, entity_type = split_tag(tag)
+        if prefix == "I" and entity_type == open_type:
+            continue
+        if open_type:
+            found.append(Span(start, position, open_type))
+        start, open_type = position, entity_type
+    return found
+
+
+def iob2_tags(entities: Iterable[Span], length: int) -> list[str]:
+    """The tags of a sentence of `length` words. Raises ValueError where spans overlap, are empty or reach outside."""
+    tags = ["O"] * length
+    for start, end, entity_type in entities:
+        if not 0 <= start < end <= length:
+            raise ValueError(f"span {start}:{end} {entity_type} does not lie in a sentence of {length} words")
+        if any(tag != "O" for tag in tags[start:end]):
+            raise ValueError(f"span {start}:{end} {entity_type} overlaps another: {tags[start:end]}")
+        tags[start:end] = [f"B-{entity_type}"] + [f"I-{entity_type}"] * (end - start - 1)
+    return tags
+
+
+def may_follow(previous: str | None, tag: str) -> bool:
+    """Whether IOB2 lets `tag` stand after `previous` (None: at the start of a sentence)."""
+    prefix, entity_type = split_tag(tag)
+    if prefix != "I":
+        return True
+    return previous is not None and split_tag(previous) in (("B", entity_type), ("I", entity_type))
+
+
+def allowed_transitions(labels: Sequence[str]) -> list[list[bool]]:
+    """`[i][j]`: whether IOB2 lets label j stand after label i; the last row is the start of a sentence."""
+    return [[may_follow(previous, label) for label in labels] for previous in (*labels, None)]

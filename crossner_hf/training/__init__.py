@@ -1,0 +1,1 @@
+"""Training and scoring of taggers: arguments, length-aware batches, the loss, fine-tuning with its record."""

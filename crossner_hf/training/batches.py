@@ -1,0 +1,39 @@
+"""Batches of sentences of about one length, with neither their make-up nor their order fixed."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from torch.utils.data import Sampler
+
+JITTER = 0.15  # lengths are compared after a random change of up to this share, so that batches mix anew each epoch
+
+
+class LengthGroupedBatches(Sampler[int]):
+    """Indices such that each run of `batch_size` of them has about one length, drawn anew each epoch.
+
+    Sentences are sorted by a randomly changed length and cut into batches, whose order is then shuffled. A batch that
+    is not full stays last, so that the runs stay the batches; where in the sorted order it is cut out is random.
+    transformers' own length grouping sorts 50 batches at a time, the longest first: with CrossNER's 100 or 200
+    sentences every epoch would run from the longest to the shortest. The draw depends on `seed` and the epoch alone.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int):
+        self.lengths = np.asarray(lengths, dtype=np.float64)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        generator = np.random.default_rng([self.seed, self.epoch])
+        order = np.argsort(self.lengths * generator.uniform(1 - JITTER, 1 + JITTER, len(self.lengths)), kind="stable")
+        rest = len(order) % self.batch_size
+        cut = self.batch_size * int(generator.integers(len(order) // self.batch_size + 1))
+        last = order[cut : cut + rest]
+        full = np.concatenate([order[:cut], order[cut + rest :]]).reshape(-1, self.batch_size)
+        yield from np.concatenate([generator.permutation(full).ravel(), last]).tolist()

@@ -1,0 +1,86 @@
+"""A run's output folder: whose it is, from which checkpoint it can go on, and the model put into it whole."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crossner_hf.records import read_record, write_text
+
+RUN_FILE = "run.json"  # what the run was asked to do, written before anything else
+RECORD_FILE = "record.json"  # what came of it, written last
+
+
+class FolderInUse(ValueError):
+    """The output folder holds something that this run must not touch."""
+
+
+def open_run(folder: Path, asked: Mapping[str, Any], *, resume: bool) -> dict[str, Any] | None:
+    """Claim the folder for the run that `asked` describes; its record if that run is already finished.
+
+    Raises FolderInUse where the folder holds another run, or anything else; without `resume` also where it holds
+    this one.
+    """
+    try:
+        previous = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        previous = None
+    except (OSError, ValueError) as error:
+        raise FolderInUse(f"{folder}: {RUN_FILE} cannot be read ({error}); choose another folder") from error
+    if previous is None:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise FolderInUse(f"{folder}: is not empty and holds no run to go on with; choose another folder")
+        write_text(folder / RUN_FILE, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+        return None
+    differing = sorted(key for key in {*previous, *asked} if previous.get(key) != asked.get(key))
+    if differing:
+        said = "; ".join(f"{key} was {previous.get(key)!r}, now {asked.get(key)!r}" for key in differing[:4])
+        raise FolderInUse(f"{folder}: holds another run ({said}); choose another folder")
+    if not resume:
+        state = "finished" if (folder / RECORD_FILE).is_file() else "begun"
+        raise FolderInUse(f"{folder}: holds this same run, already {state}; add --resume, or choose another folder")
+    return read_record(folder / RECORD_FILE) if (folder / RECORD_FILE).is_file() else None
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint; newer ones that a kill left incomplete are removed.
+
+    The Trainer writes a checkpoint's state file last: without it, or with half of it, a checkpoint is incomplete.
+    """
+    numbered = [(int(m[1]), path) for path in folder.glob("checkpoint-*") if (m := re.search(r"-(\d+)$", path.name))]
+    for _, path in sorted(numbered, reverse=True):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+            return path
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+    return None
+
+
+def stopped_early(checkpoint: Path) -> float | None:
+    """The epoch at which the run had already stopped early when this checkpoint was written; None if it had not."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    stopping = state.get("stateful_callbacks", {}).get("EarlyStoppingCallback")
+    if not isinstance(stopping, dict):
+        return None
+    counted = stopping["attributes"]["early_stopping_patience_counter"]
+    return state["epoch"] if counted >= stopping["args"]["early_stopping_patience"] else None
+
+
+def put_model(folder: Path, model, tokenizer) -> None:
+    """Save model and tokenizer into the folder by way of one beside the checkpoints, the weights last."""
+    temporary = folder / ".model.part"
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.save_pretrained(temporary)
+    tokenizer.save_pretrained(temporary)
+    for path in sorted(temporary.iterdir(), key=lambda path: path.suffix == ".safetensors"):
+        os.replace(path, folder / path.name)
+    temporary.rmdir()
+
+
+def remove_checkpoints(folder: Path) -> None:
+    for path in folder.glob("checkpoint-*"):
+        shutil.rmtree(path)

@@ -1,0 +1,58 @@
+"""Scores of a saved tagger on a domain's split, under the three conventions that every record holds."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from crossner_hf.data.builder import load
+from crossner_hf.inference import Tagger
+from crossner_hf.metric import score
+from crossner_hf.schema import Domain, canonical, get_domain
+from crossner_hf.tagging import split_tag
+
+
+def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[str, str]:
+    """The model's label spellings to the domain's ('B-organization' to 'B-organisation').
+
+    Raises ValueError, naming the labels that differ, where the two sets are not the same.
+    """
+    known = {label.lower(): label for label in domain.labels}
+    names = {}
+    for label in id2label.values():
+        prefix, entity_type = split_tag(label)
+        spelled = f"{prefix}-{canonical(entity_type)}" if entity_type else label
+        names[label] = label if label in domain.label2id else known.get(spelled.lower(), spelled)
+    extra = sorted(set(names.values()) - set(domain.labels))
+    missing = sorted(set(domain.labels) - set(names.values()))
+    if extra or missing:
+        said = [f"it has {_first(extra)}, which the domain has not"] if extra else []
+        said += [f"it lacks {_first(missing)}"] if missing else []
+        raise ValueError(f"the labels of {name} are not those of {domain.name}: {'; '.join(said)}")
+    return names
+
+
+def _first(labels: Sequence[str], most: int = 6) -> str:
+    return ", ".join(labels[:most]) + (f" and {len(labels) - most} more" if len(labels) > most else "")
+
+
+def evaluate(
+    model: str | Path | Tagger,
+    domain: str | Domain,
+    split: str = "test",
+    *,
+    data_dir: str | Path | None = None,
+    verify: bool = True,
+    conventions: Sequence[str] = ("conlleval", "strict", "pooled"),
+) -> dict[str, Any]:
+    """Scores of a tagger on one split: convention to `overall`, `specialised`, `generic` and `per_type`.
+
+    Long sentences are tagged in overlapping windows, so every gold entity can be found.
+    """
+    domain = domain if isinstance(domain, Domain) else get_domain(domain)
+    tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(str(model))
+    names = label_names(tagger.model.config.id2label, domain, tagger.model.config._name_or_path or "the model")
+    dataset = load(domain.folder or domain.name, split=split, data_dir=data_dir, verify=verify)
+    tokens = dataset["tokens"][:]
+    gold = [[domain.labels[i] for i in tags] for tags in dataset["ner_tags"]]
+    predicted = [[names[label] for label in tagged.labels] for tagged in tagger.tag_words(tokens)]
+    return score(predicted, gold, conventions=conventions, generic_types=domain.generic_types, tokens=tokens)

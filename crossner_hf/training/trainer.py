@@ -1,0 +1,90 @@
+"""The stock Trainer with CrossNER's loss contract, batches and dev scoring."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.utils.data import SequentialSampler
+from transformers import DataCollatorForTokenClassification, EvalPrediction, Trainer
+
+from crossner_hf.encoding import IGNORED
+from crossner_hf.metric import compute_metrics
+from crossner_hf.schema import Domain
+from crossner_hf.training.arguments import FineTuningArguments
+from crossner_hf.training.batches import LengthGroupedBatches
+
+
+def token_loss(outputs, labels: Tensor, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+    """Cross-entropy summed over the labelled positions, over `num_items_in_batch` if given, else over their number.
+
+    labels: (batch, time), -100 where nothing is scored. Trainer counts `num_items_in_batch` over micro-batches and
+    ranks, so accumulation and several processes give the gradient of one large batch. The stock models' own loss is
+    multiplied instead (transformers 5.23, issue 47688 there).
+    """
+    logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
+    total = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
+    count = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
+    return total / torch.as_tensor(count, device=total.device).clamp(min=1)
+
+
+def predicted_ids(logits, labels) -> Tensor:
+    """What dev scoring needs of a model's outputs: its own `predicted_ids` if it has them, else the argmax."""
+    return logits[1] if isinstance(logits, tuple | list) else logits.argmax(-1)
+
+
+class TaggerTrainer(Trainer):
+    """`Trainer` for taggers; dev sentences are expected sorted by length, as `fine_tune` gives them."""
+
+    args: FineTuningArguments
+
+    def __init__(self, *, model, args, processing_class, train_dataset, eval_dataset, compute_metrics=None, **kwargs):
+        super().__init__(
+            model=model,
+            args=args,
+            processing_class=processing_class,
+            data_collator=DataCollatorForTokenClassification(processing_class),
+            train_dataset=train_dataset,
+            eval_dataset=eval_dataset,
+            compute_loss_func=None if "word_mask" in model.forward.__code__.co_varnames else token_loss,
+            compute_metrics=compute_metrics,
+            preprocess_logits_for_metrics=predicted_ids,
+            **kwargs,
+        )
+
+    def _get_train_sampler(self, train_dataset=None):
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        if not self.args.length_grouped_batches:
+            return super()._get_train_sampler(dataset)
+        lengths = [len(row) for row in dataset["input_ids"]]
+        # One draw for all ranks and micro-batches: what belongs to one optimizer step has one length.
+        size = self.args.train_batch_size * self.args.world_size
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        return LengthGroupedBatches(lengths, size, seed)
+
+    def _get_eval_sampler(self, eval_dataset):
+        return SequentialSampler(eval_dataset)
+
+
+def dev_scorer(domain: Domain, gold: Sequence[Sequence[int]], order: Sequence[int]) -> Callable[[EvalPrediction], dict]:
+    """The `compute_metrics` of a run: scores whole sentences, in the file's order.
+
+    gold:  label ids of every sentence, in the order of the file, cut nowhere; a word that the model never saw counts
+           as predicted `O`
+    order: row of the evaluation set to index into `gold`
+    """
+    score = compute_metrics(domain)
+    width = max(map(len, gold), default=1)
+
+    def compute(prediction: EvalPrediction) -> dict[str, float]:
+        predicted = np.full((len(gold), width), IGNORED)
+        labels = np.full((len(gold), width), IGNORED)
+        for ids, marks, sentence in zip(prediction.predictions, prediction.label_ids, order, strict=True):
+            words = ids[marks != IGNORED]
+            labels[sentence, : len(gold[sentence])] = gold[sentence]
+            predicted[sentence, : len(gold[sentence])] = 0
+            predicted[sentence, : len(words)] = words
+        return score(EvalPrediction(predictions=predicted, label_ids=labels))
+
+    return compute
