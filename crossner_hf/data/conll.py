@@ -14,23 +14,24 @@ class Sentence(NamedTuple):
     tags: list[str]
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 text file without their line feed, numbered from 1.
+def numbered_lines(path: Path, name: str | None = None) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 text file without their line feed, numbered from 1; errors call the file `name`.
 
     Raises ValueError with path:line for bytes that are not UTF-8, a byte-order mark, a NUL or a carriage return.
     """
+    name = name or str(path)
     with open(path, "rb") as file:
         for number, raw in enumerate(file, start=1):
             if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
-                raise ValueError(f"{path}:1: starts with a byte-order mark; save the file as UTF-8 without BOM")
+                raise ValueError(f"{name}:1: starts with a byte-order mark; save the file as UTF-8 without BOM")
             try:
                 line = raw.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise ValueError(f"{path}:{number}: not UTF-8 at byte {error.start} of the line: {raw[:40]!r}") from None
+                raise ValueError(f"{name}:{number}: not UTF-8 at byte {error.start} of the line: {raw[:40]!r}") from None
             if "\x00" in line:
-                raise ValueError(f"{path}:{number}: holds a NUL character; is this a text file?")
+                raise ValueError(f"{name}:{number}: holds a NUL character; is this a text file?")
             if "\r" in line:
-                raise ValueError(f"{path}:{number}: Windows line end (CR); convert the file, e.g. with dos2unix")
+                raise ValueError(f"{name}:{number}: Windows line end (CR); convert the file, e.g. with dos2unix")
             yield number, line.removesuffix("\n")
 
 

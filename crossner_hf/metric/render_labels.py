@@ -7,7 +7,7 @@ from crossner_hf.schema import BUILT_IN, DEDUPLICATED, GENERIC_TYPES
 
 LABELS_FILE = Path(__file__).with_name("crossner") / "labels.py"
 
-_HEAD = '''"""The entity types of each domain in the order of their label ids: `O` is 0, then `B-` and `I-` of each type.
+_HEAD = '''"""The entity types of each domain in the order of their label ids: `O`, then `B-` and `I-` of each type.
 
 Rendered from crossner_hf/schema.py by `python -m crossner_hf.metric.render_labels`; not to be edited.
 """

@@ -16,11 +16,11 @@ from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.encoding import encode_labelled, max_pieces
 from crossner_hf.inference import Tagger, load_tokenizer
-from crossner_hf.schema import SAMPLES, Domain, get_domain
+from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagging import spans
 from crossner_hf.training import run_folder
 from crossner_hf.training.arguments import FineTuningArguments
-from crossner_hf.training.scoring import evaluate
+from crossner_hf.training.scoring import evaluate, is_crossner
 from crossner_hf.training.trainer import TaggerTrainer, dev_scorer
 from crossner_hf.words import DEFAULT_SPLITTER
 
@@ -74,7 +74,7 @@ def fine_tune(
     record = records.new_record(
         "fine_tuning",
         domain=domain.name,
-        is_crossner=domain.name not in SAMPLES and domain.folder is None and verify,
+        is_crossner=is_crossner(domain, verify),
         setting="direct",
         encoder=encoder,
         random_weights=random_weights,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from crossner_hf.data.builder import load
+from crossner_hf.data.sources import is_official
 from crossner_hf.inference import Tagger
 from crossner_hf.metric import score
 from crossner_hf.schema import Domain, canonical, get_domain
@@ -33,6 +34,11 @@ def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[
 
 def _first(labels: Sequence[str], most: int = 6) -> str:
     return ", ".join(labels[:most]) + (f" and {len(labels) - most} more" if len(labels) > most else "")
+
+
+def is_crossner(domain: Domain, verify: bool) -> bool:
+    """Whether a score on this data is a score on CrossNER (or its source), and not on a sample or on other files."""
+    return is_official(domain) and verify
 
 
 def evaluate(

@@ -83,7 +83,7 @@ class CrossNERMetric(evaluate.Metric):
             labels = ["O", *(f"{prefix}-{t}" for t in types for prefix in "BI")]
             predictions, references = without_padding(predictions, references)
         # In conll2003 every type is generic, and there is nothing to tell apart.
-        generic_types = GENERIC_TYPES if domain is not None and set(types) - set(GENERIC_TYPES) else ()
+        generic_types = GENERIC_TYPES if set(types) - set(GENERIC_TYPES) else ()
         result = score(
             predictions, references, conventions=conventions, generic_types=generic_types, labels=labels, tokens=tokens
         )

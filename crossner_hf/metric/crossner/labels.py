@@ -1,4 +1,4 @@
-"""The entity types of each domain in the order of their label ids: `O` is 0, then `B-` and `I-` of each type.
+"""The entity types of each domain in the order of their label ids: `O`, then `B-` and `I-` of each type.
 
 Rendered from crossner_hf/schema.py by `python -m crossner_hf.metric.render_labels`; not to be edited.
 """

@@ -46,8 +46,8 @@ def score(
     """Scores of each convention: `overall`, `per_type` and, with `generic_types`, `specialised` and `generic` types.
 
     Predictions and references hold one sequence a sentence, of tags or, with `labels` (label id to label), of label
-    ids. `tokens` are the words, for string_set. Scores lie in 0 to 1; `support` counts what is gold: entities, or words
-    for token. `per_type` has the types that occur on either side. A division by zero gives 0.0, and so does no sentence.
+    ids. `tokens` are the words, for string_set. Scores lie in 0 to 1, and are 0.0 where they would divide by zero;
+    `support` counts what is gold: entities, or words for token. `per_type` has the types that occur on either side.
     Raises ValueError, with the sentence, where the two sides do not fit or hold something else.
 
     >>> result = score([["B-song", "O"], ["B-band"]], [["B-song", "I-song"], ["B-band"]], conventions=["conlleval"])

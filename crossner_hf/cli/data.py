@@ -1,0 +1,96 @@
+"""crossner-hf data verify | stats | show | export"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossner_hf.cli.options import add_data_options, domain_help, wants_colour
+
+EPILOG = """examples:
+  crossner-hf data verify --data_dir ner_data
+  crossner-hf data stats music politics
+  crossner-hf data show sample_music --split test --max 5
+  crossner-hf data export crossner/ music ai    (then: load_dataset("crossner/", "music"), with no package needed)"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Look at, check and export the labelled data."""
+    parser = argparse.ArgumentParser(
+        prog="crossner-hf data",
+        description="The labelled data.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="verify | stats | show | export")
+    verify = commands.add_parser("verify", help="hold the official files to their published sizes and checksums")
+    stats = commands.add_parser("stats", help="sentences, tokens and entities by type of each split")
+    show = commands.add_parser("show", help="sentences with their entities, in colour on a terminal")
+    export = commands.add_parser("export", help="a folder of Parquet files and a card, which load_dataset reads")
+    for command in (verify, stats):
+        command.add_argument("domains", nargs="*", help=f"default: those there are files for; {domain_help()}")
+    show.add_argument("domain", help=domain_help())
+    show.add_argument("--split", default="train", choices=("train", "validation", "test"))
+    show.add_argument("--max", type=int, default=10, help="how many sentences; 0: all")
+    show.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    export.add_argument("folder", help="an empty or new folder")
+    export.add_argument("domains", nargs="*", help="default: the five domains and conll2003")
+    for command in (verify, stats, show, export):
+        add_data_options(command)
+    args = parser.parse_args(argv)
+    return {"verify": run_verify, "stats": run_stats, "show": run_show, "export": run_export}[args.command](args)
+
+
+def run_verify(args) -> int:
+    """Print a line a file; exit 2 where one is missing or differs."""
+    from crossner_hf.data.sources import FILES, check_file, data_root, official_name
+    from crossner_hf.schema import get_domain
+
+    wanted = {official_name(get_domain(name)) for name in args.domains}
+    root = data_root(args.data_dir)
+    bad = 0
+    for name, expected in FILES.items():
+        if wanted and name.split("/")[0] not in wanted:
+            continue
+        wrong = check_file(root / name, expected)
+        bad += wrong is not None
+        print(f"{'ok ' if wrong is None else 'BAD'}  {name:<22}{expected.size:>10,} bytes  {wrong or ''}".rstrip())
+    print(f"{root}: " + ("all as published" if not bad else f"{bad} file(s) missing or not as published"))
+    return 2 if bad else 0
+
+
+def run_stats(args) -> int:
+    from crossner_hf.data.statistics import present_domains, statistics_table
+
+    names = args.domains or present_domains(args.data_dir)
+    for number, name in enumerate(names):
+        print(("\n" if number else "") + statistics_table(name, data_dir=args.data_dir, verify=not args.no_verify))
+    return 0
+
+
+def run_show(args) -> int:
+    from crossner_hf.data.builder import load
+    from crossner_hf.display import marked_sentence
+    from crossner_hf.schema import get_domain
+    from crossner_hf.tagging import spans
+
+    domain = get_domain(args.domain)
+    name = domain.folder or domain.name
+    dataset = load(name, split=args.split, data_dir=args.data_dir, verify=not args.no_verify)
+    colour = wants_colour(args.color)
+    for row in dataset.select(range(min(args.max or len(dataset), len(dataset)))):
+        tags = [domain.labels[i] for i in row["ner_tags"]]
+        print(f"{row['id']:>5}  {marked_sentence(row['tokens'], spans(tags), colour=colour)}")
+    return 0
+
+
+def run_export(args) -> int:
+    from crossner_hf.data.export import export
+    from crossner_hf.schema import DOMAINS, SOURCE
+
+    names = args.domains or [SOURCE.name, *DOMAINS]
+    export(Path(args.folder), names, data_dir=args.data_dir, verify=not args.no_verify)
+    print(f'{args.folder}: {len(names)} configuration(s); load_dataset("{args.folder}", "{names[-1]}") reads it')
+    if SOURCE.name in names:
+        print("conll2003 holds text under Reuters' terms: for your own use, not to be passed on", file=sys.stderr)
+    return 0

@@ -1,0 +1,137 @@
+"""crossner-hf predict"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import tee
+from pathlib import Path
+from typing import NamedTuple
+
+from crossner_hf.cli.options import wants_colour
+
+EPILOG = """input, a line or block at a time, so that pipes and files of any size work:
+  text    one text a line
+  conll   a word a line (further columns are ignored), an empty line between sentences
+  jsonl   {"text": "…"} or {"tokens": ["…", …]} a line; other keys are kept
+output:
+  text    the text with its entities marked, in colour on a terminal
+  conll   word<TAB>tag lines
+  jsonl   the input's keys and "entities": entity_group, score, word, start, end (characters of the text, or of the
+          words joined by one space)
+
+examples:
+  echo "Miles Davis recorded Kind of Blue in New York." | crossner-hf predict --model runs/music
+  crossner-hf predict --model runs/music articles.txt --to jsonl > entities.jsonl"""
+
+
+class Item(NamedTuple):
+    """A piece of input: raw text or words, and the keys that came with it."""
+
+    text: str
+    tokens: list[str] | None = None
+    extra: dict | None = None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Tag a stream and print it, in order."""
+    parser = argparse.ArgumentParser(
+        prog="crossner-hf predict",
+        description="Tag text with a saved tagger. Texts of any length: long ones are tagged in overlapping windows.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, help="folder or Hub id of a token-classification model")
+    parser.add_argument("files", nargs="*", help="input files; none or '-': standard input")
+    parser.add_argument("--from", dest="source", choices=("text", "conll", "jsonl"), help="default: by file ending, text")
+    parser.add_argument("--to", choices=("text", "conll", "jsonl"), default="text")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    parser.add_argument("--splitter", help="word splitter for raw text; default: the one the model was trained with")
+    parser.add_argument("--batch_pieces", type=int, help="pieces a batch, padding included")
+    args = parser.parse_args(argv)
+    if args.batch_pieces is not None and args.batch_pieces < 1:
+        parser.error(f"--batch_pieces must be 1 or more, got {args.batch_pieces}")
+    missing = [name for name in args.files if name != "-" and not Path(name).is_file()]
+    if missing:
+        parser.error(f"no such file: {', '.join(missing)}")
+
+    from crossner_hf.inference import Tagger
+
+    tagger = Tagger.from_pretrained(args.model)
+    tagger.splitter = args.splitter or tagger.splitter
+    tagger.batch_pieces = args.batch_pieces or tagger.batch_pieces
+    items = (item for name in args.files or ["-"] for item in read_items(name, args.source))
+    colour = wants_colour(args.color)
+    for line in tagged_lines(tagger, items, args.to, colour):
+        sys.stdout.write(line)
+    sys.stdout.flush()
+    return 0
+
+
+def read_items(name: str, source: str | None) -> Iterator[Item]:
+    """The items of a file or, for '-', of standard input. Raises ValueError with path:line."""
+    from crossner_hf.data.conll import numbered_lines
+
+    endings = {".conll": "conll", ".tsv": "conll", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+    source = source or endings.get(Path(name).suffix, "text")
+    path = Path("/dev/stdin" if name == "-" else name)
+    shown = "standard input" if name == "-" else name
+    lines = numbered_lines(path, shown)
+    if source == "conll":
+        yield from _conll_items(lines)
+    for number, line in lines:
+        yield Item(line) if source == "text" else _json_item(line, f"{shown}:{number}")
+
+
+def _conll_items(lines: Iterable[tuple[int, str]]) -> Iterator[Item]:
+    tokens: list[str] = []
+    for _, line in lines:
+        if line.strip():
+            tokens.append(line.split("\t" if "\t" in line else None, 1)[0])
+        elif tokens:
+            yield Item(" ".join(tokens), tokens)
+            tokens = []
+    if tokens:
+        yield Item(" ".join(tokens), tokens)
+
+
+def _json_item(line: str, where: str) -> Item:
+    try:
+        content = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{where}: not JSON ({error}); each line must be one object") from None
+    text, tokens = (content.get("text"), content.get("tokens")) if isinstance(content, dict) else (None, None)
+    if isinstance(tokens, list) and all(isinstance(token, str) and token for token in tokens):
+        return Item(" ".join(tokens), tokens, content)
+    if isinstance(text, str):
+        return Item(text, None, content)
+    raise ValueError(f'{where}: expected {{"text": "…"}} or {{"tokens": ["…"]}}, got {line[:80]!r}')
+
+
+def tagged_lines(tagger, items: Iterable[Item], to: str, colour: bool) -> Iterator[str]:
+    """The output of each item, in order."""
+    from crossner_hf.display import marked_text
+    from crossner_hf.inference import entities
+    from crossner_hf.words import Word, split_words
+
+    def words_of(item: Item) -> list[Word]:
+        if item.tokens is None:
+            return split_words(item.text, tagger.splitter)
+        words, start = [], 0
+        for token in item.tokens:
+            words.append(Word(token, start, start + len(token)))
+            start += len(token) + 1
+        return words
+
+    pairs, copies = tee((item, words_of(item)) for item in items)
+    tagged = tagger.tag_words([word.text for word in words] for _, words in copies)
+    for (item, words), (labels, scores) in zip(pairs, tagged):
+        if to == "conll":
+            yield "".join(f"{word.text}\t{label}\n" for word, label in zip(words, labels)) + "\n"
+            continue
+        found = entities(item.text, words, labels, scores)
+        if to == "jsonl":
+            content = item.extra or ({"text": item.text} if item.tokens is None else {"tokens": item.tokens})
+            yield json.dumps({**content, "entities": found}, ensure_ascii=False) + "\n"
+        else:
+            yield marked_text(item.text, found, colour=colour) + "\n"

@@ -1,0 +1,131 @@
+"""The folder for `evaluate.load`, by itself: in a process of its own that cannot import the package."""
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from crossner_hf.metric import METRIC_DIR
+from crossner_hf.metric.crossner.labels import ENTITY_TYPES, GENERIC_TYPES
+from crossner_hf.metric.render_labels import LABELS_FILE, render
+from crossner_hf.schema import BUILT_IN, GENERIC_TYPES as SCHEMA_GENERIC_TYPES
+
+pytest.importorskip("evaluate")
+
+PRELUDE = """
+import sys
+
+class NoPackage:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("crossner_hf", "torch"):
+            raise ImportError(f"{name} is not to be imported here")
+
+sys.meta_path.insert(0, NoPackage())
+import evaluate
+
+def load():
+    return evaluate.load("./crossner")
+
+def refused(call, *messages):
+    try:
+        call()
+    except ValueError as error:
+        assert all(message in str(error) for message in messages), error
+    else:
+        raise AssertionError("not refused")
+"""
+
+
+def run_alone(folder: Path, code: str) -> None:
+    """Run the code in `folder`, which holds a copy of the metric's folder and all that `evaluate` caches."""
+    shutil.copytree(METRIC_DIR, folder / "crossner", ignore=shutil.ignore_patterns("__pycache__"))
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "HF_"))}
+    env |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hf"), "HF_MODULES_CACHE": str(folder / "modules")}
+    env |= {"USE_TORCH": "0"}
+    script = PRELUDE + textwrap.dedent(code)
+    done = subprocess.run([sys.executable, "-I", "-c", script], cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_examples_of_its_documentation_run_without_the_package(tmp_path):
+    run_alone(
+        tmp_path,
+        """
+        import doctest
+        text = load().info.inputs_description
+        parsed = doctest.DocTestParser().get_doctest(text, {}, "inputs_description", None, 0)
+        results = doctest.DocTestRunner().run(parsed)
+        assert results.attempted == 6 and not results.failed, results
+        """,
+    )
+
+
+def test_tags_and_label_ids_in_batches_in_streams_and_combined(tmp_path):
+    run_alone(
+        tmp_path,
+        """
+        import numpy as np
+
+        ids = {"predictions": [[3, 4, 0], [5], [0, 25]], "references": [[3, 4, 4], [5], [0, 25]]}
+        labels = {0: "O", 3: "B-song", 4: "I-song", 5: "B-band", 25: "B-misc"}
+        tags = {side: [[labels[i] for i in row] for row in rows] for side, rows in ids.items()}
+        wanted = load().compute(**tags, domain="music")
+        assert wanted["conlleval_f1"] == wanted["strict_f1"] == wanted["pooled_f1"] == 2 / 3
+        assert wanted["conlleval_specialised_f1"] == 0.5 and wanted["conlleval_generic_f1"] == 1.0
+        assert wanted["conlleval_support"] == 3 and set(wanted["pooled_per_type"]) == {"song", "band", "misc"}
+        assert load().compute(**ids, domain="music") == load().compute(**ids, domain="music_dedup") == wanted
+        plain = load().compute(**tags)
+        assert plain == {k: v for k, v in wanted.items() if "specialised" not in k and "generic" not in k}
+        assert not any("generic" in k for k in load().compute(predictions=[[1]], references=[[1]], domain="conll2003"))
+
+        for data in (tags, ids):
+            singly, in_batches = load(), load()
+            for prediction, reference in zip(*data.values()):
+                singly.add(prediction=prediction, reference=reference)
+                in_batches.add_batch(predictions=[prediction], references=[reference])
+            assert singly.compute(domain="music") == in_batches.compute(domain="music") == wanted
+            behind_an_empty_sentence = {side: [[], *rows] for side, rows in data.items()}
+            assert load().compute(**behind_an_empty_sentence, domain="music") == wanted
+
+        padded = [np.array([[3, 4, 0, 9], [5, 9, 9, 9], [0, 25, 9, 9]]), np.array([[3, 4, 4, -100], [5, -100, -100, -100], [0, 25, -100, -100]])]
+        assert load().compute(predictions=padded[0], references=padded[1], domain="music") == wanted
+        assert load().compute(predictions=[], references=[])["conlleval_support"] == 0
+
+        on_request = load().compute(**tags, conventions=["no_misc", "string_set"], tokens=[["a", "b", "c"], ["d"], ["e", "f"]])
+        assert on_request["no_misc_f1"] == on_request["string_set_f1"] - 1 / 6 == 0.5
+
+        combined = evaluate.combine({"one": load(), "other": load()})
+        result = combined.compute(**tags)
+        assert result["one_conlleval_f1"] == result["other_conlleval_f1"] == 2 / 3
+        assert evaluate.combine([load()]).compute(**tags) == plain
+        """,
+    )
+
+
+def test_what_cannot_be_scored_is_refused(tmp_path):
+    run_alone(
+        tmp_path,
+        """
+        ids = {"predictions": [[3, 4]], "references": [[3, 4]]}
+        refused(lambda: load().compute(**ids), "label ids need compute(..., domain=...)", "literature", "sample_music")
+        refused(lambda: load().compute(**ids, domain="musik"), "unknown domain 'musik'; known are conll2003, politics")
+        refused(lambda: load().compute(predictions=[[27]], references=[[1]], domain="music"), "27 is not in 0 to 26")
+        refused(lambda: load().compute(predictions=[["O"]], references=[[0]], domain="music"), "expected format")
+        refused(lambda: load().compute(predictions=[["O"]], references=[["X"]]), "references, sentence 0", "'X'")
+        refused(lambda: load().compute(predictions=[["O"]], references=[["O"]], conventions=["f1"]), "'f1'; known are")
+        """,
+    )
+
+
+def test_the_label_lists_are_what_the_schema_renders():
+    assert LABELS_FILE.read_text(encoding="utf-8") == render(), "run python -m crossner_hf.metric.render_labels"
+    assert {name: tuple(types) for name, types in ENTITY_TYPES.items()} == {
+        name: domain.entity_types for name, domain in BUILT_IN.items() if not name.endswith("_dedup")
+    }
+    for name, domain in BUILT_IN.items():
+        assert list(domain.entity_types) == ENTITY_TYPES[name.removesuffix("_dedup")]
+    assert set(GENERIC_TYPES) == SCHEMA_GENERIC_TYPES
