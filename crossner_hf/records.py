@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -62,9 +63,14 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def command_line() -> str:
-    """The command as typed, the program by its name alone and folders of this machine left out."""
+    """The command as a shell takes it, the program by its name alone and folders of this machine left out."""
     words = [Path(sys.argv[0] or "python").name, *sys.argv[1:]]
-    return " ".join(Path(word).name if os.path.isabs(word) else word for word in words)
+    return shlex.join(_without_folders(word) for word in words)
+
+
+def _without_folders(word: str) -> str:
+    option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return option + equals + (Path(value).name if os.path.isabs(value) else value)
 
 
 def package_versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ spaces or American letters; `ALIASES` maps those onto the file spelling.
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -57,9 +58,10 @@ class Domain:
         odd = [t for t in self.entity_types if not t or t != "".join(t.split()) or t == "O"]
         if odd:
             raise ValueError(f"domain {self.name!r}: an entity type is a word without spaces, and not 'O'; got {odd}")
-        unknown = sorted(set(self.generic_types) - set(self.entity_types))
-        if unknown:
-            raise ValueError(f"domain {self.name!r}: generic types {unknown} are not among its entity types")
+        for what, types in (("generic types", self.generic_types), ("described types", self.descriptions)):
+            unknown = sorted(set(types) - set(self.entity_types))
+            if unknown:
+                raise ValueError(f"domain {self.name!r}: {what} {unknown} are not among its entity types")
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -89,7 +91,8 @@ class Domain:
         The file holds `{"entity_types": [...]}` and, if wanted, `name` (else the folder's), `descriptions`
         (type to words) and `generic_types`. Raises ValueError where it holds anything else.
         """
-        path = Path(folder) / DOMAIN_FILE
+        folder = Path(folder).expanduser()
+        path = folder / DOMAIN_FILE
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -102,16 +105,25 @@ class Domain:
                 raise ValueError(f"{path}: unknown key {key!r}; known are {', '.join(known)}")
             if not isinstance(value, known[key]):
                 raise ValueError(f"{path}: {key} must be a {known[key].__name__}, got {value!r}")
+            if not all(isinstance(text, str) for text in (value.values() if isinstance(value, dict) else value)):
+                raise ValueError(f"{path}: {key} must hold strings, got {value!r}")
         types = content["entity_types"]
-        if not all(isinstance(t, str) for t in types):
-            raise ValueError(f"{path}: entity_types must be strings, got {types!r}")
-        return cls(
-            name=content.get("name") or path.parent.resolve().name,
-            entity_types=tuple(types),
-            descriptions=content.get("descriptions", {}),
-            generic_types=tuple(content.get("generic_types", [t for t in types if t in GENERIC_TYPES])),
-            folder=path.parent.resolve(),
-        )
+        name = content.get("name", folder.resolve().name)
+        if not re.fullmatch(r"\w[\w .-]*", name) or canonical(name) in _BY_SPELLING:
+            raise ValueError(
+                f"{path}: the domain cannot be called {name!r}: a name of your own is letters, digits, '_', '-', '.' "
+                'and no domain of this package; set "name"'
+            )
+        try:
+            return cls(
+                name=name,
+                entity_types=tuple(types),
+                descriptions=content.get("descriptions", {}),
+                generic_types=tuple(content.get("generic_types", [t for t in types if t in GENERIC_TYPES])),
+                folder=folder.resolve(),
+            )
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
 
 def _domain(name: str, types: str, *sizes: int) -> Domain:
@@ -176,9 +188,7 @@ DEDUPLICATED: Mapping[str, Domain] = {
 
 # Written by hand for this project, with true CrossNER types; a score on them is no CrossNER score.
 SAMPLES: Mapping[str, Domain] = {
-    "sample_music": Domain(
-        "sample_music", DOMAINS["music"].entity_types, generic_types=DOMAINS["music"].generic_types
-    ),
+    "sample_music": Domain("sample_music", DOMAINS["music"].entity_types, generic_types=DOMAINS["music"].generic_types),
     "sample_news": Domain("sample_news", SOURCE.entity_types, generic_types=SOURCE.generic_types),
 }
 
@@ -213,20 +223,23 @@ def canonical(name: str) -> str:
     return ALIASES.get(joined, joined)
 
 
+_BY_SPELLING = {canonical(name): domain for name, domain in BUILT_IN.items()}
+
+
 def get_domain(name: str | Path) -> Domain:
     """The domain of that name (any of its spellings), or the user's own domain in the folder of that path.
 
     Raises ValueError, with the names that come near, where there is neither.
     """
-    known = BUILT_IN
     text = str(name)
-    found = known.get(text) or known.get(canonical(text))
+    found = _BY_SPELLING.get(canonical(text))
     if found:
         return found
-    if (Path(text) / DOMAIN_FILE).is_file():
-        return Domain.from_folder(text)
-    if Path(text).is_dir():
+    folder = Path(text).expanduser()
+    if text and (folder / DOMAIN_FILE).is_file():
+        return Domain.from_folder(folder)
+    if text and folder.is_dir():
         raise ValueError(f'{text}: a folder with a domain of your own needs a {DOMAIN_FILE}: {{"entity_types": ["…"]}}')
-    near = difflib.get_close_matches(text.lower(), known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+    near = difflib.get_close_matches(text.lower(), BUILT_IN, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(BUILT_IN)}"
     raise ValueError(f"unknown domain {text!r}; {hint} (a folder with {DOMAIN_FILE} describes a domain of your own)")

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from crossner_hf.cli.options import add_data_options, domain_help, wants_colour
 
@@ -27,8 +26,8 @@ def main(argv: Sequence[str]) -> int:
     stats = commands.add_parser("stats", help="sentences, tokens and entities by type of each split")
     show = commands.add_parser("show", help="sentences with their entities, in colour on a terminal")
     export = commands.add_parser("export", help="a folder of Parquet files and a card, which load_dataset reads")
-    for command in (verify, stats):
-        command.add_argument("domains", nargs="*", help=f"default: those there are files for; {domain_help()}")
+    verify.add_argument("domains", nargs="*", help="default: the five domains and conll2003")
+    stats.add_argument("domains", nargs="*", help=f"default: those there are files for; {domain_help()}")
     show.add_argument("domain", help=domain_help())
     show.add_argument("--split", default="train", choices=("train", "validation", "test"))
     show.add_argument("--max", type=int, default=10, help="how many sentences; 0: all")
@@ -38,15 +37,21 @@ def main(argv: Sequence[str]) -> int:
     for command in (verify, stats, show, export):
         add_data_options(command)
     args = parser.parse_args(argv)
+    if args.command == "show" and args.max < 0:
+        parser.error(f"--max must be 0 (all) or more, got {args.max}")
     return {"verify": run_verify, "stats": run_stats, "show": run_show, "export": run_export}[args.command](args)
 
 
 def run_verify(args) -> int:
     """Print a line a file; exit 2 where one is missing or differs."""
-    from crossner_hf.data.sources import FILES, check_file, data_root, official_name
+    from crossner_hf.data.sources import FILES, check_file, data_root, is_official, official_name
     from crossner_hf.schema import get_domain
 
-    wanted = {official_name(get_domain(name)) for name in args.domains}
+    domains = [get_domain(name) for name in args.domains]
+    for domain in domains:
+        if not is_official(domain):
+            raise ValueError(f"{domain.name} has no published checksums; `crossner-hf data stats` reads and checks it")
+    wanted = {official_name(domain) for domain in domains}
     root = data_root(args.data_dir)
     bad = 0
     for name, expected in FILES.items():
@@ -88,9 +93,9 @@ def run_export(args) -> int:
     from crossner_hf.data.export import export
     from crossner_hf.schema import DOMAINS, SOURCE
 
-    names = args.domains or [SOURCE.name, *DOMAINS]
-    export(Path(args.folder), names, data_dir=args.data_dir, verify=not args.no_verify)
+    wanted = args.domains or [SOURCE.name, *DOMAINS]
+    names = export(args.folder, wanted, data_dir=args.data_dir, verify=not args.no_verify)
     print(f'{args.folder}: {len(names)} configuration(s); load_dataset("{args.folder}", "{names[-1]}") reads it')
-    if SOURCE.name in names:
+    if any(name.startswith(SOURCE.name) for name in names):
         print("conll2003 holds text under Reuters' terms: for your own use, not to be passed on", file=sys.stderr)
     return 0

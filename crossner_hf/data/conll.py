@@ -1,5 +1,6 @@
 """Reader and writer of the CoNLL column files in which CrossNER and CoNLL-2003 are published."""
 
+import difflib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -27,7 +28,9 @@ def numbered_lines(path: Path, name: str | None = None) -> Iterator[tuple[int, s
             try:
                 line = raw.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise ValueError(f"{name}:{number}: not UTF-8 at byte {error.start} of the line: {raw[:40]!r}") from None
+                raise ValueError(
+                    f"{name}:{number}: not UTF-8 at byte {error.start} of the line {raw[:40]!r}"
+                ) from None
             if "\x00" in line:
                 raise ValueError(f"{name}:{number}: holds a NUL character; is this a text file?")
             if "\r" in line:
@@ -54,10 +57,10 @@ def read_conll(path: str | Path, tags: Collection[str]) -> Iterator[Sentence]:
             continue
         columns = line.split("\t" if "\t" in line else " ")
         if len(columns) != 2 or not columns[0].strip():
-            raise ValueError(f"{path}:{number}: expected 'token<TAB>tag', got {len(columns)} column(s): {line[:80]!r}")
+            raise ValueError(f"{path}:{number}: expected 'token<TAB>tag', got {line[:80]!r}")
         token, tag = columns
         if tag not in tags:
-            raise ValueError(f"{path}:{number}: expected one of {len(tags)} tags ({_some(tags)}), got {tag!r}")
+            raise ValueError(f"{path}:{number}: expected one of {len(tags)} tags ({_near(tag, tags)}, …), got {tag!r}")
         if not may_follow(sentence.tags[-1] if sentence.tags else None, tag):
             wanted = "B" + tag[1:]
             raise ValueError(f"{path}:{number}: {tag!r} continues no entity of its type; IOB2 wants {wanted!r} here")
@@ -69,13 +72,18 @@ def read_conll(path: str | Path, tags: Collection[str]) -> Iterator[Sentence]:
         raise ValueError(f"{path}:{max(number, 1)}: holds no sentence; expected 'token<TAB>tag' lines")
 
 
-def _some(tags: Collection[str]) -> str:
-    first = list(tags)[:5]
-    return ", ".join(first) + (", …" if len(tags) > len(first) else "")
+def _near(tag: str, tags: Collection[str]) -> str:
+    return ", ".join(difflib.get_close_matches(tag, sorted(tags), n=3) or sorted(tags)[:3])
 
 
 def write_conll(sentences: Iterable[Sentence], file: TextIO) -> None:
-    """Write sentences as `token<TAB>tag` lines, an empty line after each sentence, as the CrossNER files have it."""
+    """Write sentences as `token<TAB>tag` lines, an empty line after each sentence, as the CrossNER files have it.
+
+    Raises ValueError for a token that `read_conll` would not read back: an empty one, or one with a tab or line end.
+    """
     for tokens, tags in sentences:
+        for token in tokens:
+            if not token.strip() or any(character in token for character in "\t\n\r\x00"):
+                raise ValueError(f"expected a token that a column can hold, got {token!r}")
         file.writelines(f"{token}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True))
         file.write("\n")

@@ -7,7 +7,7 @@ politics/train text stands in science/test, a leak for whoever trains on several
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from crossner_hf.data.conll import Sentence, read_conll
+from crossner_hf.data.conll import read_conll
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, SPLITS, Domain
 
 
@@ -22,15 +22,10 @@ def seen_texts(domain: Domain, split: str, files_of: Callable[[Domain], dict[str
     for other in (BUILT_IN[name.removesuffix("_dedup")] for name in DEDUPLICATED):
         same = f"{other.name}_dedup" == domain.name
         for other_split in (s for s in SPLITS if s != split) if same else ("train",):
-            sentences = read_conll(files_of(other)[other_split], frozenset(other.labels))
-            seen.update(text(sentence.tokens) for sentence in sentences)
+            seen.update(text(s.tokens) for s in read_conll(files_of(other)[other_split], other.label2id))
     return seen
 
 
 def text(tokens: Sequence[str]) -> str:
     """The sentence's words joined by one space: what counts as the same text."""
     return " ".join(tokens)
-
-
-def unseen(sentence: Sentence, seen: set[str]) -> bool:
-    return not seen or text(sentence.tokens) not in seen

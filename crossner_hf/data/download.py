@@ -21,6 +21,7 @@ from crossner_hf.data.sources import (
 from crossner_hf.schema import Domain
 
 ATTEMPTS = 4
+BACKOFF = 1.0  # seconds before the second attempt; then 3 and 7 times as long
 CHUNK = 1 << 16
 TIMEOUT = 20.0  # seconds without a byte
 
@@ -62,32 +63,48 @@ def _ways(domain: Domain, root: Path) -> str:
 
 
 def download(url: str, path: Path, expected: SourceFile) -> None:
-    """Bring `url` to `path`, complete and checked, or leave nothing there but the part to resume from."""
-    import requests
+    """Bring `url` to `path`, complete and checked, or leave nothing there but the part to resume from.
+
+    Processes that want the same file wait for the first. Raises ConnectionError with the other ways to the data.
+    """
+    from filelock import FileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    reason = ""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(0.5 * 2**attempt)
-        try:
-            _fetch(url, part, expected)
-        except requests.RequestException as error:
-            reason = str(error)
-            status = getattr(error.response, "status_code", None)
-            if status is not None and 400 <= status < 500 and status not in (408, 429):
-                break
-            continue
-        reason = check_file(part, expected) or ""
-        if not reason:
-            os.replace(part, path)
+    with FileLock(path.with_name(path.name + ".lock")):
+        if check_file(path, expected) is None:
             return
-        part.unlink()  # complete but wrong: start anew
+        for attempt in range(ATTEMPTS):
+            time.sleep(BACKOFF * (2**attempt - 1))
+            wrong, again = _try(url, part, expected)
+            if not wrong:
+                os.replace(part, path)
+                return
+            if not again:
+                break
     raise ConnectionError(
-        f"could not download {url} ({reason[:200]}); with no network, take ner_data/ of {REPOSITORY} from a machine "
+        f"could not download {url} ({wrong}); with no network, take ner_data/ of {REPOSITORY} from a machine "
         f"that has one and name it with data_dir= or {DATA_DIR_VARIABLE}, or use the configuration sample_music"
     )
+
+
+def _try(url: str, part: Path, expected: SourceFile) -> tuple[str | None, bool]:
+    """What went wrong, if anything, and whether it may go better another time."""
+    import requests
+
+    try:
+        _fetch(url, part, expected)
+    except requests.HTTPError as error:
+        status = error.response.status_code
+        return f"HTTP status {status}", status >= 500 or status in (408, 429)
+    except requests.exceptions.ChunkedEncodingError:
+        return "the connection was cut", True
+    except requests.RequestException as error:
+        return f"no connection: {type(error).__name__}", True
+    wrong = check_file(part, expected)
+    if wrong:
+        part.unlink()  # complete but wrong: start anew
+    return wrong, True
 
 
 def _fetch(url: str, part: Path, expected: SourceFile) -> None:
@@ -99,7 +116,9 @@ def _fetch(url: str, part: Path, expected: SourceFile) -> None:
     if have >= expected.size:
         part.unlink()
         have = 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    headers = {"Accept-Encoding": "identity"}  # a range of compressed bytes could not be appended
+    if have:
+        headers["Range"] = f"bytes={have}-"
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         response.raise_for_status()
         if response.status_code != 206:

@@ -19,7 +19,9 @@ class SplitStatistics(NamedTuple):
     by_type: Counter[str]
 
 
-def statistics(domain: Domain, *, data_dir: str | Path | None = None, verify: bool = True) -> dict[str, SplitStatistics]:
+def statistics(
+    domain: Domain, *, data_dir: str | Path | None = None, verify: bool = True
+) -> dict[str, SplitStatistics]:
     """The sizes of each split of a domain."""
     found = {}
     for split, dataset in load(domain.folder or domain.name, data_dir=data_dir, verify=verify).items():

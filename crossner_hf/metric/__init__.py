@@ -60,13 +60,15 @@ def compute_metrics(
 
 def _predicted_ids(outputs: Any, shape: tuple[int, ...], num_labels: int) -> np.ndarray:
     """Label ids (sentences, time) of a batch, whose label_ids have that shape."""
-    arrays = [np.asarray(output) for output in (outputs if isinstance(outputs, (list, tuple)) else (outputs,))]
+    outputs = outputs if isinstance(outputs, (list, tuple)) else (outputs,)
+    # What is nested deeper, such as the hidden states of all layers, holds no predictions.
+    arrays = [np.asarray(output) for output in outputs if not isinstance(output, (list, tuple, dict))]
     for array in arrays:
         if array.shape == shape and array.dtype.kind in "iu":
             return array
-    if arrays[0].shape != (*shape, num_labels):
+    if not arrays or arrays[0].shape != (*shape, num_labels):
         raise ValueError(
-            f"expected label ids {shape} or logits {(*shape, num_labels)} for label_ids {shape}, "
-            f"got predictions of shape {arrays[0].shape}"
+            f"expected predictions to be label ids {shape} or logits {(*shape, num_labels)}, for label_ids {shape}; "
+            f"got {', '.join(str(array.shape) for array in arrays) or 'no array'}"
         )
     return arrays[0].argmax(axis=-1)

@@ -16,10 +16,12 @@ from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.encoding import encode_labelled, max_pieces
 from crossner_hf.inference import Tagger, load_tokenizer
+from crossner_hf.packaged import encoder_name, encoder_path
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagging import spans
 from crossner_hf.training import run_folder
 from crossner_hf.training.arguments import FineTuningArguments
+from crossner_hf.training.progress import show_progress
 from crossner_hf.training.scoring import evaluate, is_crossner
 from crossner_hf.training.trainer import TaggerTrainer, dev_scorer
 from crossner_hf.words import DEFAULT_SPLITTER
@@ -41,7 +43,7 @@ def fine_tune(
 ) -> dict[str, Any]:
     """Fine-tune an encoder on a domain's training split, choose the epoch on dev, score test once; gives the record.
 
-    model: a folder or Hub id. random_weights: its architecture alone, with fresh weights. test: False leaves the test
+    model: a folder, a Hub id, or 'minilm' (the encoder of the extra `offline`). random_weights: its architecture alone, with fresh weights. test: False leaves the test
     split unscored. resume: go on from the last checkpoint in `args.output_dir`, with the same result as if the run had
     not been cut off; a finished run gives its record again. The folder holds the model, `run.json` and `record.json`.
     """
@@ -57,9 +59,9 @@ def fine_tune(
         return finished
 
     set_seed(args.seed)
-    tokenizer = load_tokenizer(model)
-    tagger = load_model(model, domain, random_weights=random_weights)
-    encoder = {"name": Path(model).name if Path(model).exists() else model, "sha256": weights_hash(tagger)}
+    tokenizer = load_tokenizer(encoder_path(model))
+    tagger = load_model(encoder_path(model), domain, random_weights=random_weights)
+    encoder = {"name": encoder_name(model), "sha256": weights_hash(tagger)}
     trainer, cut = make_trainer(tagger, tokenizer, domain, data, args, callbacks)
     begun = time.perf_counter()
     trainer.train(resume_from_checkpoint=_checkpoint(folder, args) if resume else None)
@@ -127,6 +129,7 @@ def make_trainer(model, tokenizer, domain: Domain, data, args: FineTuningArgumen
         compute_metrics=dev_scorer(domain, data["validation"]["ner_tags"][:], order),
         callbacks=list(callbacks),
     )
+    show_progress(trainer)
     return trainer, cut
 
 

@@ -24,7 +24,7 @@ NAMES = {
 
 @pytest.fixture
 def batch():
-    """Logits (5, 9, labels), predicted ids and label ids (5, 9) of which a third is not scored, and the right scores."""
+    """Logits (5, 9, labels), predicted ids and label ids (5, 9), a third of them not scored, and the right scores."""
     rng = np.random.default_rng(0)
     label_ids = rng.integers(0, 6, size=(5, 9))
     predicted = np.where(rng.random((5, 9)) < 0.3, rng.integers(0, len(MUSIC.labels), size=(5, 9)), label_ids)
@@ -43,8 +43,6 @@ def evaluation(predictions, label_ids):
 
 def test_logits_ids_tuples_and_lists_of_batches_give_the_scores_of_their_tags(batch):
     logits, predicted, label_ids, expected = batch
-    ragged = [(logits[:2, :7], label_ids[:2, :7].copy()), (logits[2:], label_ids[2:])]
-    ragged[0][1][:] = np.where(np.arange(7) < 6, ragged[0][1], -100)
     compute = compute_metrics("music")
     result = compute(evaluation(logits, label_ids))
     assert set(result) == NAMES
@@ -55,11 +53,11 @@ def test_logits_ids_tuples_and_lists_of_batches_give_the_scores_of_their_tags(ba
     assert result["strict_f1"] == expected["strict"]["overall"]["f1"]
     assert result["pooled_f1"] == expected["pooled"]["overall"]["f1"]
     assert result["conlleval_precision"] == expected["conlleval"]["overall"]["precision"]
-    assert compute(evaluation((logits, np.zeros((5, 3))), label_ids)) == result
+    assert compute(evaluation((logits, (np.zeros((5, 3)), np.zeros(2))), label_ids)) == result
     assert compute(evaluation(predicted, label_ids)) == result
     two = evaluation([logits[:2], logits[2:]], [label_ids[:2], label_ids[2:]])
     assert compute(two) == result
-    in_tuples = evaluation([(logits[:2], logits[:2]), (logits[2:], logits[2:])], [label_ids[:2], label_ids[2:]])
+    in_tuples = evaluation([(half, half) for half in (logits[:2], logits[2:])], [label_ids[:2], label_ids[2:]])
     assert compute(in_tuples) == result
 
 
@@ -101,7 +99,7 @@ def test_generic_and_specialised_types_are_told_apart_only_where_there_are_both(
 
 def test_logits_of_another_label_set_are_refused(batch):
     logits, _, label_ids, _ = batch
-    with pytest.raises(ValueError, match=r"logits \(5, 9, 19\) for label_ids \(5, 9\), got .* shape \(5, 9, 27\)"):
+    with pytest.raises(ValueError, match=r"logits \(5, 9, 19\), for label_ids \(5, 9\); got \(5, 9, 27\)"):
         compute_metrics("politics")(evaluation(logits, label_ids))
 
 

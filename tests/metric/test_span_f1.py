@@ -1,5 +1,6 @@
 """The scorer against seqeval, and against the rules of conlleval written out once more."""
 
+import doctest
 import os
 import random
 import re
@@ -15,6 +16,7 @@ from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
 from crossner_hf.data.conll import read_conll
+from crossner_hf.metric.crossner import span_f1
 from crossner_hf.metric.crossner.span_f1 import CONVENTIONS, score, without_padding
 from crossner_hf.schema import DOMAINS
 from crossner_hf.tagging import spans
@@ -281,6 +283,12 @@ def test_padding_is_taken_out_on_both_sides():
     assert [row.tolist() for row in references] == [[1, 2], [0]]
 
 
+def test_the_examples_in_the_docstrings_run():
+    results = doctest.testmod(span_f1)
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
 # --- errors ---
 
 
@@ -308,8 +316,8 @@ def test_tags_that_cannot_be_scored_are_refused_with_their_place(arguments, mess
     [
         ([[0], [], [1, -100]], "predictions, sentence 2: label id -100 is not in 0 to 6; take out padding first"),
         ([[0], [], [7, 1]], "predictions, sentence 2: label id 7 is not in 0 to 6$"),
-        ([[0], [], [1, 0.5]], r"predictions: with labels, expected integer label ids, got .*1\.0"),
-        ([["O"], [], ["O", "O"]], "predictions: with labels, expected integer label ids, got .*'O'"),
+        ([[0], [], [1, 0.5]], r"predictions, sentence 2: with labels, expected integer label ids, got 0\.5"),
+        ([["O"], [], ["O", "O"]], "predictions, sentence 0: with labels, expected integer label ids, got 'O'"),
     ],
 )
 def test_ids_outside_the_labels_are_refused_with_their_place(ids, message):

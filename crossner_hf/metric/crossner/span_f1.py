@@ -279,7 +279,9 @@ def _flat_ids(sentences: Sequence, lengths: np.ndarray, labels: Sequence[str], n
     rows = [np.asarray(row) for row in sentences if len(row)]
     ids = np.concatenate(rows) if rows else np.zeros(0, dtype=np.intp)
     if ids.dtype.kind not in "iu" or ids.ndim != 1:
-        raise ValueError(f"{name}: with labels, expected integer label ids, got {ids.flat[0]!r}")
+        odd = ((i, x) for i, row in enumerate(sentences) for x in row if not isinstance(x, (int, np.integer)))
+        number, value = next(odd, (0, ids.dtype))
+        raise ValueError(f"{name}, sentence {number}: with labels, expected integer label ids, got {value!r}")
     outside = (ids < 0) | (ids >= len(labels))
     if outside.any():
         position = int(outside.argmax())

@@ -1,0 +1,154 @@
+"""The column files: what is read, what is refused and where, and that writing and reading are inverse."""
+
+import io
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from crossner_hf.data.conll import Sentence, read_conll, write_conll
+from crossner_hf.schema import DOMAINS
+from crossner_hf.tagging import Span, iob2_tags
+
+TAGS = ("O", "B-location", "I-location", "B-person", "I-person")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return tmp_path_factory.mktemp("conll") / "train.txt"
+
+
+def read(file, content):
+    file.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return list(read_conll(file, TAGS))
+
+
+def test_empty_lines_part_sentences_however_many_there_are(file):
+    content = "\n\nNew\tB-location\nYork\tI-location\n\n\n  \nOK\tO\n\n"
+    assert read(file, content) == [
+        Sentence(["New", "York"], ["B-location", "I-location"]),
+        Sentence(["OK"], ["O"]),
+    ]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_the_last_sentence_counts_whatever_follows_it(file, end):
+    assert [s.tokens for s in read(file, "Paris\tB-location\n\nOK\tO" + end)] == [["Paris"], ["OK"]]
+
+
+def test_one_space_serves_as_well_as_a_tab(file):
+    assert read(file, "Paris B-location\n") == read(file, "Paris\tB-location\n")
+
+
+def test_a_token_keeps_every_character_that_is_no_column_or_line_end(file):
+    tokens = ["New York", "a\u2028b", "\xa0x", "\x85", "é", "e\u0301", "\U0001f600", "-DOCSTART-"]
+    tokens.remove("\x85")  # white space alone
+    content = "".join(f"{token}\tO\n" for token in tokens)
+    assert read(file, content) == [Sentence(tokens, ["O"] * len(tokens))]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a\tO\nPar", r":2: expected 'token<TAB>tag', got 'Par'"),
+        ("a\tO\nParis\tB-loc", r":2: expected one of 5 tags \(B-location, .*\), got 'B-loc'"),
+        ("a\tO\nParis\t", r":2: expected one of 5 tags .*, got ''"),
+        ("a\tO\tO\n", r":1: expected 'token<TAB>tag', got 'a\\tO\\tO'"),
+        ("a O O\n", r":1: expected 'token<TAB>tag'"),
+        ("\tO\n", r":1: expected 'token<TAB>tag', got '\\tO'"),
+        (" O\n", r":1: expected 'token<TAB>tag', got ' O'"),
+        ("a  O\n", r":1: expected 'token<TAB>tag'"),
+        ("a\tB-organisation\n", r":1: expected one of 5 tags .*, got 'B-organisation'"),
+        ("a\tb-person\n", r":1: expected one of 5 tags \(B-person, .*\), got 'b-person'"),
+        ("a\tO \n", r":1: expected one of 5 tags .*, got 'O '"),
+        ("a\tI-person\n", r":1: 'I-person' continues no entity of its type; IOB2 wants 'B-person' here"),
+        ("a\tB-person\n\nb\tI-person\n", r":3: 'I-person' continues no entity"),
+        ("a\tO\nb\tI-person\n", r":2: 'I-person' continues no entity"),
+        ("a\tB-person\nb\tI-location\n", r":2: 'I-location' continues no entity .* wants 'B-location'"),
+        ("a\tB-person\nb\tI-person\nc\tI-location\n", r":3: 'I-location' continues no entity"),
+        ("a\tO\r\nb\tO\r\n", r":1: Windows line end \(CR\)"),
+        ("a\tO\rb\tO\r", r":1: Windows line end \(CR\)"),
+        ("\ufeffa\tO\n", r":1: starts with a byte-order mark"),
+        ("a\tO\nb\x00\tO\n", r":2: holds a NUL character"),
+        (b"a\tO\ncaf\xe9\tO\n", r":2: not UTF-8 at byte 3 of the line"),
+        ("a\tO\n".encode("utf-16-be"), r":1: holds a NUL character"),
+        (b"\xff\xfea\x00", r":1: not UTF-8 at byte 0"),
+        ("", r":1: holds no sentence"),
+        ("\n\n\n", r":3: holds no sentence"),
+    ],
+)
+def test_bad_input_is_refused_with_file_line_what_was_wanted_and_what_came(file, content, message):
+    with pytest.raises(ValueError, match=r"train\.txt" + message):
+        read(file, content)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.txt"):
+        list(read_conll(tmp_path / "none.txt", TAGS))
+
+
+def test_sentences_before_a_bad_line_are_given_before_the_error(file):
+    file.write_text("Paris\tB-location\n\nbad\n", encoding="utf-8")
+    sentences = read_conll(file, TAGS)
+    assert next(sentences).tokens == ["Paris"]
+    with pytest.raises(ValueError, match=":3:"):
+        next(sentences)
+
+
+@given(st.one_of(st.binary(), st.text(st.sampled_from("a \t\n\r\x00\ufeffBIO-person\u2028"))))
+@example(b"\xef\xbb")
+@example("O\nO O\n\tO")
+def test_whatever_a_file_holds_gives_sentences_or_an_error_with_its_line(file, content):
+    try:
+        sentences = read(file, content if isinstance(content, bytes) else content.encode("utf-8"))
+    except ValueError as error:
+        place, _, number = str(error).partition(f"{file}:")
+        assert place == ""
+        assert 1 <= int(number.partition(":")[0]) <= max(1, file.read_bytes().count(b"\n") + 1)
+    else:
+        assert sentences
+        assert all(len(s.tokens) == len(s.tags) > 0 and set(s.tags) <= set(TAGS) for s in sentences)
+
+
+def tokens():
+    """What a column can hold: no tab, line end or NUL, not white space alone, no byte-order mark at the start."""
+    characters = st.characters(exclude_characters="\t\n\r\x00\ufeff", exclude_categories=["Cs"])
+    return st.text(characters, min_size=1, max_size=6).filter(str.strip)
+
+
+@st.composite
+def labelled_sentences(draw):
+    words = draw(st.lists(tokens(), min_size=1, max_size=8))
+    cuts = sorted(draw(st.sets(st.integers(0, len(words)), max_size=5)))
+    types = draw(st.lists(st.sampled_from(("location", "person", None)), min_size=5, max_size=5))
+    found = [Span(start, end, t) for start, end, t in zip(cuts, cuts[1:], types) if t]
+    return Sentence(words, iob2_tags(found, len(words)))
+
+
+@given(st.lists(labelled_sentences(), min_size=1, max_size=4))
+def test_written_sentences_are_read_as_they_were(file, sentences):
+    text = io.StringIO()
+    write_conll(sentences, text)
+    assert read(file, text.getvalue()) == sentences
+
+
+@pytest.mark.parametrize("token", ["", " ", "a\tb", "a\nb", "a\rb", "a\x00b"])
+def test_a_token_that_a_column_cannot_hold_is_not_written(token):
+    with pytest.raises(ValueError, match="expected a token that a column can hold, got"):
+        write_conll([Sentence(["Paris", token], ["B-location", "O"])], io.StringIO())
+
+
+@pytest.mark.parametrize("domain", ["music", "science", "conll2003"])
+def test_an_official_file_is_written_as_it_is_but_for_the_empty_line_at_its_end(official, domain):
+    from crossner_hf.schema import get_domain
+
+    path = official / domain / "dev.txt"
+    text = io.StringIO()
+    write_conll(read_conll(path, get_domain(domain).labels), text)
+    assert text.getvalue().rstrip("\n") == path.read_text(encoding="utf-8").rstrip("\n")
+
+
+def test_a_word_of_another_domain_is_told_as_such(file):
+    file.write_text("Thriller\tB-album\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"got 'B-album'"):
+        list(read_conll(file, DOMAINS["politics"].labels))
