@@ -17,7 +17,7 @@ from .tagging import spans
 from .words import DEFAULT_SPLITTER, Word, split_words
 
 STRETCH = 2_048  # sentences sorted together; a stream holds no more in memory
-BATCH_PIECES = 1_024  # pieces a batch, padding included; on two cores larger batches leave the cache (see make bench)
+BATCH_PIECES = 2_048  # pieces a batch, padding included; on two cores larger batches leave the cache (see make bench)
 GPU_BATCH_PIECES = 16_384
 # These byte-level tokenizers mark a word's start by the space before it and must be told that a word has one.
 NEED_PREFIX_SPACE = frozenset({"bart", "bloom", "deberta", "gpt2", "longformer", "modernbert", "roberta"})

@@ -46,8 +46,7 @@ class CrossNERConfig(datasets.BuilderConfig):
 class CrossNER(datasets.GeneratorBasedBuilder):
     """Splits `train`, `validation`, `test` with columns `id`, `tokens` and `ner_tags` (ClassLabel)."""
 
-    BUILDER_CONFIG_CLASS = CrossNERConfig
-    BUILDER_CONFIGS = [CrossNERConfig(name=name) for name in BUILT_IN]
+    BUILDER_CONFIG_CLASS = CrossNERConfig  # with no list of configurations, for users bring domains of their own
 
     def _info(self) -> datasets.DatasetInfo:
         sequence = getattr(datasets, "List", None) or datasets.Sequence  # List: datasets >= 4

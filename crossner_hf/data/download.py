@@ -22,7 +22,7 @@ from crossner_hf.schema import Domain
 
 ATTEMPTS = 4
 BACKOFF = 1.0  # seconds before the second attempt; then 3 and 7 times as long
-CHUNK = 1 << 16
+CHUNK = 1 << 12  # bytes; a chunk that the connection does not live to complete is lost
 TIMEOUT = 20.0  # seconds without a byte
 
 

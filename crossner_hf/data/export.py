@@ -106,7 +106,7 @@ def _info(name: str, splits: datasets.DatasetDict, files: Path) -> datasets.Data
     sizes = {split: datasets.SplitInfo(split, dataset.data.nbytes, len(dataset)) for split, dataset in splits.items()}
     return datasets.DatasetInfo(
         features=splits["train"].features,
-        splits=datasets.SplitDict.from_split_dict(list(sizes.values())),
+        splits=datasets.SplitDict(sizes),
         config_name=name,
         download_size=sum(path.stat().st_size for path in files.glob("*.parquet")),
         dataset_size=sum(info.num_bytes for info in sizes.values()),

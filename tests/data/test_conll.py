@@ -41,8 +41,7 @@ def test_one_space_serves_as_well_as_a_tab(file):
 
 
 def test_a_token_keeps_every_character_that_is_no_column_or_line_end(file):
-    tokens = ["New York", "a\u2028b", "\xa0x", "\x85", "é", "e\u0301", "\U0001f600", "-DOCSTART-"]
-    tokens.remove("\x85")  # white space alone
+    tokens = ["New York", "a\u2028b", "\xa0x", "\x85x", "é", "e\u0301", "\U0001f600", "-DOCSTART-"]
     content = "".join(f"{token}\tO\n" for token in tokens)
     assert read(file, content) == [Sentence(tokens, ["O"] * len(tokens))]
 
@@ -59,7 +58,7 @@ def test_a_token_keeps_every_character_that_is_no_column_or_line_end(file):
         (" O\n", r":1: expected 'token<TAB>tag', got ' O'"),
         ("a  O\n", r":1: expected 'token<TAB>tag'"),
         ("a\tB-organisation\n", r":1: expected one of 5 tags .*, got 'B-organisation'"),
-        ("a\tb-person\n", r":1: expected one of 5 tags \(B-person, .*\), got 'b-person'"),
+        ("a\tb-person\n", r":1: expected one of 5 tags \(.*B-person.*\), got 'b-person'"),
         ("a\tO \n", r":1: expected one of 5 tags .*, got 'O '"),
         ("a\tI-person\n", r":1: 'I-person' continues no entity of its type; IOB2 wants 'B-person' here"),
         ("a\tB-person\n\nb\tI-person\n", r":3: 'I-person' continues no entity"),
@@ -138,14 +137,12 @@ def test_a_token_that_a_column_cannot_hold_is_not_written(token):
         write_conll([Sentence(["Paris", token], ["B-location", "O"])], io.StringIO())
 
 
-@pytest.mark.parametrize("domain", ["music", "science", "conll2003"])
-def test_an_official_file_is_written_as_it_is_but_for_the_empty_line_at_its_end(official, domain):
-    from crossner_hf.schema import get_domain
-
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_an_official_file_of_a_target_domain_is_written_as_it_is(official, domain):
     path = official / domain / "dev.txt"
     text = io.StringIO()
-    write_conll(read_conll(path, get_domain(domain).labels), text)
-    assert text.getvalue().rstrip("\n") == path.read_text(encoding="utf-8").rstrip("\n")
+    write_conll(read_conll(path, DOMAINS[domain].labels), text)
+    assert text.getvalue() == path.read_text(encoding="utf-8")
 
 
 def test_a_word_of_another_domain_is_told_as_such(file):
