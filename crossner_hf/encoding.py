@@ -8,6 +8,11 @@ from typing import Any, NamedTuple
 
 DEFAULT_MAX_PIECES = 512  # length of BERT's position table (Devlin et al., 2018)
 IGNORED = -100  # label of pieces that count neither in the loss nor in scores, as everywhere in transformers
+# Beside RoBERTa and all that is named after it, these number positions from pad_token_id + 1, so that the first
+# entries of their position table are no positions (create_position_ids_from_input_ids in their modeling files).
+POSITIONS_AFTER_PADDING = frozenset(
+    {"camembert", "data2vec-text", "esm", "ibert", "lilt", "longformer", "luke", "markuplm", "mpnet", "xmod"}
+)
 
 
 class Window(NamedTuple):
@@ -30,8 +35,8 @@ def max_pieces(tokenizer, config=None) -> int:
     limits = [tokenizer.model_max_length] if tokenizer.model_max_length < 1_000_000 else []
     table = getattr(config, "max_position_embeddings", None)
     if table and table > 0:
-        # RoBERTa and its kin count positions from pad_token_id + 1.
-        limits.append(table - config.pad_token_id - 1 if "roberta" in config.model_type else table)
+        after_padding = "roberta" in config.model_type or config.model_type in POSITIONS_AFTER_PADDING
+        limits.append(table - config.pad_token_id - 1 if after_padding else table)
     return min(limits, default=DEFAULT_MAX_PIECES)
 
 
@@ -96,18 +101,19 @@ def best_context(windows: Sequence[Window]) -> Iterator[list[int]]:
 def encode_labelled(tokenizer, sentences: Sequence[Sequence[str]], label_ids: Sequence[Sequence[int]], max_length: int):
     """Rows for training, one a sentence, cut at `max_length` pieces: columns of the tokenizer and `labels`.
 
-    Returns the columns and, for each sentence, how many of its words lie beyond the cut.
+    Returns the columns and, for each sentence, the indices of its labelled words. Those that lie beyond the cut are
+    not among them, nor is a word of which the tokenizer makes no piece.
     """
     encoded = tokenizer(
         [list(words) for words in sentences], is_split_into_words=True, truncation=True, max_length=max_length
     )
     columns: dict[str, list[Any]] = dict(encoded.items())
-    columns["labels"], beyond = [], []
+    columns["labels"], labelled = [], []
     for row, ids in enumerate(label_ids):
         words, starts = first_pieces(encoded.word_ids(row))
         labels = [IGNORED] * len(columns["input_ids"][row])
         for word, start in zip(words, starts):
             labels[start] = ids[word]
         columns["labels"].append(labels)
-        beyond.append(len(ids) - 1 - words[-1] if words else len(ids))
-    return columns, beyond
+        labelled.append(words)
+    return columns, labelled

@@ -40,15 +40,34 @@ class Entity(TypedDict):
     end: int
 
 
+def load_config(name_or_path: str, **kwargs):
+    """The checkpoint's config. Raises OSError or ValueError with one sentence where there is none."""
+    try:
+        return AutoConfig.from_pretrained(name_or_path, **kwargs)
+    except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
+        kind = OSError if isinstance(error, OSError) else ValueError
+        raise kind(
+            f"{name_or_path}: no model can be loaded from there; give a folder that save_pretrained wrote, or a Hub id "
+            f"with the network at hand ({reason})"
+        ) from error
+
+
 def load_tokenizer(name_or_path: str, **kwargs):
     """The checkpoint's fast tokenizer, set up for words. Raises ValueError where it has none."""
-    model_type = AutoConfig.from_pretrained(name_or_path, **kwargs).model_type
-    if model_type in NEED_PREFIX_SPACE:
+    if load_config(name_or_path, **kwargs).model_type in NEED_PREFIX_SPACE:
         kwargs["add_prefix_space"] = True
     tokenizer = AutoTokenizer.from_pretrained(name_or_path, **kwargs)
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # what transformers makes up where the files are missing
+        raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
     if not tokenizer.is_fast:
         raise ValueError(f"{name_or_path}: {type(tokenizer).__name__} is no fast tokenizer, which words need")
     return tokenizer
+
+
+def takes_word_mask(model) -> bool:
+    """Whether the model is one that works on words and wants to know where they begin."""
+    return "word_mask" in inspect.signature(model.forward).parameters
 
 
 class Tagger:
@@ -75,17 +94,26 @@ class Tagger:
         self.batch_pieces = batch_pieces or (BATCH_PIECES if model.device.type == "cpu" else GPU_BATCH_PIECES)
         self.splitter = splitter or getattr(model.config, "word_splitter", None) or DEFAULT_SPLITTER
         self.labels = [model.config.id2label[i] for i in range(model.config.num_labels)]
-        accepted = inspect.signature(model.forward).parameters
-        self._takes_word_mask = "word_mask" in accepted
-        self._inputs = [name for name in tokenizer.model_input_names if name in accepted or "kwargs" in accepted]
+        self._takes_word_mask = takes_word_mask(model)
+        accepted = inspect.signature(model.forward).parameters  # by name, as Trainer chooses columns
+        self._inputs = [name for name in tokenizer.model_input_names if name in accepted]
 
     @classmethod
     def from_pretrained(cls, name_or_path: str, *, device: str | None = None, **kwargs) -> "Tagger":
-        """Load a saved tagger, from a folder or the Hub. `kwargs` go to `AutoModelForTokenClassification`."""
-        model = AutoModelForTokenClassification.from_pretrained(name_or_path, **kwargs)
+        """Load a saved tagger, from a folder or the Hub. `kwargs` go to `AutoModelForTokenClassification`.
+
+        Raises ValueError for a checkpoint that was never trained to tag, such as a plain encoder.
+        """
         known = {name: kwargs[name] for name in ("revision", "token", "trust_remote_code") if name in kwargs}
+        tokenizer = load_tokenizer(name_or_path, **known)
+        model, loading = AutoModelForTokenClassification.from_pretrained(
+            name_or_path, output_loading_info=True, **kwargs
+        )
+        if loading["missing_keys"]:
+            lacking = ", ".join(sorted(loading["missing_keys"])[:3])
+            raise ValueError(f"{name_or_path}: is no trained tagger, it lacks {lacking}; fine-tune it first")
         chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(model.to(chosen).eval(), load_tokenizer(name_or_path, **known))
+        return cls(model.to(chosen), tokenizer)
 
     def tag_words(self, sentences: Iterable[Sequence[str]]) -> Iterator[Tagged]:
         """Labels and scores for sentences of words, in their order, as a stream.
@@ -106,6 +134,7 @@ class Tagger:
                 yield entities(text, sentence, labels, scores)
 
     def _tag_stretch(self, sentences: list[Sequence[str]]) -> list[Tagged]:
+        self.model.eval()
         windows = encode_windows(self.tokenizer, sentences, self.max_length)
         tagged = [Tagged(["O"] * len(words), [0.0] * len(words)) for words in sentences]
         decided = list(best_context(windows))

@@ -10,7 +10,7 @@ from typing import Any
 from transformers import AutoModelForTokenClassification, Pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from .inference import Entity, Tagger
+from .inference import NEED_PREFIX_SPACE, Entity, Tagger, load_tokenizer
 
 TASK = "crossner"
 
@@ -30,11 +30,16 @@ class CrossNERPipeline(Pipeline):
 
     def __init__(self, *args, splitter: str | None = None, batch_pieces: int | None = None, **kwargs):
         super().__init__(*args, **kwargs)
+        if self.model.config.model_type in NEED_PREFIX_SPACE and not self.tokenizer.add_prefix_space:
+            self.tokenizer = load_tokenizer(self.tokenizer.name_or_path)
         self.tagger = Tagger(self.model, self.tokenizer, splitter=splitter, batch_pieces=batch_pieces)
 
-    def __call__(self, inputs: str | Iterable[str], **kwargs) -> list[Entity] | list[list[Entity]] | Iterator:
+    def __call__(
+        self, inputs: str | Iterable[str], *, batch_size: int | None = None, num_workers: int | None = None, **unknown
+    ) -> list[Entity] | list[list[Entity]] | Iterator[list[Entity]]:
+        self._sanitize_parameters(**unknown)
         if isinstance(inputs, str):
-            return super().__call__(inputs, **kwargs)
+            return super().__call__(inputs)
         stream = self.tagger.tag_texts(inputs)
         return list(stream) if isinstance(inputs, list | tuple) else stream
 

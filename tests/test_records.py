@@ -93,7 +93,15 @@ def test_a_record_of_another_schema_version_is_refused(tmp_path):
 
 
 def test_the_command_keeps_names_and_loses_absolute_folders(monkeypatch):
-    typed = ["/home/ann/bin/crossner-hf", "train", "--output", "/home/ann/runs/a", "--model=/data/m", "--domain", "music"]
+    typed = [
+        "/home/ann/bin/crossner-hf",
+        "train",
+        "--output",
+        "/home/ann/runs/a",
+        "--model=/data/m",
+        "--domain",
+        "music",
+    ]
     monkeypatch.setattr(sys, "argv", typed)
     assert command_line() == "crossner-hf train --output a --model=m --domain music"
 

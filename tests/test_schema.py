@@ -234,7 +234,10 @@ def test_an_own_domain_survives_pickling(tmp_path):
         ({"entity_types": ["court"], "name": 5}, "name must be a str"),
         ({"entity_types": ["court"], "name": ""}, "the domain cannot be called ''"),
         ({"entity_types": ["court"], "name": "../law"}, "the domain cannot be called '../law'"),
-        ({"entity_types": ["court"], "name": "Music"}, "the domain cannot be called 'Music'.* no domain of this package"),
+        (
+            {"entity_types": ["court"], "name": "Music"},
+            "the domain cannot be called 'Music'.* no domain of this package",
+        ),
         ({"entity_types": ["court"], "name": "news"}, "the domain cannot be called 'news'"),
     ],
 )

@@ -97,7 +97,9 @@ def test_transitions_are_those_that_occur_in_some_valid_sentence():
         if all(a.end <= b.start or b.end <= a.start for a, b in itertools.combinations(chosen, 2)):
             tags = iob2_tags(chosen, 3)
             seen |= set(zip([None, *tags], tags))
-    assert allowed_transitions(labels) == [[(previous, label) in seen for label in labels] for previous in (*labels, None)]
+    assert allowed_transitions(labels) == [
+        [(previous, label) in seen for label in labels] for previous in (*labels, None)
+    ]
 
 
 def test_a_domain_of_n_types_has_its_number_of_allowed_transitions():

@@ -28,9 +28,7 @@ def numbered_lines(path: Path, name: str | None = None) -> Iterator[tuple[int, s
             try:
                 line = raw.decode("utf-8")
             except UnicodeDecodeError as error:
-                raise ValueError(
-                    f"{name}:{number}: not UTF-8 at byte {error.start} of the line {raw[:40]!r}"
-                ) from None
+                raise ValueError(f"{name}:{number}: not UTF-8 at byte {error.start} of the line {raw[:40]!r}") from None
             if "\x00" in line:
                 raise ValueError(f"{name}:{number}: holds a NUL character; is this a text file?")
             if "\r" in line:

@@ -2,8 +2,8 @@
 
 `datasets` has no plug-in point for names. Its table of packaged modules makes the name resolve here, but the factory
 behind the table would glob the current directory for data files (datasets/load.py, PackagedDatasetModuleFactory), so
-its `get_module` is wrapped for this one name. Both are private. Where either is gone, importing still works and the
-name raises an error that shows the public way, `crossner_hf.load`.
+its `get_module` is wrapped for this one name. Both are private. Where either is gone, importing still works and a
+warning shows the public way, `crossner_hf.load`.
 """
 
 import functools
@@ -12,7 +12,7 @@ import logging
 logger = logging.getLogger(__name__)
 
 
-def register(_module=None) -> None:
+def register() -> None:
     """Make `crossner` a name that `datasets` knows. Safe to call again."""
     try:
         from datasets import load as loading

@@ -1,4 +1,4 @@
-"""What a fine-tuning run is told: the task, and every field of transformers' TrainingArguments with CrossNER's values."""
+"""What a fine-tuning run is told: TrainingArguments of transformers and a few more, with the recipe as defaults."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +7,12 @@ from transformers import TrainingArguments
 
 # The values of the released code (main.py and run.sh of zliucr/CrossNER), which are the defaults below.
 PUBLISHED_SEEDS = (555, 666, 777)
+
+# What dev scoring gives, which may choose the best epoch. The last two only where a domain has types of both kinds.
+DEV_SCORES = (
+    *("conlleval_f1", "strict_f1", "pooled_f1", "conlleval_precision", "conlleval_recall", "loss"),
+    *("conlleval_specialised_f1", "conlleval_generic_f1"),
+)
 
 # For encoders of about 20 M parameters, which move too little in the published steps of 5e-5. Chosen on dev F1 alone,
 # with the packaged MiniLM and seed 555; README has the figures.
@@ -30,7 +36,10 @@ class FineTuningArguments(TrainingArguments):
     better dev F1 (src/trainer.py and main.py of the released code). The best epoch's model is kept.
     """
 
-    output_dir: str = field(default="trainer_output", metadata={"help": "Folder for the model, its record, checkpoints."})
+    output_dir: str = field(
+        default="trainer_output",
+        metadata={"help": "Folder for the model, its record and, while it runs, checkpoints.", "aliases": ["--output"]},
+    )
     learning_rate: float = field(default=5e-5, metadata={"help": "Adam's learning rate."})
     lr_scheduler_type: str = field(default="constant", metadata={"help": "Schedule; the released code has none."})
     max_grad_norm: float = field(default=0.0, metadata={"help": "Clip gradients to this norm; 0: no clipping."})
@@ -44,7 +53,9 @@ class FineTuningArguments(TrainingArguments):
     logging_strategy: str = field(default="epoch", metadata={"help": "When the training loss is logged."})
     load_best_model_at_end: bool = field(default=True, metadata={"help": "Keep the model of the best dev score."})
     metric_for_best_model: str | None = field(default="conlleval_f1", metadata={"help": "Dev score that chooses."})
-    greater_is_better: bool | None = field(default=True, metadata={"help": "Whether that score is to be high."})
+    greater_is_better: bool | None = field(
+        default=None, metadata={"help": "Whether that score is to be high; default: for all but the loss."}
+    )
     restore_callback_states_from_checkpoint: bool = field(
         default=True, metadata={"help": "On resume, early stopping goes on counting where it was."}
     )
@@ -60,11 +71,39 @@ class FineTuningArguments(TrainingArguments):
     )
 
     def __post_init__(self):
+        if self.resume_from_checkpoint:
+            raise ValueError(
+                "resume_from_checkpoint is not used: --resume, or fine_tune(resume=True), finds the last one"
+            )
+        if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in DEV_SCORES:
+            known = ", ".join(DEV_SCORES)
+            raise ValueError(f"metric_for_best_model must be one of {known}, got {self.metric_for_best_model!r}")
         super().__post_init__()
         if self.early_stopping_patience < 0:
             raise ValueError(f"early_stopping_patience must be 0 or more, got {self.early_stopping_patience}")
         if self.max_length is not None and self.max_length < 4:
             raise ValueError(f"max_length must be at least 4 pieces, got {self.max_length}")
+
+
+# Arguments whose names begin so change neither what is computed nor its result.
+_PASSING = (
+    *("output_dir", "log", "report_to", "run_name", "project", "trackio_", "disable_tqdm", "skip_memory_metrics"),
+    *("save_total_limit", "save_on_each_node", "push_to_hub", "hub_", "local_rank"),
+    *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
+)
+# In a record also at their defaults.
+_RECIPE = (
+    *("learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm", "num_train_epochs"),
+    *("per_device_train_batch_size", "gradient_accumulation_steps", "early_stopping_patience", "max_length"),
+    *("length_grouped_batches", "seed"),
+)
+
+
+def told_arguments(args: FineTuningArguments) -> dict[str, Any]:
+    """The arguments that make a run what it is: those that differ from their defaults, and the recipe in any case."""
+    default = FineTuningArguments(output_dir=args.output_dir).to_dict()
+    given = {name: value for name, value in args.to_dict().items() if not name.startswith(_PASSING)}
+    return {name: value for name, value in given.items() if name in _RECIPE or value != default.get(name)}
 
 
 def preset(name: str) -> dict[str, Any]:

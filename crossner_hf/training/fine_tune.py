@@ -1,27 +1,29 @@
 """Fine-tuning a tagger on a domain (the paper's direct setting), its scores, and the record of both."""
 
+import hashlib
 import logging
-import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForTokenClassification, EarlyStoppingCallback, set_seed
+from accelerate.utils import broadcast_object_list
+from datasets import Dataset
+from transformers import AutoModelForTokenClassification, EarlyStoppingCallback, TrainerState, set_seed
+from transformers.trainer import TRAINER_STATE_NAME
 
 from crossner_hf import records
 from crossner_hf.data.builder import load
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.encoding import encode_labelled, max_pieces
-from crossner_hf.inference import Tagger, load_tokenizer
+from crossner_hf.inference import Tagger, load_config, load_tokenizer
 from crossner_hf.packaged import encoder_name, encoder_path
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagging import spans
 from crossner_hf.training import run_folder
-from crossner_hf.training.arguments import FineTuningArguments
-from crossner_hf.training.progress import show_progress
+from crossner_hf.training.arguments import FineTuningArguments, told_arguments
+from crossner_hf.training.progress import RunClock, show_progress
 from crossner_hf.training.scoring import evaluate, is_crossner
 from crossner_hf.training.trainer import TaggerTrainer, dev_scorer
 from crossner_hf.words import DEFAULT_SPLITTER
@@ -43,65 +45,95 @@ def fine_tune(
 ) -> dict[str, Any]:
     """Fine-tune an encoder on a domain's training split, choose the epoch on dev, score test once; gives the record.
 
-    model: a folder, a Hub id, or 'minilm' (the encoder of the extra `offline`). random_weights: its architecture alone, with fresh weights. test: False leaves the test
-    split unscored. resume: go on from the last checkpoint in `args.output_dir`, with the same result as if the run had
-    not been cut off; a finished run gives its record again. The folder holds the model, `run.json` and `record.json`.
+    model:          a folder, a Hub id, or 'minilm' (the encoder of the extra `offline`)
+    random_weights: the encoder's architecture alone, with fresh weights
+    test:           False leaves the test split unscored
+    resume:         go on from the last checkpoint in `args.output_dir`, with the result that the run would have had
+                    without the break; a finished run gives its record again
+
+    The folder then holds the model, `run.json` and `record.json`. Raises FolderInUse where it holds anything else.
     """
     domain = domain if isinstance(domain, Domain) else get_domain(domain)
     folder = Path(args.output_dir)
     data = load(domain.folder or domain.name, data_dir=data_dir, verify=verify)
     files = domain_files(domain, data_dir, verify=verify)
-    checksums = {split: sha256_of(path) for split, path in files.items()}
-    asked = _asked(domain, model, args, checksums, random_weights=random_weights, test=test)
-    finished = run_folder.open_run(folder, asked, resume=resume) if args.should_save else None
+    set_seed(args.seed)
+    tokenizer = load_tokenizer(encoder_path(model))
+    tagger = load_model(encoder_path(model), domain, random_weights=random_weights)
+    asked = {
+        "domain": domain.name,
+        "entity_types": list(domain.entity_types),
+        "data_sha256": {split: sha256_of(path) for split, path in files.items()},
+        "encoder": {"name": encoder_name(model), "sha256": weights_hash(tagger)},
+        "random_weights": random_weights,
+        "test": test,
+        "processes": args.world_size * max(1, args.n_gpu),
+        "arguments": told_arguments(args),
+    }
+    finished, checkpoint = _open_run(folder, asked, args, resume=resume)
     if finished:
         logger.info("%s: this run is already finished", folder)
         return finished
 
-    set_seed(args.seed)
-    tokenizer = load_tokenizer(encoder_path(model))
-    tagger = load_model(encoder_path(model), domain, random_weights=random_weights)
-    encoder = {"name": encoder_name(model), "sha256": weights_hash(tagger)}
     trainer, cut = make_trainer(tagger, tokenizer, domain, data, args, callbacks)
-    begun = time.perf_counter()
-    trainer.train(resume_from_checkpoint=_checkpoint(folder, args) if resume else None)
-    seconds = time.perf_counter() - begun
-
-    trainer.accelerator.wait_for_everyone()
-    scores = {}
+    seconds = _train(trainer, checkpoint)
+    record = None
     if args.should_save:
-        ready = Tagger(trainer.accelerator.unwrap_model(trainer.model).eval(), tokenizer)
-        for split in ("validation", *(["test"] if test else [])):
-            scores[split] = evaluate(ready, domain, split, data_dir=data_dir, verify=verify)
-    record = records.new_record(
-        "fine_tuning",
-        domain=domain.name,
-        is_crossner=is_crossner(domain, verify),
-        setting="direct",
-        encoder=encoder,
-        random_weights=random_weights,
-        data_sha256=checksums,
-        seed=args.seed,
-        arguments=asked["arguments"],
-        epochs=trainer.state.epoch,
-        steps=trainer.state.global_step,
-        best_epoch=_best_epoch(trainer),
-        dev_by_epoch=[entry["eval_conlleval_f1"] for entry in trainer.state.log_history if "eval_loss" in entry],
-        wall_seconds=round(seconds, 1),
-        entities_beyond_max_length=cut,
-        scores=scores,
-    )
-    if args.should_save:
+        ready = Tagger(trainer.accelerator.unwrap_model(trainer.model), tokenizer)
+        splits = ("validation", "test") if test else ("validation",)
+        record = records.new_record(
+            "fine_tuning",
+            is_crossner=is_crossner(domain, verify),
+            setting="direct",
+            seed=args.seed,
+            **asked,
+            epochs=trainer.state.epoch,
+            steps=trainer.state.global_step,
+            best_epoch=_best_epoch(trainer),
+            dev_by_epoch=[e["eval_conlleval_f1"] for e in trainer.state.log_history if "eval_conlleval_f1" in e],
+            wall_seconds=round(seconds, 1),
+            resumed=checkpoint is not None,
+            entities_beyond_max_length=cut,
+            scores={split: evaluate(ready, domain, split, data_dir=data_dir, verify=verify) for split in splits},
+        )
         run_folder.put_model(folder, ready.model, tokenizer)
         records.write_record(folder / run_folder.RECORD_FILE, record)
         run_folder.remove_checkpoints(folder)
-    return record
+    return broadcast_object_list([record])[0]
+
+
+def _open_run(folder: Path, asked, args: FineTuningArguments, *, resume: bool) -> tuple[dict | None, str | None]:
+    """The record if the run is finished, and the checkpoint to go on from; the first process decides for all."""
+    found = [None, None]
+    if args.should_save:
+        found[0] = run_folder.open_run(folder, asked, resume=resume)
+        # A checkpoint of the model alone is none to go on from: the run begins anew, to the same end.
+        if resume and not found[0] and not args.save_only_model:
+            found[1] = run_folder.last_checkpoint(folder)
+    finished, checkpoint = broadcast_object_list(found)
+    return finished, checkpoint and str(checkpoint)
+
+
+def _train(trainer: TaggerTrainer, checkpoint: str | None) -> float:
+    """Train, from the checkpoint on if there is one, and give the seconds it took; the model is then the best one."""
+    trainer.add_callback(RunClock)
+    state = run_folder.trainer_state(Path(checkpoint)) if checkpoint else None
+    if state is None or not run_folder.has_ended(state):
+        trainer.train(resume_from_checkpoint=checkpoint)
+        trainer.accelerator.wait_for_everyone()
+        return trainer.pop_callback(RunClock).seconds
+    # The break came between the end of training and the record. Trainer would run a further epoch here.
+    trainer.state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
+    best = Path(checkpoint).with_name(f"checkpoint-{trainer.state.best_global_step}")
+    source = best if trainer.args.load_best_model_at_end and best.is_dir() else checkpoint
+    trainer.model = type(trainer.model).from_pretrained(source)
+    return state["stateful_callbacks"]["RunClock"]["args"]["seconds"]
 
 
 def load_model(model: str, domain: Domain, *, random_weights: bool = False):
     """The stock linear tagger over an encoder, with the domain's labels and the name of our word splitter."""
-    labels = {"num_labels": len(domain.labels), "id2label": domain.id2label, "label2id": domain.label2id}
-    config = AutoConfig.from_pretrained(model, word_splitter=DEFAULT_SPLITTER, **labels)
+    config = load_config(model, num_labels=len(domain.labels), id2label=domain.id2label, label2id=domain.label2id)
+    config.word_splitter = DEFAULT_SPLITTER
     if random_weights:
         return AutoModelForTokenClassification.from_config(config)
     return AutoModelForTokenClassification.from_pretrained(model, config=config, ignore_mismatched_sizes=True)
@@ -110,12 +142,18 @@ def load_model(model: str, domain: Domain, *, random_weights: bool = False):
 def make_trainer(model, tokenizer, domain: Domain, data, args: FineTuningArguments, callbacks: Sequence = ()):
     """The Trainer of a run, and how many gold entities of each split lie beyond `max_length`."""
     limit = min(args.max_length or 1_000_000, max_pieces(tokenizer, model.config))
-    encoded, cut = {}, {}
+    encoded, labelled, cut = {}, {}, {}
     for split in ("train", "validation"):
         tokens, tags = data[split]["tokens"][:], data[split]["ner_tags"][:]
-        encoded[split], cut[split] = _encode(tokenizer, tokens, tags, domain, limit)
-        if cut[split]:
-            logger.warning("%d entities of %s lie beyond max_length=%d pieces", cut[split], split, limit)
+        columns, labelled[split] = encode_labelled(tokenizer, tokens, tags, limit)
+        encoded[split] = Dataset.from_dict(columns)
+        lost, total = _entities_lost(tags, labelled[split], domain)
+        cut[split] = lost
+        if lost:
+            logger.warning(
+                "%d of %d entities of %s lie beyond max_length=%d pieces and cannot be learned or found",
+                *(lost, total, split, limit),
+            )
     lengths = [len(row) for row in encoded["validation"]["input_ids"]]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     if args.early_stopping_patience and args.eval_strategy != "no":
@@ -126,51 +164,21 @@ def make_trainer(model, tokenizer, domain: Domain, data, args: FineTuningArgumen
         processing_class=tokenizer,
         train_dataset=encoded["train"],
         eval_dataset=encoded["validation"].select(order),
-        compute_metrics=dev_scorer(domain, data["validation"]["ner_tags"][:], order),
+        compute_metrics=dev_scorer(domain, data["validation"]["ner_tags"][:], labelled["validation"], order),
         callbacks=list(callbacks),
     )
     show_progress(trainer)
     return trainer, cut
 
 
-def _encode(tokenizer, tokens, tags, domain: Domain, limit: int):
-    from datasets import Dataset
-
-    columns, beyond = encode_labelled(tokenizer, tokens, tags, limit)
-    cut = 0
-    for ids, lost in zip(tags, beyond):
-        if lost:
-            names = [domain.labels[i] for i in ids]
-            cut += sum(span.end > len(ids) - lost for span in spans(names))
-    return Dataset.from_dict(columns), cut
-
-
-def _asked(domain: Domain, model: str, args: FineTuningArguments, checksums, **more: Any) -> dict[str, Any]:
-    """What makes two runs the same run. Folders and logging do not."""
-    unset = FineTuningArguments(output_dir=args.output_dir)
-    passing = {"output_dir", "logging_dir", "resume_from_checkpoint", "disable_tqdm", "log_level", "report_to", "run_name"}
-    given = {name: value for name, value in args.to_dict().items() if name not in passing}
-    plain = unset.to_dict()
-    told = {name: value for name, value in given.items() if value != plain.get(name) or name in _TOLD}
-    return {"domain": asdict(domain)["name"], "model": str(model), "data_sha256": checksums, "arguments": told, **more}
-
-
-# Always in the record, also at their default.
-_TOLD = (
-    "learning_rate lr_scheduler_type warmup_steps weight_decay max_grad_norm num_train_epochs per_device_train_batch_size "
-    "gradient_accumulation_steps early_stopping_patience length_grouped_batches max_length seed"
-).split()
-
-
-def _checkpoint(folder: Path, args: FineTuningArguments) -> str | None:
-    """Where to go on from. A run that had already stopped early is not trained on: its epochs end there."""
-    checkpoint = run_folder.last_checkpoint(folder)
-    if checkpoint is None:
-        return None
-    epoch = run_folder.stopped_early(checkpoint)
-    if epoch is not None:
-        args.num_train_epochs = epoch
-    return str(checkpoint)
+def _entities_lost(tags, labelled, domain: Domain) -> tuple[int, int]:
+    """How many gold entities hold a word that the model does not see, and how many there are in all."""
+    lost = total = 0
+    for ids, seen in zip(tags, map(set, labelled)):
+        found = spans([domain.labels[i] for i in ids])
+        total += len(found)
+        lost += sum(not seen.issuperset(range(span.start, span.end)) for span in found)
+    return lost, total
 
 
 def _best_epoch(trainer: TaggerTrainer) -> float | None:
@@ -180,8 +188,6 @@ def _best_epoch(trainer: TaggerTrainer) -> float | None:
 
 def weights_hash(model: torch.nn.Module) -> str:
     """SHA-256 over the encoder's tensors by name: the same weights give the same hash whatever file held them."""
-    import hashlib
-
     key = hashlib.sha256()
     for name, tensor in sorted(model.base_model.state_dict().items()):
         key.update(name.encode())

@@ -1,9 +1,11 @@
-"""The progress of a run: one bar with loss and dev F1 on a terminal, a line an epoch elsewhere."""
+"""The progress of a run: one bar with loss and dev F1 on a terminal, a line an epoch elsewhere; and its duration."""
 
 import sys
+import time
 
 from tqdm.auto import tqdm
-from transformers import ProgressCallback, PrinterCallback, Trainer, TrainerCallback
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback
+from transformers.trainer_callback import ExportableState
 
 
 class RunProgress(TrainerCallback):
@@ -43,6 +45,24 @@ class RunProgress(TrainerCallback):
     def on_train_end(self, args, state, control, **kwargs):
         if self.bar is not None:
             self.bar.close()
+
+
+class RunClock(TrainerCallback, ExportableState):
+    """Seconds of training. Checkpoints hold them, so a resumed run counts on; what a kill lost is not in them."""
+
+    def __init__(self, seconds: float = 0.0):
+        self.before = seconds
+        self.begun: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        return self.before + (0.0 if self.begun is None else time.perf_counter() - self.begun)
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.begun = time.perf_counter()
+
+    def state(self) -> dict:
+        return {"args": {"seconds": self.seconds}, "attributes": {}}
 
 
 def show_progress(trainer: Trainer) -> None:

@@ -35,14 +35,23 @@ def open_run(folder: Path, asked: Mapping[str, Any], *, resume: bool) -> dict[st
             raise FolderInUse(f"{folder}: is not empty and holds no run to go on with; choose another folder")
         write_text(folder / RUN_FILE, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
         return None
-    differing = sorted(key for key in {*previous, *asked} if previous.get(key) != asked.get(key))
+    before, now = _flat(previous), _flat(asked)
+    differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if differing:
-        said = "; ".join(f"{key} was {previous.get(key)!r}, now {asked.get(key)!r}" for key in differing[:4])
+        said = "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in differing[:4])
         raise FolderInUse(f"{folder}: holds another run ({said}); choose another folder")
     if not resume:
         state = "finished" if (folder / RECORD_FILE).is_file() else "begun"
         raise FolderInUse(f"{folder}: holds this same run, already {state}; add --resume, or choose another folder")
     return read_record(folder / RECORD_FILE) if (folder / RECORD_FILE).is_file() else None
+
+
+def _flat(settings: Any) -> dict[str, Any]:
+    """What a run was asked, as JSON holds it: `{"arguments": {"seed": 1}}` gives `{"arguments.seed": 1}`."""
+    flat = {}
+    for key, value in json.loads(json.dumps(settings)).items():
+        flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+    return flat
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -53,21 +62,26 @@ def last_checkpoint(folder: Path) -> Path | None:
     numbered = [(int(m[1]), path) for path in folder.glob("checkpoint-*") if (m := re.search(r"-(\d+)$", path.name))]
     for _, path in sorted(numbered, reverse=True):
         try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+            trainer_state(path)
             return path
         except (OSError, ValueError):
             shutil.rmtree(path)
     return None
 
 
-def stopped_early(checkpoint: Path) -> float | None:
-    """The epoch at which the run had already stopped early when this checkpoint was written; None if it had not."""
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    stopping = state.get("stateful_callbacks", {}).get("EarlyStoppingCallback")
+def trainer_state(checkpoint: Path) -> dict[str, Any]:
+    """The Trainer's state at a checkpoint. Raises OSError or ValueError where it is not there in full."""
+    return json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+
+
+def has_ended(state: Mapping[str, Any]) -> bool:
+    """Whether training was over when this trainer state was written: all steps done, or stopped early."""
+    if state["global_step"] >= state["max_steps"]:
+        return True
+    stopping = state["stateful_callbacks"].get("EarlyStoppingCallback")
     if not isinstance(stopping, dict):
-        return None
-    counted = stopping["attributes"]["early_stopping_patience_counter"]
-    return state["epoch"] if counted >= stopping["args"]["early_stopping_patience"] else None
+        return False
+    return stopping["attributes"]["early_stopping_patience_counter"] >= stopping["args"]["early_stopping_patience"]
 
 
 def put_model(folder: Path, model, tokenizer) -> None:

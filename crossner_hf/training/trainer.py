@@ -1,6 +1,8 @@
 """The stock Trainer with CrossNER's loss contract, batches and dev scoring."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
 
 import numpy as np
 import torch
@@ -10,13 +12,16 @@ from torch.utils.data import SequentialSampler
 from transformers import DataCollatorForTokenClassification, EvalPrediction, Trainer
 
 from crossner_hf.encoding import IGNORED
+from crossner_hf.inference import takes_word_mask
 from crossner_hf.metric import compute_metrics
 from crossner_hf.schema import Domain
 from crossner_hf.training.arguments import FineTuningArguments
 from crossner_hf.training.batches import LengthGroupedBatches
 
 
-def token_loss(outputs, labels: Tensor, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+def token_loss(
+    outputs, labels: Tensor, num_items_in_batch: Tensor | int | None = None, label_smoothing: float = 0.0
+) -> Tensor:
     """Cross-entropy summed over the labelled positions, over `num_items_in_batch` if given, else over their number.
 
     labels: (batch, time), -100 where nothing is scored. Trainer counts `num_items_in_batch` over micro-batches and
@@ -24,14 +29,27 @@ def token_loss(outputs, labels: Tensor, num_items_in_batch: Tensor | int | None 
     multiplied instead (transformers 5.23, issue 47688 there).
     """
     logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
-    total = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
+    total = cross_entropy(
+        logits.float().flatten(0, 1),
+        labels.flatten(),
+        ignore_index=IGNORED,
+        reduction="sum",
+        label_smoothing=label_smoothing,
+    )
     count = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
     return total / torch.as_tensor(count, device=total.device).clamp(min=1)
 
 
-def predicted_ids(logits, labels) -> Tensor:
-    """What dev scoring needs of a model's outputs: its own `predicted_ids` if it has them, else the argmax."""
-    return logits[1] if isinstance(logits, tuple | list) else logits.argmax(-1)
+def predicted_ids(outputs, labels: Tensor) -> Tensor:
+    """What dev scoring needs of a model's outputs: its own `predicted_ids` if it has them, else the argmax.
+
+    outputs: logits (batch, time, labels), or a tuple that begins with them; labels: (batch, time)
+    """
+    outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
+    for output in outputs[1:]:
+        if isinstance(output, Tensor) and output.shape == labels.shape and not output.is_floating_point():
+            return output
+    return outputs[0].argmax(-1)
 
 
 class TaggerTrainer(Trainer):
@@ -47,7 +65,10 @@ class TaggerTrainer(Trainer):
             data_collator=DataCollatorForTokenClassification(processing_class),
             train_dataset=train_dataset,
             eval_dataset=eval_dataset,
-            compute_loss_func=None if "word_mask" in model.forward.__code__.co_varnames else token_loss,
+            # Our own models have their own loss, which keeps the same contract.
+            compute_loss_func=None
+            if takes_word_mask(model)
+            else partial(token_loss, label_smoothing=args.label_smoothing_factor),
             compute_metrics=compute_metrics,
             preprocess_logits_for_metrics=predicted_ids,
             **kwargs,
@@ -55,11 +76,11 @@ class TaggerTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset=None):
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        if not self.args.length_grouped_batches:
+        if not self.args.length_grouped_batches or self.args.train_sampling_strategy != "random":
             return super()._get_train_sampler(dataset)
         lengths = [len(row) for row in dataset["input_ids"]]
-        # One draw for all ranks and micro-batches: what belongs to one optimizer step has one length.
-        size = self.args.train_batch_size * self.args.world_size
+        # What belongs to one optimizer step is drawn together, however it is laid out over ranks and micro-batches.
+        size = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         return LengthGroupedBatches(lengths, size, seed)
 
@@ -67,12 +88,14 @@ class TaggerTrainer(Trainer):
         return SequentialSampler(eval_dataset)
 
 
-def dev_scorer(domain: Domain, gold: Sequence[Sequence[int]], order: Sequence[int]) -> Callable[[EvalPrediction], dict]:
+def dev_scorer(
+    domain: Domain, gold: Sequence[Sequence[int]], labelled: Sequence[Sequence[int]], order: Sequence[int]
+) -> Callable[[EvalPrediction], dict]:
     """The `compute_metrics` of a run: scores whole sentences, in the file's order.
 
-    gold:  label ids of every sentence, in the order of the file, cut nowhere; a word that the model never saw counts
-           as predicted `O`
-    order: row of the evaluation set to index into `gold`
+    gold:     label ids of every sentence, in the order of the file, cut nowhere
+    labelled: for each of them the indices of the words that the model sees; the others count as predicted `O`
+    order:    row of the evaluation set to index into `gold`
     """
     score = compute_metrics(domain)
     width = max(map(len, gold), default=1)
@@ -80,11 +103,15 @@ def dev_scorer(domain: Domain, gold: Sequence[Sequence[int]], order: Sequence[in
     def compute(prediction: EvalPrediction) -> dict[str, float]:
         predicted = np.full((len(gold), width), IGNORED)
         labels = np.full((len(gold), width), IGNORED)
-        for ids, marks, sentence in zip(prediction.predictions, prediction.label_ids, order, strict=True):
-            words = ids[marks != IGNORED]
+        for ids, marks, sentence in zip(_rows(prediction.predictions), _rows(prediction.label_ids), order, strict=True):
             labels[sentence, : len(gold[sentence])] = gold[sentence]
             predicted[sentence, : len(gold[sentence])] = 0
-            predicted[sentence, : len(words)] = words
+            predicted[sentence, labelled[sentence]] = ids[marks != IGNORED]
         return score(EvalPrediction(predictions=predicted, label_ids=labels))
 
     return compute
+
+
+def _rows(batches):
+    """The rows of an array, or of the list of arrays that `eval_do_concat_batches=False` gives."""
+    return chain.from_iterable(batches) if isinstance(batches, list | tuple) else batches

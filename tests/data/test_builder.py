@@ -104,9 +104,7 @@ def test_columns_are_strings_and_class_labels_of_the_schema(legal):
     features = crossner_hf.load(legal, split="train").features
     assert list(features) == ["id", "tokens", "ner_tags"]
     assert features["id"] == features["tokens"].feature == datasets.Value("string")
-    assert features["ner_tags"].feature == datasets.ClassLabel(
-        names=["O", "B-court", "I-court", "B-judge", "I-judge"]
-    )
+    assert features["ner_tags"].feature == datasets.ClassLabel(names=["O", "B-court", "I-court", "B-judge", "I-judge"])
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -176,7 +174,11 @@ def test_a_builder_prepares_what_load_dataset_gives(legal):
     made = datasets.load_dataset_builder("crossner", "legal", data_dir=str(legal))
     made.download_and_prepare()
     assert rows(made.as_dataset()) == LEGAL_ROWS
-    assert {name: info.num_examples for name, info in made.info.splits.items()} == {"train": 2, "validation": 1, "test": 3}
+    assert {name: info.num_examples for name, info in made.info.splits.items()} == {
+        "train": 2,
+        "validation": 1,
+        "test": 3,
+    }
 
 
 # Duplicates

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crossner_hf.data.conll import Sentence, read_conll, write_conll
@@ -94,6 +94,7 @@ def test_sentences_before_a_bad_line_are_given_before_the_error(file):
         next(sentences)
 
 
+@settings(deadline=None)  # a file is written for each example
 @given(st.one_of(st.binary(), st.text(st.sampled_from("a \t\n\r\x00\ufeffBIO-person\u2028"))))
 @example(b"\xef\xbb")
 @example("O\nO O\n\tO")
@@ -124,6 +125,7 @@ def labelled_sentences(draw):
     return Sentence(words, iob2_tags(found, len(words)))
 
 
+@settings(deadline=None)
 @given(st.lists(labelled_sentences(), min_size=1, max_size=4))
 def test_written_sentences_are_read_as_they_were(file, sentences):
     text = io.StringIO()

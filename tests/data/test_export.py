@@ -25,7 +25,9 @@ def test_the_cards_yaml_holds_features_sizes_and_files_of_each_configuration(leg
     export(tmp_path / "out", [legal])
     _, header, _ = (tmp_path / "out" / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     card = yaml.safe_load(header)
-    (info,), (config,) = ([found] if isinstance(found, dict) else found for found in (card["dataset_info"], card["configs"]))
+    (info,), (config,) = (
+        [found] if isinstance(found, dict) else found for found in (card["dataset_info"], card["configs"])
+    )
     assert info["config_name"] == config["config_name"] == "legal"
     assert [(split["name"], split["num_examples"]) for split in info["splits"]] == [
         *(("train", 2), ("validation", 1), ("test", 3))
@@ -49,7 +51,9 @@ def test_an_official_export_names_commit_and_the_terms_of_reuters(official, tmp_
     names = export(tmp_path / "out", ["conll2003_dedup", "Music"], data_dir=official)
     assert names == ["conll2003_dedup", "music"]
     text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert re.search(r"`conll2003_dedup`: the official files .* commit `2e7ba2a7.* taken out\. .*Reuters' \(RCV1\)", text)
+    assert re.search(
+        r"`conll2003_dedup`: the official files .* commit `2e7ba2a7.* taken out\. .*Reuters' \(RCV1\)", text
+    )
     assert len(re.findall("Reuters", text)) == 1
     loaded = datasets.load_dataset(str(tmp_path / "out"), "music")
     assert {split: len(dataset) for split, dataset in loaded.items()} == dict(DOMAINS["music"].split_sizes)

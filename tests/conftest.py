@@ -1,0 +1,217 @@
+"""What tests of models share: tiny models of several kinds, an own domain that they can learn, and programs of their own."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: nothing here may need a network
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+ANIMALS = ("fox", "owl", "red panda", "sea lion", "polar bear cub", "lynx", "old sea eagle")
+PLACES = ("Paris", "New York", "Oslo", "Rio de Janeiro", "Ulm", "Stoke-on-Trent")
+FILLERS = "the a keeper saw fed moved from to in and with after rain ; , at night , they quietly left for".split()
+ZOO_SIZES = {"train": 24, "dev": 13, "test": 11}
+
+
+@pytest.fixture(scope="session")
+def own_cache(tmp_path_factory):
+    """Where `datasets` keeps what the tests of one run prepare."""
+    datasets = pytest.importorskip("datasets")
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("prepared")
+        patch.setattr(datasets.config, "HF_DATASETS_CACHE", folder)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def zoo_sentences() -> Callable[..., list[tuple[list[str], list[str]]]]:
+    """Gives sentences of 1 to 30 words and their tags, in which animals and places are entities."""
+
+    def draw(number: int, seed: int = 0, most: int = 9) -> list[tuple[list[str], list[str]]]:
+        rng = random.Random(seed)
+        sentences = []
+        for _ in range(number):
+            words, tags = [], []
+            for _ in range(rng.randint(1, most)):
+                kind = rng.choice(("animal", "place", None, None))
+                mention = rng.choice({"animal": ANIMALS, "place": PLACES, None: FILLERS}[kind]).split()
+                words += mention
+                tags += [f"B-{kind}"] + [f"I-{kind}"] * (len(mention) - 1) if kind else ["O"]
+            sentences.append((words, tags))
+        return sentences
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def write_zoo(zoo_sentences) -> Callable[[Path], Path]:
+    """Writes the own domain `zoo`, with 24, 13 and 11 sentences, into a folder, and gives the folder."""
+
+    def write(folder: Path) -> Path:
+        folder.mkdir(parents=True)
+        (folder / "domain.json").write_text(json.dumps({"name": "zoo", "entity_types": ["animal", "place"]}))
+        for seed, (split, size) in enumerate(ZOO_SIZES.items()):
+            sentences = ["".join(f"{w}\t{t}\n" for w, t in zip(*pair)) for pair in zoo_sentences(size, seed)]
+            (folder / f"{split}.txt").write_text("\n".join(sentences), encoding="utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def zoo(tmp_path_factory, own_cache, write_zoo) -> Path:
+    """The folder of the own domain `zoo`."""
+    return write_zoo(tmp_path_factory.mktemp("data") / "zoo")
+
+
+def tiny_bert_tokenizer():
+    from transformers import BertTokenizer
+
+    letters = "abcdefghijklmnopqrstuvwxyz-'.,;0123456789"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLERS, "fox", "sea", "##s", "paris", "new", "york"]
+    pieces = list(dict.fromkeys([*words, *letters, *(f"##{letter}" for letter in letters)]))
+    return BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)}, model_max_length=64)
+
+
+def tiny_roberta_tokenizer():
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import RobertaTokenizer
+
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=310, special_tokens=special, initial_alphabet=alphabet)
+    trained.train_from_iterator([" ".join((*ANIMALS, *PLACES, *FILLERS))], trainer)
+    model = json.loads(trained.to_str())["model"]
+    merges = [tuple(pair) for pair in model["merges"]]
+    return RobertaTokenizer(vocab=model["vocab"], merges=merges, model_max_length=64)
+
+
+def tiny_deberta_tokenizer():
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import DebertaV2Tokenizer
+
+    trained = Tokenizer(models.Unigram())
+    trained.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+    trainer = trainers.UnigramTrainer(vocab_size=120, special_tokens=special, unk_token="[UNK]", show_progress=False)
+    trained.train_from_iterator([" ".join((*ANIMALS, *PLACES, *FILLERS))] * 3, trainer)
+    vocab = [tuple(entry) for entry in json.loads(trained.to_str())["model"]["vocab"]]
+    return DebertaV2Tokenizer(vocab=vocab, model_max_length=64)
+
+
+def write_tiny_model(kind: str, folder: Path, **config) -> Path:
+    """An encoder of two layers, width 32, with random weights, and its tokenizer."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    tokenizer = {
+        "bert": tiny_bert_tokenizer,
+        "distilbert": tiny_bert_tokenizer,
+        "roberta": tiny_roberta_tokenizer,
+        "deberta-v2": tiny_deberta_tokenizer,
+    }[kind]()
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    if kind == "distilbert":
+        shape = {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64}
+    if kind == "deberta-v2":
+        shape |= {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
+    positions = 66 if kind == "roberta" else 64
+    described = AutoConfig.for_model(
+        kind,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=positions,
+        pad_token_id=tokenizer.pad_token_id,
+        **{**shape, **config},
+    )
+    torch.manual_seed(0)
+    AutoModel.from_config(described).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Callable[..., str]:
+    """Gives the folder of a tiny encoder: `tiny_model("bert")`, roberta, distilbert or deberta-v2."""
+    made: dict[str, Path] = {}
+
+    def tiny_model(kind: str = "bert", **config) -> str:
+        key = json.dumps([kind, config])
+        if key not in made:
+            made[key] = write_tiny_model(kind, tmp_path_factory.mktemp("encoder") / kind, **config)
+        return str(made[key])
+
+    return tiny_model
+
+
+@pytest.fixture(scope="session")
+def random_tagger(tiny_model, zoo, tmp_path_factory) -> Callable[..., str]:
+    """Gives the folder of a tiny tagger for the zoo that tags at random, yet with much between its labels."""
+    made: dict[str, str] = {}
+
+    def random_tagger(kind: str = "bert") -> str:
+        import torch
+
+        from crossner_hf.inference import load_tokenizer
+        from crossner_hf.schema import get_domain
+        from crossner_hf.training.fine_tune import load_model
+
+        if kind not in made:
+            encoder = tiny_model(kind, initializer_range=0.3)
+            torch.manual_seed(1)
+            model = load_model(encoder, get_domain(zoo))
+            with torch.no_grad():
+                model.classifier.weight.mul_(5)
+            made[kind] = str(tmp_path_factory.mktemp("tagger") / kind)
+            model.save_pretrained(made[kind])
+            load_tokenizer(encoder).save_pretrained(made[kind])
+        return made[kind]
+
+    return random_tagger
+
+
+@pytest.fixture(scope="session")
+def child_environment(tmp_path_factory, own_cache) -> dict[str, str]:
+    """The environment of a program of its own: this package, the tests' cache, one thread, no network, no data folder."""
+    outside = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "CROSSNER_", "PYTHON", "TRANSFORMERS_"))}
+    return outside | {
+        "HF_HOME": str(tmp_path_factory.mktemp("hf")),
+        "HF_DATASETS_CACHE": str(own_cache),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+@pytest.fixture
+def run_python(tmp_path, child_environment):
+    """Runs a program, or `python ARGUMENTS`, in a Python of its own; what it printed comes back, as a CompletedProcess."""
+
+    def run(program: str | None = None, *arguments: str, stdin: str | None = None, status: int = 0, **environment: str):
+        if program is not None:
+            path = tmp_path / "program.py"
+            path.write_text(textwrap.dedent(program), encoding="utf-8")
+            arguments = (str(path), *arguments)
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=child_environment | environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == status, done.stderr
+        return done
+
+    return run

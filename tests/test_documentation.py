@@ -1,0 +1,99 @@
+"""The code blocks of README.md and docs/ run, and the scores README states are those of the committed records."""
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crossner_hf.packaged import encoder_path
+from crossner_hf.records import read_record
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PUBLISHED = re.compile(r"bert-base-cased")
+
+# What a test cannot wait for: training is cut to a few steps.
+SHORTER = {
+    "num_train_epochs=20": "num_train_epochs=1",
+    'output_dir="runs/music"': 'output_dir="runs/music", max_steps=4',
+    "range(20)": "range(1)",
+}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def runnable(code: str) -> str:
+    """The block as a test runs it: offline, on the sample where the official files are not at hand, a few steps."""
+    for long, short in SHORTER.items():
+        code = code.replace(long, short)
+    code = code.replace('"bert-base-cased"', repr(encoder_path("minilm")))
+    if not os.environ.get("CROSSNER_DATA_DIR"):
+        code = code.replace('"music"', '"sample_music"')
+    return code
+
+
+def python_pages():
+    return [pytest.param(page, id=page.name) for page in PAGES if blocks(page, "python")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", python_pages())
+def test_the_python_blocks_of_a_page_run(page, tmp_path):
+    for number, code in enumerate(blocks(page, "python")):
+        script = tmp_path / f"block_{number}.py"
+        script.write_text(runnable(code), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, str(script)],
+            cwd=tmp_path,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, f"{page.name}, python block {number}:\n{code}\n{done.stderr[-3000:]}"
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+def test_links_of_a_page_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+def test_commands_of_a_page_name_options_that_exist(page, capsys):
+    from crossner_hf.cli import COMMANDS, main
+
+    for block in blocks(page, "sh"):
+        for line in re.findall(r"crossner-hf ([^#\n|]+)", block.replace("\\\n", " ")):
+            command, *words = line.split()
+            assert command in COMMANDS, line
+            options = {word.split("=")[0] for word in words if word.startswith("--")}
+            help_of = [command, *([words[0]] if command == "data" else []), "--help"]
+            with pytest.raises(SystemExit):
+                main(help_of)
+            known = capsys.readouterr().out
+            missing = [option for option in options if option not in known]
+            assert not missing, f"{line}: unknown {missing}"
+
+
+def test_scores_in_readme_are_those_of_the_records():
+    """Rows `| music | 51.2 ± 0.4 | … |` of the table of direct fine-tuning, mean and spread over the seeds."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) +\| ([\d.]+) ± ([\d.]+) +\| ([\d.]+) ± ([\d.]+) +\|", readme, flags=re.MULTILINE)
+    assert {row[0] for row in rows} == {"politics", "music"}
+    for domain, *stated in rows:
+        records = [
+            read_record(p) for p in sorted((ROOT / "model_cards/results/direct-minilm").glob(f"{domain}-*.json"))
+        ]
+        assert [record["seed"] for record in records] == [555, 666, 777]
+        measured = []
+        for split in ("validation", "test"):
+            f1 = [100 * record["scores"][split]["conlleval"]["overall"]["f1"] for record in records]
+            measured += [f"{statistics.mean(f1):.2f}", f"{statistics.stdev(f1):.2f}"]
+        assert stated == measured, domain
