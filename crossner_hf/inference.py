@@ -54,10 +54,14 @@ def load_config(name_or_path: str, **kwargs):
 
 
 def load_tokenizer(name_or_path: str, **kwargs):
-    """The checkpoint's fast tokenizer, set up for words. Raises ValueError where it has none."""
+    """The checkpoint's fast tokenizer, set up for words. Raises ValueError where it has none.
+
+    It pads and cuts on the right: padding on the left would move the words of a model that, like BERT, counts
+    positions from the row's beginning.
+    """
     if load_config(name_or_path, **kwargs).model_type in NEED_PREFIX_SPACE:
         kwargs["add_prefix_space"] = True
-    tokenizer = AutoTokenizer.from_pretrained(name_or_path, **kwargs)
+    tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # what transformers makes up where the files are missing
         raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
     if not tokenizer.is_fast:
@@ -163,14 +167,10 @@ class Tagger:
     def _predict(self, windows: list[Window]) -> tuple[list[int], list[float]]:
         """Label id and its probability for each word that begins in these windows, one after the other."""
         rows = [{name: window.inputs[name] for name in self._inputs} for window in windows]
-        batch = pad_without_fast_tokenizer_warning(self.tokenizer, rows, return_tensors="pt").to(self.model.device)
-        width = batch["input_ids"].shape[1]
-        left = self.tokenizer.padding_side == "left"
-        row, column = [], []
-        for number, window in enumerate(windows):
-            shift = width - len(window.inputs["input_ids"]) if left else 0
-            row.extend([number] * len(window.starts))
-            column.extend(start + shift for start in window.starts)
+        batch = pad_without_fast_tokenizer_warning(self.tokenizer, rows, padding_side="right", return_tensors="pt")
+        batch = batch.to(self.model.device)
+        row = [number for number, window in enumerate(windows) for _ in window.starts]
+        column = [start for window in windows for start in window.starts]
         if self._takes_word_mask:
             batch["word_mask"] = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
             batch["word_mask"][row, column] = True

@@ -87,6 +87,13 @@ class TaggerTrainer(Trainer):
     def _get_eval_sampler(self, eval_dataset):
         return SequentialSampler(eval_dataset)
 
+    def _get_grad_norm(self, model, grad_norm=None):
+        if grad_norm is None and not self.is_fsdp_enabled and not self.is_deepspeed_enabled:
+            # Without clipping the norm is only logged. The stock way also multiplies every gradient by 1.
+            grads = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+            return torch.nn.utils.get_total_norm(grads)
+        return super()._get_grad_norm(model, grad_norm=grad_norm)
+
 
 def dev_scorer(
     domain: Domain, gold: Sequence[Sequence[int]], labelled: Sequence[Sequence[int]], order: Sequence[int]

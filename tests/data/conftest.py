@@ -18,7 +18,7 @@ LEGAL = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def official():
     """The folder of the official files."""
     folder = os.environ.get("CROSSNER_DATA_DIR")
@@ -27,7 +27,7 @@ def official():
     return Path(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prepared(tmp_path_factory):
     """Where `datasets` keeps what the tests of one run prepare."""
     return tmp_path_factory.mktemp("prepared")
@@ -41,7 +41,7 @@ def own_surroundings(prepared, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def write_legal():
     """Writes an own domain, `legal`, with 2, 1 and 3 sentences into a folder, and gives the folder."""
 
@@ -60,7 +60,7 @@ def legal(tmp_path, write_legal):
     return write_legal(tmp_path / "legal")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def python_in():
     """Gives a function that runs programs in a fresh Python; what a program prints as JSON comes back.
 

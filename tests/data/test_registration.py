@@ -1,6 +1,5 @@
 """`load_dataset("crossner", …)` in programs of their own: import orders, caches from one run to the next, workers."""
 
-import json
 import shutil
 from pathlib import Path
 
