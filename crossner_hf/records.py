@@ -64,7 +64,9 @@ def write_text(path: str | Path, text: str) -> None:
 
 def command_line() -> str:
     """The command as a shell takes it, the program by its name alone and folders of this machine left out."""
-    words = [Path(sys.argv[0] or "python").name, *sys.argv[1:]]
+    program = Path(sys.argv[0] or "python")
+    ours = program.parts[-2:] == ("crossner_hf", "__main__.py")  # python -m crossner_hf
+    words = ["crossner-hf" if ours else program.name, *sys.argv[1:]]
     return shlex.join(_without_folders(word) for word in words)
 
 

@@ -81,8 +81,7 @@ def _fine_tune(output: Path) -> dict:
     disable_progress_bars()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    values = {**preset("small"), "num_train_epochs": 30}
-    return fine_tune(DOMAIN, "minilm", FineTuningArguments(output_dir=str(output), **values))
+    return fine_tune(DOMAIN, "minilm", FineTuningArguments(output_dir=str(output), **preset("small")))
 
 
 def _scores(record: dict) -> None:

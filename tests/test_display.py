@@ -1,0 +1,72 @@
+"""What people see: marked text reads as it was, colours stay with their types, tables line up and name the convention."""
+
+import re
+
+import pytest
+
+from crossner_hf.display import COLOURS, colour_of, mark, marked_sentence, marked_text, score_table, table
+from crossner_hf.metric import score
+from crossner_hf.schema import DOMAINS
+from crossner_hf.tagging import Span
+
+TEXT = "Björk sang in New York."
+FOUND = [
+    {"entity_group": "musicalartist", "start": 0, "end": 5, "word": "Björk", "score": 0.9},
+    {"entity_group": "location", "start": 14, "end": 22, "word": "New York", "score": 0.8},
+]
+
+
+def test_entities_are_marked_in_brackets_or_in_colour():
+    assert marked_text(TEXT, FOUND, colour=False) == "[Björk|musicalartist] sang in [New York|location]."
+    coloured = marked_text(TEXT, FOUND, colour=True)
+    plain = re.sub(r"\x1b\[[\d;]*m", "", coloured)
+    assert plain == "Björk musicalartist sang in New York location."
+    assert coloured.count("\x1b[0m") == 4  # every colour ends where it should
+    assert marked_text(TEXT, [], colour=True) == TEXT
+    assert marked_text("", [], colour=False) == ""
+
+
+def test_a_sentence_of_words_is_marked_like_its_text():
+    words = "Björk sang in New York .".split()
+    spans = [Span(0, 1, "musicalartist"), Span(3, 5, "location")]
+    assert marked_sentence(words, spans, colour=False) == "[Björk|musicalartist] sang in [New York|location] ."
+    assert marked_sentence(words, [], colour=False) == " ".join(words)
+
+
+def test_a_type_keeps_its_colour_and_the_types_of_a_domain_differ_mostly():
+    assert mark("x", "band", colour=True).count(str(colour_of("band"))) == 2
+    for domain in DOMAINS.values():
+        colours = {colour_of(t) for t in domain.entity_types}
+        assert colours <= set(COLOURS)
+        assert len(colours) > len(domain.entity_types) / 2
+
+
+def test_the_columns_of_a_table_line_up():
+    lines = table(("type", "F1"), [("song", "7.50"), ("musicalartist", "100.00")]).split("\n")
+    assert lines == ["type               F1", "-------------  ------", "song             7.50", "musicalartist  100.00"]
+
+
+@pytest.mark.parametrize("shown", ["conlleval", "strict", "pooled", "no_misc", "token", "string_set"])
+def test_the_score_table_has_each_type_the_sums_and_the_conventions_name(shown):
+    domain = DOMAINS["music"]
+    gold = [["B-band", "I-band", "O", "B-misc"], ["B-song"]]
+    predicted = [["B-band", "I-band", "O", "O"], ["O"]]
+    conventions = (shown, *({"conlleval", "strict"} - {shown}))
+    scores = score(
+        predicted,
+        gold,
+        conventions=conventions,
+        generic_types=domain.generic_types,
+        tokens=[["The", "Clash", "and", "Punk"], ["Help"]],
+    )
+    text = score_table(scores, shown)
+    lines = text.split("\n")
+    assert lines[0].split() == ["type", "precision", "recall", "F1", "entities"]
+    (sums,) = [line for line in lines if line.startswith(f"all ({shown})")]
+    overall = scores[shown]["overall"]
+    assert sums.split()[2:] == [f"{100 * overall[k]:.2f}" for k in ("precision", "recall", "f1")] + [str(overall["support"])]
+    rows = {line.split()[0] for line in lines if line}
+    assert {"band", "song", "specialised"} <= rows
+    for other in conventions[1:]:
+        assert f"{other} F1 {100 * scores[other]['overall']['f1']:.2f}" in lines[-1]
+    assert len({len(line) for line in lines[:2]}) == 1
