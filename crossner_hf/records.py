@@ -12,9 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from crossner_hf import __version__
+
 SCHEMA_VERSION = 1
 REQUIRED = ("schema_version", "kind", "created", "command", "versions", "hardware")
-PACKAGES = ("crossner-hf", "torch", "transformers", "datasets", "tokenizers", "accelerate", "numpy")
+PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate", "numpy")
 
 
 def new_record(kind: str, **content: Any) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def _without_folders(word: str) -> str:
 
 
 def package_versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "crossner-hf": __version__}
     for package in PACKAGES:
         try:
             found[package] = version(package)

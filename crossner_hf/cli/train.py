@@ -35,7 +35,6 @@ def main(argv: Sequence[str]) -> int:
     task = parser.add_argument_group("the task")
     task.add_argument("--domain", required=True, help=domain_help())
     task.add_argument("--model", required=True, help="encoder: a folder or Hub id")
-    task.add_argument("--output", dest="output_dir", required=True, help="folder for the model and its record")
     task.add_argument("--preset", choices=sorted(PRESETS), default="published", help="values for what you do not set")
     task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
     task.add_argument("--random_weights", action="store_true", help="the encoder's architecture with fresh weights")

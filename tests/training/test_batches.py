@@ -50,8 +50,8 @@ def test_padding_wastes_little():
     sampler = LengthGroupedBatches(LENGTHS, 16, seed=0)
     wasted = [waste(LENGTHS, epoch(sampler, number), 16) for number in range(20)]
     at_random = [waste(LENGTHS, np.random.default_rng(n).permutation(len(LENGTHS)), 16) for n in range(20)]
-    assert np.mean(wasted) < 0.12
-    assert np.mean(at_random) > 0.3
+    assert np.mean(wasted) < 0.18
+    assert np.mean(at_random) > 0.35
 
 
 def test_long_and_short_batches_come_at_any_place():
