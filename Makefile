@@ -12,7 +12,7 @@ demo: .venv/.offline
 	@$(BIN)/crossner-hf demo
 
 test: .venv/.dev
-	@$(BIN)/python -m pytest $(TESTS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 lint: .venv/.dev
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -59,7 +59,7 @@ def write_zoo(zoo_sentences) -> Callable[[Path], Path]:
         folder.mkdir(parents=True)
         (folder / "domain.json").write_text(json.dumps({"name": "zoo", "entity_types": ["animal", "place"]}))
         for seed, (split, size) in enumerate(ZOO_SIZES.items()):
-            sentences = ["".join(f"{w}\t{t}\n" for w, t in zip(*pair)) for pair in zoo_sentences(size, seed)]
+            sentences = ["".join(f"{w}\t{t}\n" for w, t in zip(*pair)) for pair in zoo_sentences(size, seed, most=6)]
             (folder / f"{split}.txt").write_text("\n".join(sentences), encoding="utf-8")
         return folder
 

@@ -1,6 +1,6 @@
 """What a fine-tuning run is told: TrainingArguments of transformers and a few more, with the recipe as defaults."""
 
-from dataclasses import dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
 from transformers import TrainingArguments
@@ -78,7 +78,9 @@ class FineTuningArguments(TrainingArguments):
         if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in DEV_SCORES:
             known = ", ".join(DEV_SCORES)
             raise ValueError(f"metric_for_best_model must be one of {known}, got {self.metric_for_best_model!r}")
+        given = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
         super().__post_init__()
+        self._given, self._begun_with = given, self.to_dict()
         if self.early_stopping_patience < 0:
             raise ValueError(f"early_stopping_patience must be 0 or more, got {self.early_stopping_patience}")
         if self.max_length is not None and self.max_length < 4:
@@ -100,10 +102,17 @@ _RECIPE = (
 
 
 def told_arguments(args: FineTuningArguments) -> dict[str, Any]:
-    """The arguments that make a run what it is: those that differ from their defaults, and the recipe in any case."""
-    default = FineTuningArguments(output_dir=args.output_dir).to_dict()
-    given = {name: value for name, value in args.to_dict().items() if not name.startswith(_PASSING)}
-    return {name: value for name, value in given.items() if name in _RECIPE or value != default.get(name)}
+    """The arguments that make a run what it is: those that differ from their defaults, and the recipe in any case.
+
+    What transformers sets by itself, by the machine it runs on, is not among them.
+    """
+    now = args.to_dict()
+    told = {name for name in now if name in _RECIPE or name in args._given or now[name] != args._begun_with[name]}
+    return {name: value for name, value in now.items() if name in told and not name.startswith(_PASSING)}
+
+
+def _default(argument: Field) -> Any:
+    return argument.default if argument.default_factory is MISSING else argument.default_factory()
 
 
 def preset(name: str) -> dict[str, Any]:

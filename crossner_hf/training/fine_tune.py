@@ -107,6 +107,8 @@ def _open_run(folder: Path, asked, args: FineTuningArguments, *, resume: bool) -
     found = [None, None]
     if args.should_save:
         found[0] = run_folder.open_run(folder, asked, resume=resume)
+        if found[0]:
+            run_folder.remove_checkpoints(folder)  # left where a kill came right after the record
         # A checkpoint of the model alone is none to go on from: the run begins anew, to the same end.
         if resume and not found[0] and not args.save_only_model:
             found[1] = run_folder.last_checkpoint(folder)

@@ -1,0 +1,136 @@
+"""What every tagger of the package must do; a new one adds a line to TAGGERS."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from datasets import Dataset, DatasetDict
+from transformers import pipeline
+
+from crossner_hf.encoding import encode_labelled
+from crossner_hf.inference import Tagger, load_tokenizer, tag
+from crossner_hf.metric import score
+from crossner_hf.schema import get_domain
+from crossner_hf.training.arguments import FineTuningArguments
+from crossner_hf.training.fine_tune import load_model, make_trainer
+from crossner_hf.training.trainer import token_loss
+
+LAYOUTS = Path(__file__).with_name("training") / "layouts.py"
+# Name: (kind of tiny encoder, function of encoder and domain that gives the untrained tagger).
+TAGGERS = {
+    "linear": ("bert", load_model),
+}
+
+
+class Fitted:
+    """A tagger trained on eight sentences of the zoo."""
+
+    def __init__(self, encoder, build, zoo, pairs, folder):
+        self.domain = get_domain(zoo)
+        self.sentences = [words for words, _ in pairs]
+        self.tags = [tags for _, tags in pairs]
+        ids = [[self.domain.label2id[tag] for tag in tags] for tags in self.tags]
+        rows = Dataset.from_dict({"tokens": self.sentences, "ner_tags": ids})
+        torch.manual_seed(0)
+        self.tokenizer = load_tokenizer(encoder)
+        self.model = build(encoder, self.domain)
+        args = FineTuningArguments(
+            output_dir=str(folder / "run"),
+            max_steps=300,
+            learning_rate=3e-3,
+            per_device_train_batch_size=8,
+            eval_strategy="no",
+            save_strategy="no",
+            load_best_model_at_end=False,
+            use_cpu=True,
+            disable_tqdm=True,
+        )
+        trainer, _ = make_trainer(
+            self.model, self.tokenizer, self.domain, DatasetDict(train=rows, validation=rows), args
+        )
+        trainer.train()
+        self.dev = trainer.evaluate()
+        self.folder = str(folder / "saved")
+        self.model.save_pretrained(self.folder)
+        self.tokenizer.save_pretrained(self.folder)
+        self.tagger = Tagger(self.model, self.tokenizer)
+
+
+@pytest.fixture(scope="module", params=TAGGERS)
+def fitted(request, tiny_model, zoo, zoo_sentences, tmp_path_factory):
+    kind, build = TAGGERS[request.param]
+    encoder = tiny_model(kind, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    return Fitted(encoder, build, zoo, zoo_sentences(8, seed=7), tmp_path_factory.mktemp(request.param))
+
+
+def test_it_learns_eight_sentences_by_heart(fitted):
+    predicted = [tagged.labels for tagged in fitted.tagger.tag_words(fitted.sentences)]
+    assert score(predicted, fitted.tags)["conlleval"]["overall"]["f1"] == 1.0
+    assert fitted.dev["eval_conlleval_f1"] == 1.0
+
+
+def test_padding_and_batch_mates_are_neutral(fitted, zoo_sentences):
+    sentences = [words for words, _ in zoo_sentences(30, seed=8)]
+    alone = list(Tagger(fitted.model, fitted.tokenizer, batch_pieces=1).tag_words(sentences))
+    together = list(Tagger(fitted.model, fitted.tokenizer, batch_pieces=100_000).tag_words(sentences))
+    for one, other in zip(alone, together):
+        assert one.labels == other.labels
+        assert one.scores == pytest.approx(other.scores, abs=1e-5)
+
+
+def test_every_parameter_gets_a_gradient(fitted):
+    labels = [[fitted.domain.label2id[tag] for tag in tags] for tags in fitted.tags]
+    columns, _ = encode_labelled(fitted.tokenizer, fitted.sentences[:1], labels[:1], 64)
+    batch = {name: torch.tensor(rows) for name, rows in columns.items()}
+    fitted.model.train()
+    fitted.model.zero_grad()
+    token_loss(fitted.model(**batch), batch["labels"]).backward()
+    without = [name for name, p in fitted.model.named_parameters() if p.grad is None or not p.grad.any()]
+    fitted.model.zero_grad()
+    fitted.model.eval()
+    assert without == []
+
+
+def test_it_saves_and_loads_to_the_same_predictions(fitted, zoo_sentences):
+    sentences = [words for words, _ in zoo_sentences(30, seed=9)]
+    assert list(Tagger.from_pretrained(fitted.folder).tag_words(sentences)) == list(fitted.tagger.tag_words(sentences))
+
+
+def test_our_pipeline_gives_predicts_entities(fitted):
+    texts = [" ".join(words) for words in fitted.sentences]
+    expected = tag(fitted.folder, texts)
+    assert sum(map(len, expected)) > 8
+    assert pipeline("crossner", model=fitted.folder)(texts) == expected
+
+
+def test_the_stock_pipeline_with_first_pieces_agrees_where_spaces_part_all_words(fitted):
+    """aggregation_strategy="first" knows first pieces too, but finds words and groups entities in its own way."""
+    stock = pipeline("token-classification", model=fitted.folder, aggregation_strategy="first")
+    texts = [" ".join(words) for words in fitted.sentences]
+    mine, theirs = (
+        {(i, e["start"], e["end"], e["entity_group"]) for i, entities in enumerate(found) for e in entities}
+        for found in (tag(fitted.tagger, texts), stock(texts))
+    )
+    assert len(mine & theirs) >= 0.9 * max(len(mine), len(theirs))
+
+
+def test_it_runs_in_two_processes(fitted, zoo, tmp_path, child_environment, request, tiny_model):
+    kind, _ = TAGGERS[request.node.callspec.params["fitted"]]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(LAYOUTS)]
+    done = subprocess.run(
+        [*torchrun, tiny_model(kind), str(zoo), str(tmp_path / "run"), "4", "1"],
+        env=child_environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for rank in (0, 1):
+        saw = json.loads((tmp_path / f"run.{rank}.json").read_text())
+        assert saw["world_size"] == 2
+        assert len(saw["losses"]) == 2 * 3  # 24 sentences in steps of 2 x 4
+    assert len(list(Tagger.from_pretrained(str(tmp_path / "run")).tag_words([["fox"]]))) == 1
