@@ -64,7 +64,9 @@ def test_the_score_table_has_each_type_the_sums_and_the_conventions_name(shown):
     assert lines[0].split() == ["type", "precision", "recall", "F1", "entities"]
     (sums,) = [line for line in lines if line.startswith(f"all ({shown})")]
     overall = scores[shown]["overall"]
-    assert sums.split()[2:] == [f"{100 * overall[k]:.2f}" for k in ("precision", "recall", "f1")] + [str(overall["support"])]
+    assert sums.split()[2:] == [f"{100 * overall[k]:.2f}" for k in ("precision", "recall", "f1")] + [
+        str(overall["support"])
+    ]
     rows = {line.split()[0] for line in lines if line}
     assert {"band", "song", "specialised"} <= rows
     for other in conventions[1:]:

@@ -228,7 +228,9 @@ def test_what_is_no_tagger_is_refused_in_one_sentence(tiny_model, tmp_path):
     with pytest.raises(ValueError, match=r"is no trained tagger, it lacks classifier.bias, .*; fine-tune it first"):
         Tagger.from_pretrained(tiny_model("bert"))
     for name in (str(tmp_path / "nowhere"), "./nowhere", "someone/nothing"):
-        with pytest.raises(OSError, match=re.escape(f"{name}: no model can be loaded from there; give a folder")) as raised:
+        with pytest.raises(
+            OSError, match=re.escape(f"{name}: no model can be loaded from there; give a folder")
+        ) as raised:
             Tagger.from_pretrained(name)
         assert "\n" not in str(raised.value)
     with pytest.raises(ValueError, match=r"no model can be loaded from there.*\(Unrecognized model in"):

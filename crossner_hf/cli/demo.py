@@ -118,6 +118,8 @@ def _reload(output: Path) -> None:
     found = pipeline("crossner", model=str(output))(TEXTS[0])
     print(f'pipeline("crossner", model="{output}") on the first sentence:')
     for entity in found:
-        print(f"  {entity['start']:>3}-{entity['end']:<3} {entity['word']} ({entity['entity_group']}, {entity['score']:.2f})")
+        print(
+            f"  {entity['start']:>3}-{entity['end']:<3} {entity['word']} ({entity['entity_group']}, {entity['score']:.2f})"
+        )
     if found != tag(str(output), TEXTS[0]):
         sys.exit("the reloaded pipeline gives other entities than the tagger: please report this")

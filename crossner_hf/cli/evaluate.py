@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossner_hf.cli.options import add_data_options, domain_help
+from crossner_hf.cli.options import add_data_options, domain_help, quiet
 
 EPILOG = """examples:
   crossner-hf evaluate --model runs/music --domain music
@@ -25,11 +25,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--model", required=True, help="folder or Hub id of a token-classification model")
     parser.add_argument("--domain", required=True, help=domain_help())
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
-    parser.add_argument("--conventions", nargs="+", default=["conlleval", "strict", "pooled"], help="the first is shown")
+    parser.add_argument(
+        "--conventions", nargs="+", default=["conlleval", "strict", "pooled"], help="the first is shown"
+    )
     parser.add_argument("--output", help="write the record of this evaluation to a JSON file")
     add_data_options(parser)
     args = parser.parse_args(argv)
 
+    quiet()
     from crossner_hf import records
     from crossner_hf.display import score_table
     from crossner_hf.schema import get_domain

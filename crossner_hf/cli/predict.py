@@ -8,7 +8,7 @@ from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
 
-from crossner_hf.cli.options import wants_colour
+from crossner_hf.cli.options import quiet, wants_colour
 
 EPILOG = """input, a line or block at a time, so that pipes and files of any size work:
   text    one text a line
@@ -43,7 +43,9 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--model", required=True, help="folder or Hub id of a token-classification model")
     parser.add_argument("files", nargs="*", help="input files; none or '-': standard input")
-    parser.add_argument("--from", dest="source", choices=("text", "conll", "jsonl"), help="default: by file ending, text")
+    parser.add_argument(
+        "--from", dest="source", choices=("text", "conll", "jsonl"), help="default: by file ending, text"
+    )
     parser.add_argument("--to", choices=("text", "conll", "jsonl"), default="text")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     parser.add_argument("--splitter", help="word splitter for raw text; default: the one the model was trained with")
@@ -51,10 +53,11 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     if args.batch_pieces is not None and args.batch_pieces < 1:
         parser.error(f"--batch_pieces must be 1 or more, got {args.batch_pieces}")
-    missing = [name for name in args.files if name != "-" and not Path(name).is_file()]
+    missing = [name for name in args.files if name != "-" and (not Path(name).exists() or Path(name).is_dir())]
     if missing:
         parser.error(f"no such file: {', '.join(missing)}")
 
+    quiet()
     from crossner_hf.inference import Tagger
 
     tagger = Tagger.from_pretrained(args.model)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossner_hf.cli.options import add_data_options, domain_help
+from crossner_hf.cli.options import add_data_options, domain_help, quiet
 
 EPILOG = """examples:
   crossner-hf train --domain music --model bert-base-cased --output runs/music
@@ -27,29 +27,37 @@ def main(argv: Sequence[str]) -> int:
     parser = HfArgumentParser(
         FineTuningArguments,
         prog="crossner-hf train",
+        usage="crossner-hf train --domain DOMAIN --model MODEL --output FOLDER [--preset small] [--seed N] [OPTION …]",
         description="Fine-tune an encoder on a domain's training sentences, choose the epoch on dev, score test once.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     task = parser.add_argument_group("the task")
     task.add_argument("--domain", required=True, help=domain_help())
-    task.add_argument("--model", required=True, help="encoder: a folder or Hub id")
-    task.add_argument("--preset", choices=sorted(PRESETS), default="published", help="values for what you do not set")
+    task.add_argument("--model", required=True, help="encoder: a folder, a Hub id, or minilm (extra: offline)")
+    task.add_argument(
+        "--preset",
+        choices=sorted(PRESETS),
+        default="published",
+        help=f"values for what you do not set yourself; small: {_shown(preset('small'))}",
+    )
     task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
     task.add_argument("--random_weights", action="store_true", help="the encoder's architecture with fresh weights")
     task.add_argument("--no_test", action="store_true", help="leave the test split unscored, as when tuning on dev")
     add_data_options(task)
+    _group(parser, task, list(FineTuningArguments.__annotations__))
     chosen, _ = _preset_parser().parse_known_args(argv)
     if chosen.preset in PRESETS:
         parser.set_defaults(**preset(chosen.preset))
-    args, given = parser.parse_args_into_dataclasses(list(argv), look_for_args_file=False)
-    from transformers.utils import logging as transformers_logging
-
-    from crossner_hf.display import score_table
+    args, given, unknown = parser.parse_args_into_dataclasses(
+        list(argv), look_for_args_file=False, return_remaining_strings=True
+    )
+    if unknown:
+        parser.error(f"unknown option {unknown[0]}; crossner-hf train --help lists them")
+    quiet()
     from crossner_hf.training.fine_tune import fine_tune
 
-    transformers_logging.set_verbosity_error()
     try:
         record = fine_tune(
             given.domain,
@@ -65,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"\nstopped; the same command with --resume goes on ({args.output_dir})", file=sys.stderr)
         return 130
     if args.should_save:
-        print_result(record, Path(args.output_dir), score_table)
+        print_result(record, Path(args.output_dir))
     return 0
 
 
@@ -75,9 +83,41 @@ def _preset_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def print_result(record: dict, output: Path, score_table) -> None:
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Shows the default of an option behind its help, where there is one to show."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        shown = action.nargs != 0 and action.default not in (None, "", argparse.SUPPRESS)
+        return f"{action.help or ''} (default: %(default)s)" if shown else action.help or ""
+
+
+def _group(parser: argparse.ArgumentParser, task, ours: list[str]) -> None:
+    """Sort the options for `--help`: the task, then our arguments in their order, then those of transformers."""
+    recipe = parser.add_argument_group("the recipe", "defaults: the published one")
+    rest = parser.add_argument_group("everything else that transformers.TrainingArguments takes")
+    every, parser._optionals._group_actions = parser._optionals._group_actions, []
+    for action in sorted(every, key=lambda action: ours.index(action.dest) if action.dest in ours else len(ours)):
+        action.option_strings = action.option_strings[:1]  # what is shown; the spelling with dashes works too
+        if action.dest == "output_dir":
+            action.option_strings, action.metavar = ["--output"], "FOLDER"
+            action.required, action.default = True, None
+            task._group_actions.insert(2, action)
+        elif action.dest == "help":
+            parser._optionals._group_actions.append(action)
+        else:
+            (recipe if action.dest in ours else rest)._group_actions.append(action)
+
+
+def _shown(values: dict) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def print_result(record: dict, output: Path) -> None:
+    from crossner_hf.display import score_table
+
+    chosen = record["best_epoch"] or record["epochs"]  # with no dev scoring the last epoch's model is kept
     for split, scores in record["scores"].items():
-        print(f"\n{record['domain']}/{split}, epoch {record['best_epoch']:g} of {record['epochs']:g}, seed {record['seed']}")
+        print(f"\n{record['domain']}/{split}, epoch {chosen:g} of {record['epochs']:g}, seed {record['seed']}")
         print(score_table(scores))
     if not record["is_crossner"]:
         print("\nThis is no CrossNER score: the data is not the official CrossNER data.")

@@ -59,6 +59,9 @@ class FineTuningArguments(TrainingArguments):
     restore_callback_states_from_checkpoint: bool = field(
         default=True, metadata={"help": "On resume, early stopping goes on counting where it was."}
     )
+    disable_tqdm: bool | None = field(
+        default=False, metadata={"help": "Plain lines in place of the bar, or of a line an epoch off a terminal."}
+    )
     length_grouped_batches: bool = field(
         default=True,
         metadata={"help": "Batches of sentences of about one length, drawn anew and in random order each epoch."},

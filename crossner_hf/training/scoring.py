@@ -7,7 +7,7 @@ from typing import Any
 from crossner_hf.data.builder import load
 from crossner_hf.data.sources import is_official
 from crossner_hf.inference import Tagger
-from crossner_hf.metric import score
+from crossner_hf.metric import check_conventions, score
 from crossner_hf.schema import Domain, canonical, get_domain
 from crossner_hf.tagging import split_tag
 
@@ -17,12 +17,10 @@ def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[
 
     Raises ValueError, naming the labels that differ, where the two sets are not the same.
     """
-    known = {label.lower(): label for label in domain.labels}
-    names = {}
-    for label in id2label.values():
-        prefix, entity_type = split_tag(label)
-        spelled = f"{prefix}-{canonical(entity_type)}" if entity_type else label
-        names[label] = label if label in domain.label2id else known.get(spelled.lower(), spelled)
+    known = {_plain(label): label for label in domain.labels}
+    names = {
+        label: label if label in domain.label2id else known.get(_plain(label), label) for label in id2label.values()
+    }
     extra = sorted(set(names.values()) - set(domain.labels))
     missing = sorted(set(domain.labels) - set(names.values()))
     if extra or missing:
@@ -30,6 +28,12 @@ def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[
         said += [f"it lacks {_first(missing)}"] if missing else []
         raise ValueError(f"the labels of {name} are not those of {domain.name}: {'; '.join(said)}")
     return names
+
+
+def _plain(label: str) -> str:
+    """A label without what its spellings differ in: 'B-Organization' gives 'B-organisation'."""
+    prefix, entity_type = split_tag(label)
+    return f"{prefix}-{canonical(entity_type)}"
 
 
 def _first(labels: Sequence[str], most: int = 6) -> str:
@@ -54,9 +58,10 @@ def evaluate(
 
     Long sentences are tagged in overlapping windows, so every gold entity can be found.
     """
+    conventions = check_conventions(conventions, has_tokens=True)
     domain = domain if isinstance(domain, Domain) else get_domain(domain)
     tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(str(model))
-    names = label_names(tagger.model.config.id2label, domain, tagger.model.config._name_or_path or "the model")
+    names = label_names(dict(enumerate(tagger.labels)), domain, tagger.model.config._name_or_path or "the model")
     dataset = load(domain.folder or domain.name, split=split, data_dir=data_dir, verify=verify)
     tokens = dataset["tokens"][:]
     gold = [[domain.labels[i] for i in tags] for tags in dataset["ner_tags"]]

@@ -73,7 +73,16 @@ def same_weights(one: Path, other: Path) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-RESULT = ("epochs", "steps", "best_epoch", "dev_by_epoch", "scores", "entities_beyond_max_length", "arguments", "encoder")
+RESULT = (
+    "epochs",
+    "steps",
+    "best_epoch",
+    "dev_by_epoch",
+    "scores",
+    "entities_beyond_max_length",
+    "arguments",
+    "encoder",
+)
 
 
 def assert_same_run(folder: Path, record: dict, finished) -> None:
@@ -96,7 +105,9 @@ def test_the_record_says_what_ran_on_what_with_which_result(finished, zoo):
     assert record["processes"] == 1
     assert record["resumed"] is False
     assert set(record["data_sha256"]) == {"train", "validation", "test"}
-    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in (*record["data_sha256"].values(), record["encoder"]["sha256"]))
+    assert all(
+        re.fullmatch("[0-9a-f]{64}", key) for key in (*record["data_sha256"].values(), record["encoder"]["sha256"])
+    )
     assert record["encoder"]["name"] == "bert"
     assert {"torch", "transformers", "python"} <= set(record["versions"])
     assert record["arguments"]["learning_rate"] == 4e-3
@@ -211,7 +222,13 @@ def test_a_run_stopped_by_ctrl_c_goes_on_to_the_result_of_the_whole_one(run, fin
 
 
 def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_to_the_same_result(run, tmp_path):
-    steps = {"eval_strategy": "steps", "save_strategy": "steps", "eval_steps": 2, "save_steps": 2, "num_train_epochs": 3}
+    steps = {
+        "eval_strategy": "steps",
+        "save_strategy": "steps",
+        "eval_steps": 2,
+        "save_steps": 2,
+        "num_train_epochs": 3,
+    }
     whole = run(tmp_path / "whole", **steps)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", callbacks=[Stop(4 / 3)], **steps)
@@ -265,7 +282,9 @@ def test_all_epochs_done_but_no_record_is_gone_on_with_too(run, tmp_path):
     assert_same_run(tmp_path / "cut", run(tmp_path / "cut", resume=True, **few), (tmp_path / "whole", whole))
 
 
-def test_a_killed_process_goes_on_to_the_result_of_the_whole_run(run, finished, tmp_path, child_environment, tiny_model, zoo):
+def test_a_killed_process_goes_on_to_the_result_of_the_whole_run(
+    run, finished, tmp_path, child_environment, tiny_model, zoo
+):
     folder = tmp_path / "run"
     program = tmp_path / "program.py"
     program.write_text(
@@ -306,7 +325,9 @@ def test_resume_of_a_finished_run_gives_its_record_and_of_none_begins_one(run, f
 def test_a_folder_in_use_is_left_alone(run, finished, tmp_path, write_zoo):
     folder, _ = finished
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(FolderInUse, match="holds this same run, already finished; add --resume, or choose another folder"):
+    with pytest.raises(
+        FolderInUse, match="holds this same run, already finished; add --resume, or choose another folder"
+    ):
         run(folder)
     for resume in (False, True):
         with pytest.raises(FolderInUse, match=r"another run \(arguments.learning_rate was 0.004, now 0.001\)"):

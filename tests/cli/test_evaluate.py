@@ -1,0 +1,108 @@
+"""`crossner-hf evaluate` and `evaluate`: labels are matched by name, other labels are refused by name."""
+
+import json
+import re
+
+import pytest
+import torch
+from transformers import AutoModelForTokenClassification
+
+from crossner_hf import records
+from crossner_hf.cli import main
+from crossner_hf.inference import Tagger, load_tokenizer
+from crossner_hf.schema import Domain, get_domain
+from crossner_hf.training.fine_tune import load_model
+from crossner_hf.training.scoring import evaluate, label_names
+
+
+def write_tagger(folder, tokenizer, model, names):
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: i for i, name in enumerate(names)}
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def office(tmp_path, own_cache):
+    """An own domain with a type that the schema spells in the British way, and one of two words."""
+    folder = tmp_path / "office"
+    folder.mkdir()
+    (folder / "domain.json").write_text('{"entity_types": ["organisation", "Case_Name"]}')
+    for split in ("train", "dev", "test"):
+        (folder / f"{split}.txt").write_text("the\tB-organisation\nfox\tI-organisation\n\nsaw\tO\nOslo\tB-Case_Name\n")
+    return str(folder)
+
+
+def test_labels_in_another_spelling_and_order_are_matched_by_name(office, tiny_model, tmp_path):
+    domain = get_domain(office)
+    torch.manual_seed(0)
+    tokenizer = load_tokenizer(tiny_model())
+    model = load_model(tiny_model(), domain)
+    expected = evaluate(Tagger(model, tokenizer), office)
+    assert expected["conlleval"]["overall"]["support"] == 2
+    order = [3, 0, 2, 4, 1]
+    with torch.no_grad():
+        model.classifier.weight.copy_(model.classifier.weight[order])
+        model.classifier.bias.copy_(model.classifier.bias[order])
+    spelled = ["O", "B-Organization", "I-ORG", "B-Case_Name", "I-case_name"]
+    saved = write_tagger(tmp_path / "other", tokenizer, model, [spelled[i] for i in order])
+    assert evaluate(saved, office) == expected
+
+
+def test_other_labels_are_refused_and_named(random_tagger, zoo):
+    domain = get_domain(zoo)
+    same = {i: label for i, label in enumerate(domain.labels)}
+    assert label_names(same, domain, "m") == {label: label for label in domain.labels}
+    message = (
+        r"the labels of m are not those of zoo: it has B-plant, I-plant, which the domain has not; "
+        r"it lacks B-place, I-place"
+    )
+    with pytest.raises(ValueError, match=message):
+        label_names({0: "O", 1: "B-animal", 2: "I-animal", 3: "B-plant", 4: "I-plant"}, domain, "m")
+    with pytest.raises(ValueError, match="it has LABEL_0, LABEL_1, LABEL_2, LABEL_3, LABEL_4, which"):
+        label_names({i: f"LABEL_{i}" for i in range(5)}, domain, "m")
+    many = Domain("many", tuple(f"t{i}" for i in range(9)))
+    with pytest.raises(ValueError, match="it lacks B-t0, B-t1, B-t2, B-t3, B-t4, B-t5 and 12 more"):
+        label_names({0: "O"}, many, "m")
+    with pytest.raises(ValueError, match=r"the labels of .* are not those of sample_music: it has B-animal"):
+        evaluate(random_tagger("bert"), "sample_music")
+
+
+def test_the_command_prints_the_table_and_writes_the_record(random_tagger, zoo, tmp_path, capsys):
+    model, output = random_tagger("bert"), tmp_path / "new" / "scores.json"
+    arguments = ["evaluate", "--model", model, "--domain", str(zoo), "--split", "validation", "--output", str(output)]
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    scores = evaluate(model, zoo, "validation")
+    assert said.out.startswith(f"zoo/validation, {model}\n")
+    assert re.search(rf"all \(conlleval\) .* {100 * scores['conlleval']['overall']['f1']:.2f} ", said.out)
+    assert "This is no CrossNER score" in said.out
+    record = records.read_record(output)
+    assert record["scores"] == json.loads(json.dumps(scores))
+    assert (record["kind"], record["model"], record["split"], record["is_crossner"]) == (
+        "evaluation",
+        "bert",
+        "validation",
+        False,
+    )
+    assert main(["evaluate", "--model", model, "--domain", str(zoo), "--conventions", "token", "string_set"]) == 0
+    assert "all (token)" in capsys.readouterr().out
+
+
+def test_a_users_error_is_one_sentence_and_status_2(random_tagger, tiny_model, zoo, tmp_path, capsys):
+    def fails(*arguments):
+        assert main(["evaluate", *arguments]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert len(said.err.splitlines()) == 1
+        return said.err
+
+    at = ["--domain", str(zoo)]
+    assert "is no trained tagger, it lacks classifier.bias" in fails("--model", tiny_model(), *at)
+    assert "nowhere: no model can be loaded from there" in fails("--model", str(tmp_path / "nowhere"), *at)
+    assert "unknown domain 'musc'; did you mean music" in fails("--model", random_tagger("bert"), "--domain", "musc")
+    assert "are not those of sample_news" in fails("--model", random_tagger("bert"), "--domain", "sample_news")
+    assert "unknown convention 'f1'; known are" in fails("--model", random_tagger("bert"), *at, "--conventions", "f1")
+    AutoModelForTokenClassification.from_pretrained(random_tagger("bert")).save_pretrained(tmp_path / "bare")
+    assert "has no tokenizer" in fails("--model", str(tmp_path / "bare"), *at)

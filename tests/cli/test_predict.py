@@ -1,0 +1,183 @@
+"""`crossner-hf predict`: every form in and out, in order, as a stream, with offsets that fit."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from crossner_hf.cli import main
+from crossner_hf.display import marked_text
+from crossner_hf.inference import Tagger, tag
+
+TEXTS = ["The old sea eagle left Ulm, at night.", "", "A red panda moved from New York.", "fox"]
+SENTENCES = [["The", "fox", "'s", "Oslo"], ["Ulm"]]
+
+
+@pytest.fixture(scope="module")
+def model(random_tagger):
+    return random_tagger("bert")
+
+
+@pytest.fixture
+def predict(model, tmp_path, capsys):
+    """Writes the input to a file, tags it, and gives what was printed."""
+
+    def predict(content: str, *options: str, name: str = "input.txt") -> str:
+        path = tmp_path / name
+        path.write_text(content, encoding="utf-8")
+        assert main(["predict", "--model", model, str(path), *options]) == 0
+        said = capsys.readouterr()
+        assert said.err == ""
+        return said.out
+
+    return predict
+
+
+def test_text_gives_marked_text_a_line_each_also_for_empty_lines(predict, model):
+    found = tag(model, TEXTS)
+    assert any(found)
+    out = predict("\n".join(TEXTS) + "\n")
+    assert out == "".join(marked_text(t, e, colour=False) + "\n" for t, e in zip(TEXTS, found))
+    assert predict("\n".join(TEXTS)) == out  # the last line need not end
+    coloured = predict("\n".join(TEXTS), "--color", "always")
+    assert coloured == "".join(marked_text(t, e, colour=True) + "\n" for t, e in zip(TEXTS, found))
+
+
+def test_text_gives_json_lines_with_offsets_into_the_line(predict, model):
+    rows = [json.loads(line) for line in predict("\n".join(TEXTS), "--to", "jsonl").splitlines()]
+    assert [row["text"] for row in rows] == TEXTS
+    assert [row["entities"] for row in rows] == tag(model, TEXTS)
+    for row in rows:
+        for entity in row["entities"]:
+            assert row["text"][entity["start"] : entity["end"]] == entity["word"]
+
+
+def test_text_gives_conll_columns(predict, model):
+    blocks = predict("\n".join([TEXTS[0], TEXTS[3]]), "--to", "conll").split("\n\n")
+    assert blocks.pop() == ""
+    rows = [[line.split("\t") for line in block.split("\n")] for block in blocks]
+    assert [word for word, _ in rows[0]] == ["The", "old", "sea", "eagle", "left", "Ulm", ",", "at", "night", "."]
+    tagged = Tagger.from_pretrained(model).tag_words([[word for word, _ in block] for block in rows])
+    assert [[label for _, label in block] for block in rows] == [one.labels for one in tagged]
+
+
+@pytest.mark.parametrize("to", ["text", "conll", "jsonl"])
+def test_conll_and_tokens_in_json_are_the_same_words(predict, model, to):
+    """Further columns and repeated empty lines are passed over; words are taken as they stand, not split again."""
+    columns = "The\tO\nfox\tB-animal\n's\tO\nOslo\tO\n\n\nUlm\tB-place\n"
+    conll = predict(columns, "--to", to, name="input.conll")
+    rows = "".join(json.dumps({"tokens": words}) + "\n" for words in SENTENCES)
+    assert predict(rows, "--to", to, name="input.jsonl") == conll
+    tagged = list(Tagger.from_pretrained(model).tag_words(SENTENCES))
+    if to == "conll":
+        assert conll == "".join(
+            "".join(f"{w}\t{label}\n" for w, label in zip(words, one.labels)) + "\n"
+            for words, one in zip(SENTENCES, tagged)
+        )
+    if to == "jsonl":
+        for line, words in zip(conll.splitlines(), SENTENCES):
+            row = json.loads(line)
+            assert row["tokens"] == words
+            assert row["entities"]
+            for entity in row["entities"]:
+                assert " ".join(words)[entity["start"] : entity["end"]] == entity["word"]
+
+
+def test_json_lines_keep_their_other_keys(predict, model):
+    rows = [{"id": 7, "text": TEXTS[0], "source": {"é": [1]}}, {"tokens": SENTENCES[0], "id": 8}]
+    out = predict("\n".join(json.dumps(row) for row in rows), "--to", "jsonl", "--from", "jsonl")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [{k: v for k, v in row.items() if k != "entities"} for row in found] == rows
+    assert found[0]["entities"] == tag(model, [TEXTS[0], " ".join(SENTENCES[0])])[0]
+    assert "é" in out
+
+
+def test_several_files_come_one_after_the_other(predict, model, tmp_path, capsys):
+    one, two = tmp_path / "one.txt", tmp_path / "two.conll"
+    one.write_text("fox\nUlm\n")
+    two.write_text("Oslo\tO\n")
+    assert main(["predict", "--model", model, str(one), str(two), "--to", "conll"]) == 0
+    assert [line.split("\t")[0] for line in capsys.readouterr().out.splitlines() if line] == ["fox", "Ulm", "Oslo"]
+
+
+def test_options_reach_the_tagger(predict, model):
+    assert predict("U.S. fox-like", "--splitter", "bert", "--to", "conll").count("\t") == 7
+    assert predict("\n".join(TEXTS), "--batch_pieces", "1") == predict("\n".join(TEXTS))
+
+
+def test_bad_input_is_named_by_line(model, tiny_model, tmp_path, capsys):
+    def fails(content, name, *options, folder=model):
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert main(["predict", "--model", folder, str(path), *options]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert len(said.err.splitlines()) == 1
+        return said.err.replace(str(tmp_path), "")
+
+    assert "/x.jsonl:2: not JSON (" in fails(b'{"text": "a"}\n{"text": \n', "x.jsonl")
+    assert '/x.jsonl:1: expected {"text": "…"} or {"tokens": ["…"]}, got \'[1]\'' in fails(b"[1]\n", "x.jsonl")
+    assert "/x.jsonl:1: expected" in fails(b'{"tokens": ["a", ""]}\n', "x.jsonl")
+    assert "/x.txt:2: not UTF-8 at byte 0" in fails(b"ok\n\xff\n", "x.txt")
+    assert "/x.txt:1: Windows line end (CR)" in fails(b"ok\r\n", "x.txt")
+    assert "splitter must be one of crossner, whitespace, bert, got 'x'" in fails(b"fox", "x.txt", "--splitter", "x")
+    assert "is no trained tagger" in fails(b"fox", "x.txt", folder=tiny_model())
+    for options, said in (
+        ([str(tmp_path / "gone.txt")], "no such file: "),
+        ([str(tmp_path)], "no such file: "),
+        (["--batch_pieces", "0"], "--batch_pieces must be 1 or more, got 0"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["predict", "--model", model, *options])
+        assert stop.value.code == 2
+        assert said in capsys.readouterr().err
+
+
+def test_standard_input_is_read_and_a_closed_output_ends_it_quietly(model, child_environment, run_python):
+    """One program for a bad line, one whose reader leaves after the first line, as `| head -1` does."""
+    predict = ["-m", "crossner_hf", "predict", "--model", model]
+    bad = '{"text": "fox"}\n\n{"text": "Ulm"\n'
+    done = run_python(None, *predict, "--from", "jsonl", stdin=bad, status=2)
+    assert done.stdout == ""
+    assert "error: standard input:2: not JSON" in done.stderr
+    assert "Traceback" not in done.stderr
+
+    with subprocess.Popen(
+        [sys.executable, *predict, "-"],
+        env=child_environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        process.stdin.write("The fox saw Paris.\n" * 5_000)
+        process.stdin.close()
+        assert process.stdout.readline() == marked_text(*_one(model), colour=False) + "\n"
+        process.stdout.close()
+        said = process.stderr.read()
+        process.wait(timeout=60)
+    assert said == ""
+    assert process.returncode == 0
+
+
+def _one(model):
+    text = "The fox saw Paris."
+    return text, tag(model, text)
+
+
+def test_help_of_the_program_loads_no_heavy_library(run_python):
+    program = """
+        import contextlib, io, sys
+        from crossner_hf.cli import main
+        for arguments in ([], ["--help"], ["--version"], ["predct"]):
+            main(arguments)
+        for command in ("predict", "evaluate"):
+            with contextlib.suppress(SystemExit):
+                main([command, "--help"])
+        heavy = {"torch", "transformers", "datasets", "numpy", "tokenizers"} & set(sys.modules)
+        assert not heavy, heavy
+    """
+    done = run_python(program)
+    assert "usage: crossner-hf COMMAND" in done.stdout
+    assert "unknown command 'predct'; did you mean predict?" in done.stderr

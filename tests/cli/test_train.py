@@ -1,0 +1,174 @@
+"""`crossner-hf train`: every option lands in the arguments, presets give way, errors are one sentence, Ctrl-C is safe."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from crossner_hf import records
+from crossner_hf.cli import main
+from crossner_hf.inference import tag
+from crossner_hf.training import fine_tune as fine_tuning
+from crossner_hf.training.arguments import PRESETS, FineTuningArguments
+
+TASK = ["train", "--domain", "zoo", "--model", "encoder", "--output", "out"]
+
+
+@pytest.fixture
+def told(monkeypatch, tmp_path):
+    """Runs `train` with a stand-in for `fine_tune`; gives the arguments and the keywords it was called with."""
+    monkeypatch.chdir(tmp_path)
+    calls = []
+
+    def stand_in(domain, model, args, **more):
+        calls.append((args, {"domain": domain, "model": model, **more}))
+        score = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+        scores = {"conlleval": {"overall": score, "per_type": {"animal": score}}}
+        about = {"domain": "zoo", "best_epoch": None, "epochs": 3.0, "seed": args.seed, "is_crossner": False}
+        return {**about, "scores": {"validation": scores}}
+
+    monkeypatch.setattr(fine_tuning, "fine_tune", stand_in)
+
+    def run(*options: str):
+        assert main([*TASK, *options]) == 0
+        return calls[-1]
+
+    return run
+
+
+def fails(capsys, *arguments: str) -> str:
+    """The one line that a user's error ends with."""
+    try:
+        status = main(list(arguments))
+    except SystemExit as stop:
+        status = stop.code
+    said = capsys.readouterr().err
+    assert status == 2
+    assert "Traceback" not in said
+    (line,) = [line for line in said.splitlines() if "error: " in line]
+    return line
+
+
+def test_options_of_transformers_and_our_own_land_in_the_arguments(told):
+    args, more = told()
+    assert args.to_dict() == FineTuningArguments(output_dir="out").to_dict()
+    assert more == {
+        "domain": "zoo",
+        "model": "encoder",
+        "data_dir": None,
+        "verify": True,
+        "random_weights": False,
+        "test": True,
+        "resume": False,
+    }
+    args, more = told(
+        *"--weight_decay 0.1 --gradient-accumulation-steps 2 --warmup_steps 7 --optim sgd --no_length_grouped_batches "
+        "--max_length 100 --seed 666 --use_cpu --bf16 false --early_stopping_patience=3 --num_train_epochs 2.5".split(),
+        *"--no_test --resume --random_weights --no_verify --data_dir files".split(),
+    )
+    assert (args.weight_decay, args.gradient_accumulation_steps, args.warmup_steps) == (0.1, 2, 7)
+    assert (args.optim, args.length_grouped_batches, args.max_length, args.seed) == ("sgd", False, 100, 666)
+    assert (args.use_cpu, args.early_stopping_patience, args.num_train_epochs) == (True, 3, 2.5)
+    assert not any([more["test"], more["verify"]])
+    assert all([more["resume"], more["random_weights"], more["data_dir"] == "files"])
+
+
+@pytest.mark.parametrize("preset", [["--preset", "small"], ["--preset=small"]])
+def test_a_preset_sets_only_what_the_user_did_not(told, preset):
+    small = PRESETS["small"]
+    args, _ = told(*preset)
+    assert {name: getattr(args, name) for name in small} == small
+    for order in ([*preset, "--learning_rate", "5e-5"], ["--learning_rate", "5e-5", *preset]):
+        args, _ = told(*order)
+        assert args.learning_rate == 5e-5  # also where it is what the published recipe has
+        assert args.num_train_epochs == small["num_train_epochs"]
+    args, _ = told("--preset", "published")
+    assert args.learning_rate == 5e-5
+
+
+def test_the_last_epoch_is_named_where_no_dev_scoring_chose(told, capsys):
+    told()
+    said = capsys.readouterr().out
+    assert "zoo/validation, epoch 3 of 3, seed 555" in said
+    assert "This is no CrossNER score" in said
+
+
+def test_help_has_the_task_first_then_our_arguments_then_those_of_transformers(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith("usage: crossner-hf train --domain DOMAIN --model MODEL --output FOLDER")
+    places = [said.index(f"\n  {name} ") for name in ("--domain", "--model", "--output", "--preset")]
+    ours = [f"\n  --{name} " for name in ("learning_rate", "seed", "length_grouped_batches", "early_stopping_patience")]
+    places += [said.index(name) for name in (*ours[:2], *ours[2:], "\n  --max_steps ", "\n  --warmup_steps ")]
+    assert places == sorted(places)
+    assert "Adam's learning rate. (default: 5e-05)" in re.sub(r"\s+", " ", said)
+    assert "examples:" in said
+    listed = set(re.findall(r"^  --(\w+)", said, flags=re.MULTILINE))
+    missing = {name for name, f in FineTuningArguments.__dataclass_fields__.items() if f.init} - listed
+    assert missing == {"output_dir"}
+
+
+def test_a_users_error_is_one_sentence_and_status_2(capsys, zoo, tiny_model, tmp_path):
+    output = ["--output", str(tmp_path / "out")]
+    right = ["train", "--domain", str(zoo), "--model", tiny_model(), *output]
+    assert "unknown option --learning_rat;" in fails(capsys, *right, "--learning_rat", "1")
+    assert "the following arguments are required: --output, --domain, --model" in fails(capsys, "train")
+    assert "argument --preset: invalid choice: 'tiny'" in fails(capsys, *right, "--preset", "tiny")
+    assert "argument --seed: invalid int value: 'x'" in fails(capsys, *right, "--seed", "x")
+    assert "metric_for_best_model must be one of" in fails(capsys, *right, "--metric_for_best_model", "f1")
+    assert "max_length must be at least 4 pieces" in fails(capsys, *right, "--max_length", "2")
+    said = fails(capsys, "train", "--domain", "musik", "--model", tiny_model(), *output)
+    assert "unknown domain 'musik'; did you mean music" in said
+    for name in (str(tmp_path / "nowhere"), "someone/nothing"):
+        said = fails(capsys, "train", "--domain", str(zoo), "--model", name, *output)
+        assert (
+            f"{name}: no model can be loaded from there; give a folder that save_pretrained wrote, or a Hub id" in said
+        )
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    assert "is not empty and holds no run to go on with; choose another folder" in fails(capsys, *right)
+
+
+def test_ctrl_c_ends_with_130_and_resume_goes_on(zoo, tiny_model, tmp_path, child_environment, capsys):
+    folder = tmp_path / "run"
+    arguments = ["train", "--domain", str(zoo), "--model", tiny_model(), "--output", str(folder), "--use_cpu"]
+    arguments += "--early_stopping_patience 0 --num_train_epochs 400 --learning_rate 1e-3".split()
+    command = [sys.executable, "-m", "crossner_hf", *arguments]
+    with subprocess.Popen(command, env=child_environment, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not list(folder.glob("checkpoint-*/trainer_state.json")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    assert process.returncode == 130
+    assert f"stopped; the same command with --resume goes on ({folder})" in said
+    assert "Traceback" not in said
+    assert {path.name.split("-")[0] for path in folder.iterdir()} == {"run.json", "checkpoint"}
+    assert "holds this same run, already begun; add --resume" in fails(capsys, *arguments)
+    # To go on to epoch 400 takes too long here: the run is given fewer epochs, which is another run, and a fresh one.
+    assert "arguments.num_train_epochs was 400" in fails(capsys, *arguments, "--num_train_epochs", "2", "--resume")
+
+
+def test_a_run_prints_its_scores_and_leaves_a_tagger(zoo, tiny_model, tmp_path, capsys):
+    folder = tmp_path / "run"
+    arguments = ["train", "--domain", str(zoo), "--model", tiny_model(), "--output", str(folder), "--use_cpu"]
+    arguments += "--num_train_epochs 6 --learning_rate 4e-3 --per_device_train_batch_size 4".split()
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    record = records.read_record(folder / "record.json")
+    f1 = 100 * record["scores"]["test"]["conlleval"]["overall"]["f1"]
+    assert "zoo/validation, epoch " in said.out
+    assert re.search(rf"zoo/test, epoch .*all \(conlleval\) .* {f1:.2f} ", said.out, flags=re.DOTALL)
+    assert "This is no CrossNER score" in said.out
+    assert said.err.count("dev F1") == 6
+    assert f"crossner-hf predict --model {folder} TEXTFILE" in said.out
+    assert tag(str(folder), "The fox saw Paris.") is not None
+    assert main([*arguments, "--resume"]) == 0
+    assert capsys.readouterr().out == said.out
+    assert json.loads((folder / "run.json").read_text())["domain"] == "zoo"
