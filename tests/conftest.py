@@ -1,8 +1,9 @@
-"""What tests of models share: tiny models of several kinds, an own domain that they can learn, and programs of their own."""
+"""What tests of models share: tiny models of several kinds, an own domain that they can learn, programs to run."""
 
 import json
 import os
 import random
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 ANIMALS = ("fox", "owl", "red panda", "sea lion", "polar bear cub", "lynx", "old sea eagle")
 PLACES = ("Paris", "New York", "Oslo", "Rio de Janeiro", "Ulm", "Stoke-on-Trent")
-FILLERS = "the a keeper saw fed moved from to in and with after rain ; , at night , they quietly left for".split()
+FILLERS = shlex.split("the a keeper saw fed moved from to in and with after rain ; , at night , they quietly left for")
 ZOO_SIZES = {"train": 24, "dev": 13, "test": 11}
 
 
@@ -181,7 +182,7 @@ def random_tagger(tiny_model, zoo, tmp_path_factory) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def child_environment(tmp_path_factory, own_cache) -> dict[str, str]:
-    """The environment of a program of its own: this package, the tests' cache, one thread, no network, no data folder."""
+    """The environment of another program: this package, the tests' cache, one thread, no network, no data folder."""
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "CROSSNER_", "PYTHON", "TRANSFORMERS_"))}
     return outside | {
         "HF_HOME": str(tmp_path_factory.mktemp("hf")),
@@ -194,7 +195,7 @@ def child_environment(tmp_path_factory, own_cache) -> dict[str, str]:
 
 @pytest.fixture
 def run_python(tmp_path, child_environment):
-    """Runs a program, or `python ARGUMENTS`, in a Python of its own; what it printed comes back, as a CompletedProcess."""
+    """Runs a program, or `python ARGUMENTS`, in a Python of its own; gives what it printed, as a CompletedProcess."""
 
     def run(program: str | None = None, *arguments: str, stdin: str | None = None, status: int = 0, **environment: str):
         if program is not None:

@@ -1,4 +1,4 @@
-"""What people see: marked text reads as it was, colours stay with their types, tables line up and name the convention."""
+"""What people see: marked text reads as it was, types keep their colours, tables line up and name the convention."""
 
 import re
 
@@ -27,7 +27,7 @@ def test_entities_are_marked_in_brackets_or_in_colour():
 
 
 def test_a_sentence_of_words_is_marked_like_its_text():
-    words = "Björk sang in New York .".split()
+    words = ["Björk", "sang", "in", "New", "York", "."]
     spans = [Span(0, 1, "musicalartist"), Span(3, 5, "location")]
     assert marked_sentence(words, spans, colour=False) == "[Björk|musicalartist] sang in [New York|location] ."
     assert marked_sentence(words, [], colour=False) == " ".join(words)

@@ -1,6 +1,7 @@
 """Words to pieces and back: labels on first pieces, and windows that lose nothing."""
 
 import random
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +37,7 @@ def test_the_label_stands_on_the_first_piece_of_each_word(tokenizer):
     lengths = [number_of_pieces(tokenizer, word) for word in words]
     assert max(lengths) > 1
     marks = [[label] + [IGNORED] * (length - 1) for label, length in zip(ids, lengths)]
-    assert columns["labels"] == [[IGNORED, *sum(marks, []), IGNORED]]
+    assert columns["labels"] == [[IGNORED, *chain.from_iterable(marks), IGNORED]]
     assert len(columns["input_ids"][0]) == len(columns["labels"][0])
     assert labelled == [[0, 1, 2, 3]]
 
@@ -74,7 +75,7 @@ def test_windows_are_the_uncut_sentence_and_decide_every_word_once(tokenizer_of,
             mine = [window for window in windows if window.sentence == sentence]
             whole = uncut["input_ids"][sentence]
             joined = [mine[0].inputs["input_ids"][1:-1]] + [w.inputs["input_ids"][1 + stride : -1] for w in mine[1:]]
-            assert [whole[0], *sum(joined, []), whole[-1]] == whole
+            assert [whole[0], *chain.from_iterable(joined), whole[-1]] == whole
             for window in mine:
                 assert {len(values) for values in window.inputs.values()} == {len(window.inputs["input_ids"])}
                 assert len(window.inputs["input_ids"]) <= max_length

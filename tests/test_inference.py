@@ -1,6 +1,7 @@
 """Tagging: the same whatever the batches, in order, lazily, at any length, with offsets that fit."""
 
 import re
+from itertools import chain
 
 import pytest
 import torch
@@ -84,7 +85,7 @@ def test_a_long_sentence_gets_a_label_for_every_word_and_windows_leave_a_short_o
     assert max(len(tokenizer(words, is_split_into_words=True)["input_ids"]) for words in short) > 30
     fits = list(Tagger(model, tokenizer).tag_words(short))
     same(list(Tagger(model, tokenizer, max_length=60).tag_words(short)), fits)
-    long = [sum(short, [])]
+    long = [list(chain.from_iterable(short))]
     (tagged,) = Tagger(model, tokenizer).tag_words(long)
     assert len(tagged.labels) == len(tagged.scores) == len(long[0]) > 40
     assert min(tagged.scores) > 0  # 0 is the score of a word that no window decided

@@ -14,8 +14,8 @@ DEV_SCORES = (
     *("conlleval_specialised_f1", "conlleval_generic_f1"),
 )
 
-# For encoders of about 20 M parameters, which the published recipe moves too little. Learning rate, batch and epochs were
-# chosen on the dev F1 of music (seed 555, all-MiniLM-L6-v2): docs/small_preset.md has the figures.
+# For encoders of about 20 M parameters, which the published recipe moves too little. Learning rate, batch and epochs
+# were chosen on the dev F1 of music (seed 555, all-MiniLM-L6-v2): docs/small_preset.md has the figures.
 PRESETS: dict[str, dict[str, Any]] = {
     "published": {},
     "small": {

@@ -52,7 +52,7 @@ def test_labels_in_another_spelling_and_order_are_matched_by_name(office, tiny_m
 
 def test_other_labels_are_refused_and_named(random_tagger, zoo):
     domain = get_domain(zoo)
-    same = {i: label for i, label in enumerate(domain.labels)}
+    same = dict(enumerate(domain.labels))
     assert label_names(same, domain, "m") == {label: label for label in domain.labels}
     message = (
         r"the labels of m are not those of zoo: it has B-plant, I-plant, which the domain has not; "

@@ -71,7 +71,7 @@ def test_dev_scoring_puts_rows_back_in_order_and_counts_unseen_words_as_outside(
             ids[row, 2 * i + 1], marks[row, 2 * i + 1] = label, gold[sentence][word]
     score = dev_scorer(get_domain(zoo), gold, labelled, order)
     found = score(SimpleNamespace(predictions=ids, label_ids=marks))
-    # Gold has four entities. Three are predicted: animal 0:1 of the first sentence (wrong, it is 0:2) and two right ones.
+    # Gold has four entities. Three are predicted: two right ones, and an animal 0:1 where it is 0:2.
     assert found["conlleval_precision"] == pytest.approx(2 / 3)
     assert found["conlleval_recall"] == pytest.approx(2 / 4)
     in_batches = SimpleNamespace(predictions=[ids[:2], ids[2:]], label_ids=[marks[:2], marks[2:]])
