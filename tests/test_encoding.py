@@ -43,11 +43,12 @@ def test_the_label_stands_on_the_first_piece_of_each_word(tokenizer):
 
 
 def test_words_beyond_the_cut_and_words_without_a_piece_are_not_labelled(tokenizer):
-    words = ["fox", "\x00", "the", "", "owl", "paris"]
-    columns, labelled = encode_labelled(tokenizer, [words, [], ["fox"]], [[1, 2, 0, 1, 1, 3], [], [1]], 64)
+    words, ids = ["fox", "\x00", "the", "", "owl", "paris"], [0, 1, 2, 3, 4, 5]
+    columns, labelled = encode_labelled(tokenizer, [words, [], ["fox"]], [ids, [], [1]], 64)
     seen = [i for i, word in enumerate(words) if number_of_pieces(tokenizer, word)]
     assert 3 not in seen
     assert labelled == [seen, [], [0]]
+    assert [label for label in columns["labels"][0] if label != IGNORED] == [ids[i] for i in seen]
     long = ["fox"] * 30
     columns, labelled = encode_labelled(tokenizer, [long], [[1] * 30], 12)
     assert len(columns["input_ids"][0]) == 12

@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossner_hf.cli.options import wants_colour
+from crossner_hf.cli.options import quiet, wants_colour
 
 DOMAIN = "sample_music"
 TEXTS = (
     "Björk released Homogenic in 1997, recorded in Spain with the Icelandic String Octet and the producer Mark Bell.",
-    "At the Newport Folk Festival, Joni Mitchell sang Both Sides, Now with Brandi Carlile and won a Grammy Award for it.",
+    "At the Newport Folk Festival of 2022, Joni Mitchell sang Both Sides, Now with the American singer Brandi Carlile.",
     "Radiohead mixed krautrock and jazz on Kid A, which Parlophone sold in the United Kingdom in October 2000.",
 )
 
@@ -22,8 +22,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the demonstration and say what to run next."""
     parser = argparse.ArgumentParser(
         prog="crossner-hf demo",
-        description="Fine-tune the packaged encoder on the sample's music domain, score it, tag three new sentences, save "
-        "it and reload it through the pipeline. Needs no network; two minutes on two cores.",
+        description="Fine-tune the packaged encoder on the sample's music domain, score it, tag three new sentences, "
+        "save it and reload it through the pipeline. Needs no network; about two minutes on two cores.",
     )
     parser.add_argument("--output", default="runs/demo", help="folder for the model; a previous demo there is replaced")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
             parser.error(f"{output} holds something other than a previous demo; name another folder with --output")
         shutil.rmtree(output)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    quiet()
     begun = time.perf_counter()
 
     _say("1  Fine-tune all-MiniLM-L6-v2 on 60 hand-written sentences about music")
@@ -72,15 +73,9 @@ def _say(text: str) -> None:
 
 
 def _fine_tune(output: Path) -> dict:
-    from datasets.utils import disable_progress_bars
-    from transformers.utils import logging
-
     from crossner_hf.training.arguments import FineTuningArguments, preset
     from crossner_hf.training.fine_tune import fine_tune
 
-    disable_progress_bars()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
     return fine_tune(DOMAIN, "minilm", FineTuningArguments(output_dir=str(output), **preset("small")))
 
 
@@ -118,8 +113,7 @@ def _reload(output: Path) -> None:
     found = pipeline("crossner", model=str(output))(TEXTS[0])
     print(f'pipeline("crossner", model="{output}") on the first sentence:')
     for entity in found:
-        print(
-            f"  {entity['start']:>3}-{entity['end']:<3} {entity['word']} ({entity['entity_group']}, {entity['score']:.2f})"
-        )
+        place = f"{entity['start']:>3}-{entity['end']:<3}"
+        print(f"  {place} {entity['word']} ({entity['entity_group']}, {entity['score']:.2f})")
     if found != tag(str(output), TEXTS[0]):
         sys.exit("the reloaded pipeline gives other entities than the tagger: please report this")

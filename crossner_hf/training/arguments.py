@@ -83,6 +83,8 @@ class FineTuningArguments(TrainingArguments):
             raise ValueError(f"metric_for_best_model must be one of {known}, got {self.metric_for_best_model!r}")
         given = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
         super().__post_init__()
+        if self.device.type == "cpu":
+            self.dataloader_pin_memory = False  # means nothing without an accelerator, and torch warns of it each epoch
         self._given, self._begun_with = given, self.to_dict()
         if self.early_stopping_patience < 0:
             raise ValueError(f"early_stopping_patience must be 0 or more, got {self.early_stopping_patience}")

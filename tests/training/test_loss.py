@@ -62,18 +62,17 @@ def test_dev_scoring_puts_rows_back_in_order_and_counts_unseen_words_as_outside(
     from crossner_hf.schema import get_domain
 
     gold = [[1, 2, 0, 3], [3], [0, 1]]
-    labelled = [[0, 2], [0], [0, 1]]  # two words of the first sentence have no piece, or lie beyond the cut
+    labelled = [[0, 3], [0], [0, 1]]  # two words of the first sentence have no piece, or lie beyond the cut
     order = [1, 2, 0]
-    rows = {1: [3], 2: [0, 1], 0: [1, 0]}
+    rows = {1: [3], 2: [0, 1], 0: [1, 3]}
     ids, marks = np.full((3, 6), 9), np.full((3, 6), -100)
     for row, sentence in enumerate(order):
         for i, (label, word) in enumerate(zip(rows[sentence], labelled[sentence])):
             ids[row, 2 * i + 1], marks[row, 2 * i + 1] = label, gold[sentence][word]
     score = dev_scorer(get_domain(zoo), gold, labelled, order)
     found = score(SimpleNamespace(predictions=ids, label_ids=marks))
-    # Gold has four entities. Three are predicted: two right ones, and an animal 0:1 where it is 0:2.
-    assert found["conlleval_precision"] == pytest.approx(2 / 3)
-    assert found["conlleval_recall"] == pytest.approx(2 / 4)
+    # Gold has four entities. Three are predicted right; the fourth is an animal 0:2 of which only 0:1 is seen.
+    assert found["conlleval_precision"] == found["conlleval_recall"] == pytest.approx(3 / 4)
     in_batches = SimpleNamespace(predictions=[ids[:2], ids[2:]], label_ids=[marks[:2], marks[2:]])
     assert score(in_batches) == found
 
