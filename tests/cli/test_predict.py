@@ -26,6 +26,7 @@ def predict(model, tmp_path, capsys):
     def predict(content: str, *options: str, name: str = "input.txt") -> str:
         path = tmp_path / name
         path.write_text(content, encoding="utf-8")
+        capsys.readouterr()  # what the test itself made the libraries print
         assert main(["predict", "--model", model, str(path), *options]) == 0
         said = capsys.readouterr()
         assert said.err == ""

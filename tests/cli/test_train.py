@@ -1,5 +1,6 @@
 """`crossner-hf train`: every option lands in the arguments, presets give way, errors are one sentence."""
 
+import functools
 import json
 import re
 import shlex
@@ -143,7 +144,10 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(zoo, tiny_model, tmp_path, chil
     arguments = ["train", "--domain", str(zoo), "--model", tiny_model(), "--output", str(folder), "--use_cpu"]
     arguments += shlex.split("--early_stopping_patience 0 --num_train_epochs 400 --learning_rate 1e-3")
     command = [sys.executable, "-m", "crossner_hf", *arguments]
-    with subprocess.Popen(command, env=child_environment, stderr=subprocess.PIPE, text=True) as process:
+    # A shell starts background jobs with Ctrl-C ignored, and so are their children: not the case to test.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipes = {"stderr": subprocess.PIPE, "text": True, "preexec_fn": heed}
+    with subprocess.Popen(command, env=child_environment, **pipes) as process:
         while process.poll() is None and not list(folder.glob("checkpoint-*/trainer_state.json")):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
