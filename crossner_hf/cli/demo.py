@@ -48,6 +48,8 @@ def main(argv: Sequence[str]) -> int:
     _reload(output)
     seconds = time.perf_counter() - begun
     _say(f"Done in {seconds // 60:.0f} min {seconds % 60:.0f} s on {record['hardware']['cpu_cores']} cores. What next:")
+    if shutil.which("crossner-hf") is None:  # as after `make demo`, which leaves the shell alone
+        print(f"  . {os.path.relpath(sys.prefix)}/bin/activate")
     print(NEXT.format(output=output))
     return 0
 
