@@ -32,7 +32,7 @@ def pipe(folder):
 def test_a_list_a_text_and_a_generator_give_exactly_what_tag_gives(random_tagger, kind):
     pipe = pipeline("crossner", model=random_tagger(kind))
     expected = tag(random_tagger(kind), TEXTS)
-    assert any(expected)
+    assert any(expected)  # how many varies: two trainings of the Unigram vocabulary differ
     assert pipe(TEXTS) == pipe(tuple(TEXTS)) == expected
     assert list(pipe(text for text in TEXTS)) == expected
     for text in TEXTS:
