@@ -26,16 +26,25 @@ _PUBLIC = {
     "FineTuningArguments": "training.arguments",
     "fine_tune": "training.fine_tune",
     "evaluate": "training.scoring",
+    "Corpus": "data.text",
+    "DataCollatorForSpanMasking": "masking",
+    "DataCollatorForTokenMasking": "masking",
+    "DaptArguments": "training.dapt_arguments",
+    "dapt": "training.dapt",
 }
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
     from crossner_hf.data.builder import load
+    from crossner_hf.data.text import Corpus
     from crossner_hf.inference import Tagger, tag
+    from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
     from crossner_hf.metric import METRIC_DIR, compute_metrics
     from crossner_hf.pipeline import CrossNERPipeline
     from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
     from crossner_hf.training.arguments import FineTuningArguments
+    from crossner_hf.training.dapt import dapt
+    from crossner_hf.training.dapt_arguments import DaptArguments
     from crossner_hf.training.fine_tune import fine_tune
     from crossner_hf.training.scoring import evaluate
 

@@ -33,11 +33,17 @@ class Window(NamedTuple):
 def max_pieces(tokenizer, config=None) -> int:
     """The most pieces a row may have, special ones included: the least of what tokenizer and model allow."""
     limits = [tokenizer.model_max_length] if tokenizer.model_max_length < 1_000_000 else []
+    positions = position_limit(config)
+    return min([*limits, positions] if positions else limits, default=DEFAULT_MAX_PIECES)
+
+
+def position_limit(config) -> int | None:
+    """The most positions that a model's table holds; None where it has none, or none is known."""
     table = getattr(config, "max_position_embeddings", None)
-    if table and table > 0:
-        after_padding = "roberta" in config.model_type or config.model_type in POSITIONS_AFTER_PADDING
-        limits.append(table - config.pad_token_id - 1 if after_padding else table)
-    return min(limits, default=DEFAULT_MAX_PIECES)
+    if not table or table < 0:
+        return None
+    after_padding = "roberta" in config.model_type or config.model_type in POSITIONS_AFTER_PADDING
+    return table - config.pad_token_id - 1 if after_padding else table
 
 
 def first_pieces(word_ids: Sequence[int | None]) -> tuple[list[int], list[int]]:

@@ -10,6 +10,7 @@ from crossner_hf import __version__
 # Name: (module of this folder, what `--help` says of it). A module is imported only when its command is asked for.
 COMMANDS = {
     "data": ("data", "look at, check and export the labelled data"),
+    "dapt": ("dapt", "pre-train an encoder further on raw text of a domain"),
     "train": ("train", "fine-tune an encoder on a domain, score it, save it with its record"),
     "evaluate": ("evaluate", "score a saved tagger on a domain's split"),
     "predict": ("predict", "tag text, CoNLL columns or JSON lines"),

@@ -1,11 +1,11 @@
 """crossner-hf train"""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from crossner_hf.cli.options import add_data_options, domain_help, quiet
+from crossner_hf.cli.run_options import add_preset, parse_run, run_parser
 
 EPILOG = """examples:
   crossner-hf train --domain music --model bert-base-cased --output runs/music
@@ -20,41 +20,23 @@ record.json with the scores of dev and test."""
 
 def main(argv: Sequence[str]) -> int:
     """Parse, fine-tune, print the scores."""
-    from transformers import HfArgumentParser
+    from crossner_hf.training.arguments import PRESETS, FineTuningArguments
 
-    from crossner_hf.training.arguments import PRESETS, FineTuningArguments, preset
-
-    parser = HfArgumentParser(
+    parser, task = run_parser(
         FineTuningArguments,
-        prog="crossner-hf train",
+        "train",
         usage="crossner-hf train --domain DOMAIN --model MODEL --output FOLDER [--preset small] [--seed N] [OPTION …]",
         description="Fine-tune an encoder on a domain's training sentences, choose the epoch on dev, score test once.",
         epilog=EPILOG,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
     )
-    task = parser.add_argument_group("the task")
     task.add_argument("--domain", required=True, help=domain_help())
     task.add_argument("--model", required=True, help="encoder: a folder, a Hub id, or minilm (extra: offline)")
-    task.add_argument(
-        "--preset",
-        choices=sorted(PRESETS),
-        default="published",
-        help=f"values for what you do not set yourself; small: {_shown(preset('small'))}",
-    )
+    add_preset(task, PRESETS)
     task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
     task.add_argument("--random_weights", action="store_true", help="the encoder's architecture with fresh weights")
     task.add_argument("--no_test", action="store_true", help="leave the test split unscored, as when tuning on dev")
     add_data_options(task)
-    _group(parser, task, list(FineTuningArguments.__annotations__))
-    chosen, _ = _preset_parser().parse_known_args(argv)
-    if chosen.preset in PRESETS:
-        parser.set_defaults(**preset(chosen.preset))
-    args, given, unknown = parser.parse_args_into_dataclasses(
-        list(argv), look_for_args_file=False, return_remaining_strings=True
-    )
-    if unknown:
-        parser.error(f"unknown option {unknown[0]}; crossner-hf train --help lists them")
+    args, given = parse_run(parser, task, FineTuningArguments, PRESETS, argv)
     quiet()
     from crossner_hf.training.fine_tune import fine_tune
 
@@ -75,41 +57,6 @@ def main(argv: Sequence[str]) -> int:
     if args.should_save:
         print_result(record, Path(args.output_dir))
     return 0
-
-
-def _preset_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--preset", default="published")
-    return parser
-
-
-class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Shows the default of an option behind its help, where there is one to show."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        shown = action.nargs != 0 and action.default not in (None, "", argparse.SUPPRESS)
-        return f"{action.help or ''} (default: %(default)s)" if shown else action.help or ""
-
-
-def _group(parser: argparse.ArgumentParser, task, ours: list[str]) -> None:
-    """Sort the options for `--help`: the task, then our arguments in their order, then those of transformers."""
-    recipe = parser.add_argument_group("the recipe", "defaults: the published one")
-    rest = parser.add_argument_group("everything else that transformers.TrainingArguments takes")
-    every, parser._optionals._group_actions = parser._optionals._group_actions, []
-    for action in sorted(every, key=lambda action: ours.index(action.dest) if action.dest in ours else len(ours)):
-        action.option_strings = action.option_strings[:1]  # what is shown; the spelling with dashes works too
-        if action.dest == "output_dir":
-            action.option_strings, action.metavar = ["--output"], "FOLDER"
-            action.required, action.default = True, None
-            task._group_actions.insert(2, action)
-        elif action.dest == "help":
-            parser._optionals._group_actions.append(action)
-        else:
-            (recipe if action.dest in ours else rest)._group_actions.append(action)
-
-
-def _shown(values: dict) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def print_result(record: dict, output: Path) -> None:

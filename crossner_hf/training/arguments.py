@@ -1,5 +1,6 @@
-"""What a fine-tuning run is told: TrainingArguments of transformers and a few more, with the recipe as defaults."""
+"""What a training run is told: transformers' TrainingArguments and a few more, with the recipe as defaults."""
 
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
@@ -29,7 +30,21 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @dataclass
-class FineTuningArguments(TrainingArguments):
+class RunArguments(TrainingArguments):
+    """`TrainingArguments` that remember what their caller set, so that a run's folder can tell one run from another."""
+
+    def __post_init__(self):
+        if self.resume_from_checkpoint:
+            raise ValueError("resume_from_checkpoint is not used: --resume, or resume=True, finds the last one")
+        given = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
+        super().__post_init__()
+        if self.device.type == "cpu":
+            self.dataloader_pin_memory = False  # means nothing without an accelerator, and torch warns of it each epoch
+        self._given, self._begun_with = given, self.to_dict()
+
+
+@dataclass
+class FineTuningArguments(RunArguments):
     """`TrainingArguments` with the published recipe as defaults, and what CrossNER adds to them.
 
     Adam at 5e-5 with no schedule and no clipping, batches of 16, at most 300 epochs, stopping after 8 epochs without a
@@ -74,18 +89,10 @@ class FineTuningArguments(TrainingArguments):
     )
 
     def __post_init__(self):
-        if self.resume_from_checkpoint:
-            raise ValueError(
-                "resume_from_checkpoint is not used: --resume, or fine_tune(resume=True), finds the last one"
-            )
         if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in DEV_SCORES:
             known = ", ".join(DEV_SCORES)
             raise ValueError(f"metric_for_best_model must be one of {known}, got {self.metric_for_best_model!r}")
-        given = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
         super().__post_init__()
-        if self.device.type == "cpu":
-            self.dataloader_pin_memory = False  # means nothing without an accelerator, and torch warns of it each epoch
-        self._given, self._begun_with = given, self.to_dict()
         if self.early_stopping_patience < 0:
             raise ValueError(f"early_stopping_patience must be 0 or more, got {self.early_stopping_patience}")
         if self.max_length is not None and self.max_length < 4:
@@ -103,10 +110,11 @@ _RECIPE = (
     *("learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm", "num_train_epochs"),
     *("per_device_train_batch_size", "gradient_accumulation_steps", "early_stopping_patience", "max_length"),
     *("length_grouped_batches", "seed"),
+    *("masking", "mlm_probability", "block_size", "percent", "max_tokens", "held_out", "held_out_tokens"),
 )
 
 
-def told_arguments(args: FineTuningArguments) -> dict[str, Any]:
+def told_arguments(args: RunArguments) -> dict[str, Any]:
     """The arguments that make a run what it is: those that differ from their defaults, and the recipe in any case.
 
     What transformers sets by itself, by the machine it runs on, is not among them.
@@ -120,8 +128,8 @@ def _default(argument: Field) -> Any:
     return argument.default if argument.default_factory is MISSING else argument.default_factory()
 
 
-def preset(name: str) -> dict[str, Any]:
-    """The values a preset sets: pass them to `FineTuningArguments` before your own. Raises ValueError for others."""
-    if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
-    return dict(PRESETS[name])
+def preset(name: str, presets: Mapping[str, dict[str, Any]] = PRESETS) -> dict[str, Any]:
+    """The values a preset sets: pass them to the arguments' class before your own. Raises ValueError for others."""
+    if name not in presets:
+        raise ValueError(f"unknown preset {name!r}; known are {', '.join(presets)}")
+    return dict(presets[name])

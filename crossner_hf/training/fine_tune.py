@@ -1,16 +1,13 @@
 """Fine-tuning a tagger on a domain (the paper's direct setting), its scores, and the record of both."""
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset
-from transformers import AutoModelForTokenClassification, EarlyStoppingCallback, TrainerState, set_seed
-from transformers.trainer import TRAINER_STATE_NAME
+from transformers import AutoModelForTokenClassification, EarlyStoppingCallback, set_seed
 
 from crossner_hf import records
 from crossner_hf.data.builder import load
@@ -23,7 +20,8 @@ from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagging import spans
 from crossner_hf.training import run_folder
 from crossner_hf.training.arguments import FineTuningArguments, told_arguments
-from crossner_hf.training.progress import RunClock, show_progress
+from crossner_hf.training.progress import RunProgress, show_progress
+from crossner_hf.training.resume import claim, train_from, weights_hash
 from crossner_hf.training.scoring import evaluate, is_crossner
 from crossner_hf.training.trainer import TaggerTrainer, dev_scorer
 from crossner_hf.words import DEFAULT_SPLITTER
@@ -70,13 +68,13 @@ def fine_tune(
         "processes": args.world_size * max(1, args.n_gpu),
         "arguments": told_arguments(args),
     }
-    finished, checkpoint = _open_run(folder, asked, args, resume=resume)
+    finished, checkpoint = claim(asked, args, resume=resume)
     if finished:
         logger.info("%s: this run is already finished", folder)
         return finished
 
     trainer, cut = make_trainer(tagger, tokenizer, domain, data, args, callbacks)
-    seconds = _train(trainer, checkpoint)
+    seconds = train_from(trainer, checkpoint)
     record = None
     if args.should_save:
         ready = Tagger(trainer.accelerator.unwrap_model(trainer.model), tokenizer)
@@ -100,36 +98,6 @@ def fine_tune(
         records.write_record(folder / run_folder.RECORD_FILE, record)
         run_folder.remove_checkpoints(folder)
     return broadcast_object_list([record])[0]
-
-
-def _open_run(folder: Path, asked, args: FineTuningArguments, *, resume: bool) -> tuple[dict | None, str | None]:
-    """The record if the run is finished, and the checkpoint to go on from; the first process decides for all."""
-    found = [None, None]
-    if args.should_save:
-        found[0] = run_folder.open_run(folder, asked, resume=resume)
-        if found[0]:
-            run_folder.remove_checkpoints(folder)  # left where a kill came right after the record
-        # A checkpoint of the model alone is none to go on from: the run begins anew, to the same end.
-        if resume and not found[0] and not args.save_only_model:
-            found[1] = run_folder.last_checkpoint(folder)
-    finished, checkpoint = broadcast_object_list(found)
-    return finished, checkpoint and str(checkpoint)
-
-
-def _train(trainer: TaggerTrainer, checkpoint: str | None) -> float:
-    """Train, from the checkpoint on if there is one, and give the seconds it took; the model is then the best one."""
-    trainer.add_callback(RunClock)
-    state = run_folder.trainer_state(Path(checkpoint)) if checkpoint else None
-    if state is None or not run_folder.has_ended(state):
-        trainer.train(resume_from_checkpoint=checkpoint)
-        trainer.accelerator.wait_for_everyone()
-        return trainer.pop_callback(RunClock).seconds
-    # The break came between the end of training and the record. Trainer would run a further epoch here.
-    trainer.state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
-    best = Path(checkpoint).with_name(f"checkpoint-{trainer.state.best_global_step}")
-    source = best if trainer.args.load_best_model_at_end and best.is_dir() else checkpoint
-    trainer.model = type(trainer.model).from_pretrained(source)
-    return state["stateful_callbacks"]["RunClock"]["args"]["seconds"]
 
 
 def load_model(model: str, domain: Domain, *, random_weights: bool = False):
@@ -169,7 +137,7 @@ def make_trainer(model, tokenizer, domain: Domain, data, args: FineTuningArgumen
         compute_metrics=dev_scorer(domain, data["validation"]["ner_tags"][:], labelled["validation"], order),
         callbacks=list(callbacks),
     )
-    show_progress(trainer)
+    show_progress(trainer, RunProgress())
     return trainer, cut
 
 
@@ -186,12 +154,3 @@ def _entities_lost(tags, labelled, domain: Domain) -> tuple[int, int]:
 def _best_epoch(trainer: TaggerTrainer) -> float | None:
     step = trainer.state.best_global_step
     return next((e["epoch"] for e in trainer.state.log_history if step and e["step"] == step), None)
-
-
-def weights_hash(model: torch.nn.Module) -> str:
-    """SHA-256 over the encoder's tensors by name: the same weights give the same hash whatever file held them."""
-    key = hashlib.sha256()
-    for name, tensor in sorted(model.base_model.state_dict().items()):
-        key.update(name.encode())
-        key.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
-    return key.hexdigest()

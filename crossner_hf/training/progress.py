@@ -1,4 +1,4 @@
-"""The progress of a run: one bar with loss and dev F1 on a terminal, a line an epoch elsewhere; and its duration."""
+"""The progress of a run: one bar with its scores on a terminal, a line a scoring elsewhere; and its duration."""
 
 import sys
 import time
@@ -8,20 +8,22 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCall
 from transformers.trainer_callback import ExportableState
 
 
-class RunProgress(TrainerCallback):
-    """Optimizer steps as a bar; behind it the last loss, the last dev F1 and the best with its epoch."""
+class Progress(TrainerCallback):
+    """Optimizer steps as a bar; behind it what `said_of` makes of the last evaluation."""
+
+    task = "training"
 
     def __init__(self):
         self.bar = None
         self.loss = None
-        self.best = (0.0, 0.0)  # F1, epoch
+
+    def said_of(self, state, metrics: dict[str, float]) -> str | None:
+        """What is said of an evaluation; None where it is none of this run's."""
+        raise NotImplementedError
 
     def on_train_begin(self, args, state, control, **kwargs):
-        if not state.is_world_process_zero:
-            return
-        self.best = (100 * (state.best_metric or 0.0), 0.0)
-        if sys.stderr.isatty():
-            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="fine-tuning", unit="step")
+        if state.is_world_process_zero and sys.stderr.isatty():
+            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.task, unit="step")
 
     def on_step_end(self, args, state, control, **kwargs):
         if self.bar is not None:
@@ -31,12 +33,9 @@ class RunProgress(TrainerCallback):
         self.loss = (logs or {}).get("loss", self.loss)
 
     def on_evaluate(self, args, state, control, metrics=None, **kwargs):
-        if not state.is_world_process_zero or "eval_conlleval_f1" not in (metrics or {}):
+        said = self.said_of(state, metrics or {}) if state.is_world_process_zero else None
+        if said is None:
             return
-        f1 = 100 * metrics["eval_conlleval_f1"]
-        self.best = max(self.best, (f1, -state.epoch))
-        loss = f"loss {float(self.loss):.3f}  " if self.loss is not None else ""
-        said = f"epoch {state.epoch:g}  {loss}dev F1 {f1:.2f}  best {self.best[0]:.2f}"
         if self.bar is not None:
             self.bar.set_description(said)
         else:
@@ -45,6 +44,46 @@ class RunProgress(TrainerCallback):
     def on_train_end(self, args, state, control, **kwargs):
         if self.bar is not None:
             self.bar.close()
+
+
+class RunProgress(Progress):
+    """Of fine-tuning: the last loss, the last dev F1 and the best one."""
+
+    task = "fine-tuning"
+
+    def __init__(self):
+        super().__init__()
+        self.best = 0.0
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.best = 100 * (state.best_metric or 0.0)
+        super().on_train_begin(args, state, control, **kwargs)
+
+    def said_of(self, state, metrics):
+        if "eval_conlleval_f1" not in metrics:
+            return None
+        f1 = 100 * metrics["eval_conlleval_f1"]
+        self.best = max(self.best, f1)
+        loss = f"loss {float(self.loss):.3f}  " if self.loss is not None else ""
+        return f"epoch {state.epoch:g}  {loss}dev F1 {f1:.2f}  best {self.best:.2f}"
+
+
+class DaptProgress(Progress):
+    """Of pre-training: pieces seen, the last loss and the held-out perplexities."""
+
+    task = "pre-training"
+
+    def __init__(self, pieces_per_step: int):
+        super().__init__()
+        self.pieces_per_step = pieces_per_step
+
+    def said_of(self, state, metrics):
+        if not metrics:
+            return None
+        pieces = self.pieces_per_step * state.global_step
+        loss = f"loss {float(self.loss):.3f}  " if self.loss is not None else ""
+        shown = [f"{name[5:-11]} {value:.2f}" for name, value in metrics.items() if name.endswith("_perplexity")]
+        return f"step {state.global_step}/{state.max_steps}  {pieces:,} pieces  {loss}perplexity {'  '.join(shown)}"
 
 
 class RunClock(TrainerCallback, ExportableState):
@@ -65,10 +104,10 @@ class RunClock(TrainerCallback, ExportableState):
         return {"args": {"seconds": self.seconds}, "attributes": {}}
 
 
-def show_progress(trainer: Trainer) -> None:
-    """Put `RunProgress` in the place of the Trainer's own bars, unless `disable_tqdm` asks for its plain lines."""
+def show_progress(trainer: Trainer, progress: Progress) -> None:
+    """Put `progress` in the place of the Trainer's own bars, unless `disable_tqdm` asks for its plain lines."""
     if trainer.args.disable_tqdm:
         return
     for own in (ProgressCallback, PrinterCallback):
         trainer.remove_callback(own)
-    trainer.add_callback(RunProgress)
+    trainer.add_callback(progress)

@@ -11,6 +11,7 @@ import pytest
 from crossner_hf.data import markup
 from crossner_hf.schema import SAMPLES
 from crossner_hf.tagging import spans
+from crossner_hf.words import split_words
 
 FOLDER = Path(markup.__file__).parent / "sample"
 SIZES = {"music": {"train": 60, "dev": 30, "test": 40}, "news": {"train": 150, "dev": 40, "test": 40}}
@@ -116,3 +117,30 @@ def test_words_are_split_as_crossner_splits_them(domain, split):
         for token in tokens:
             attached = len(token) > 1 and not number.fullmatch(token) and re.search(r"[,;:()\"?!&/]|.'", token)
             assert not attached, f"{token!r} in {' '.join(tokens)!r}"
+
+
+def raw_documents():
+    """The documents of music/raw.txt; no abbreviation in it ends in a period, so every `. ` ends a sentence."""
+    text = (FOLDER / "music" / "raw.txt").read_text(encoding="utf-8")
+    return [re.split(r"(?<=[.!?])\s", document) for document in text.rstrip("\n").split("\n\n")]
+
+
+def test_raw_text_has_its_size():
+    documents = raw_documents()
+    assert len(documents) >= 20
+    assert 145 <= sum(map(len, documents)) <= 160
+
+
+def test_raw_text_is_plain_and_runs_on():
+    text = (FOLDER / "music" / "raw.txt").read_text(encoding="utf-8")
+    assert not re.search(r"[][|#]| [,.;:]|  |\n{3}", text)
+    assert text.endswith(".\n")
+    for sentence in (s for document in raw_documents() for s in document):
+        assert re.fullmatch(r"\w.{25,}[^.]\.", sentence), sentence
+
+
+def test_no_labelled_sentence_is_in_the_raw_text_nor_one_much_like_it():
+    raw = [[word.text.lower() for word in split_words(s)] for document in raw_documents() for s in document]
+    labelled = [[t.lower() for t in s.tokens] for split in SIZES["music"] for s in read("music", split)]
+    bags = [(frozenset(a), frozenset(b)) for a in raw for b in labelled]
+    assert [sorted(a & b) for a, b in bags if len(a & b) / len(a | b) > 0.5] == []

@@ -1,0 +1,106 @@
+"""crossner-hf dapt"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossner_hf.cli.options import quiet
+from crossner_hf.cli.run_options import add_preset, parse_run, run_parser
+
+EPILOG = """examples:
+  crossner-hf dapt --domain music --corpus music.txt --masking span --model bert-base-cased --output runs/music-dapt
+  crossner-hf dapt --corpus articles/ --model minilm --preset small --max_tokens 1000000 --output runs/my-dapt
+  crossner-hf dapt --corpus wikimedia/wikipedia --corpus_config 20231101.en --streaming --max_steps 10000 \\
+      --model bert-base-cased --bf16 --output runs/general
+  torchrun --nproc_per_node 2 -m crossner_hf dapt --corpus music.parquet --model bert-base-cased --output runs/music
+then
+  crossner-hf train --domain music --model runs/music-dapt --output runs/music
+
+A corpus is text (documents between blank lines), JSON lines or Parquet with a column `text`, each file or a folder of
+them, or a data set of the Hub. The defaults are the released code's recipe (BERT-base, a GPU); --preset small suits
+encoders of about 20 M parameters. Every field of transformers.TrainingArguments is an option too. OUTPUT then holds the
+checkpoint for from_pretrained, a README, run.json and record.json with the held-out losses."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parse, pre-train, print the held-out losses."""
+    from crossner_hf.training.dapt_arguments import DAPT_PRESETS, DaptArguments
+
+    parser, task = run_parser(
+        DaptArguments,
+        "dapt",
+        usage="crossner-hf dapt --corpus FILE … --model MODEL --output FOLDER [--preset small] [OPTION …]",
+        description="Domain-adaptive pre-training: train an encoder further on raw text as a masked language model.",
+        epilog=EPILOG,
+    )
+    task.add_argument("--corpus", required=True, nargs="+", help="files or folders of raw text, or a Hub data set's id")
+    task.add_argument("--model", required=True, help="encoder: a folder, a Hub id, or minilm (extra: offline)")
+    task.add_argument("--domain", help="the corpus's domain, for record and README")
+    task.add_argument("--level", help="its level (domain, entity, task, integrated), for record and README")
+    task.add_argument("--corpus_config", help="configuration of a Hub data set")
+    task.add_argument("--corpus_split", default="train", help="its split")
+    task.add_argument("--text_column", default="text", help="column of the text in JSON lines, Parquet and data sets")
+    task.add_argument("--exclude_titles", metavar="FILE", help="leave out documents with these titles, one a line")
+    task.add_argument(
+        "--held_out_corpus", nargs="+", metavar="FILE", help="score the held-out part of this text instead"
+    )
+    task.add_argument("--gazetteer", metavar="FILE", help="names of entities, one a line, for --masking entity")
+    add_preset(task, DAPT_PRESETS)
+    task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
+    args, given = parse_run(parser, task, DaptArguments, DAPT_PRESETS, argv)
+    quiet()
+    from crossner_hf.data.text import Corpus
+    from crossner_hf.training.dapt import dapt
+
+    excluded = frozenset(_lines(given.exclude_titles))
+    shared = {"text_column": given.text_column, "exclude_titles": excluded}
+    try:
+        record = dapt(
+            Corpus(tuple(given.corpus), config=given.corpus_config, split=given.corpus_split, **shared),
+            given.model,
+            args,
+            domain=given.domain,
+            level=given.level,
+            held_out_corpus=Corpus(tuple(given.held_out_corpus), **shared) if given.held_out_corpus else None,
+            names=_lines(given.gazetteer),
+            resume=given.resume,
+        )
+    except KeyboardInterrupt:
+        print(f"\nstopped; the same command with --resume goes on ({args.output_dir})", file=sys.stderr)
+        return 130
+    if args.should_save:
+        print_result(record, Path(args.output_dir))
+    return 0
+
+
+def _lines(path: str | None) -> list[str]:
+    """What stands on the lines of a file, the first column where there are tabs."""
+    if path is None:
+        return []
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    return [line.partition("\t")[0].strip() for line in lines if line.strip()]
+
+
+def print_result(record: dict, output: Path) -> None:
+    from crossner_hf.display import table
+
+    corpus, speed = record["corpus"], record["speed"]
+    print(
+        f"\n{record['pieces_seen']:,} pieces seen in {record['steps']:,} steps of {record['masking']} masking; "
+        f"head: {record['encoder']['head']}"
+    )
+    if corpus["documents_used"] is not None:
+        print(f"corpus: {corpus['documents_used']:,} documents, {corpus['pieces']:,} pieces")
+    if speed:
+        print(f"{speed['pieces_per_second']:,.0f} pieces a second, {speed['share_of_floor']:.0%} of the floor's speed")
+    rows = [
+        (
+            f"{row['step']:,}",
+            *(f"{row[f'{m}_{what}']:.3f}" for m in ("token", "span") for what in ("loss", "perplexity")),
+        )
+        for row in record["losses"]
+    ]
+    if rows:
+        print("\nheld-out loss of a masked piece, and perplexity")
+        print(table(("step", "token-level", "perplexity", "span-level", "perplexity"), rows))
+    print(f"\ncheckpoint, README and record: {output}  (crossner-hf train --model {output} --domain DOMAIN …)")

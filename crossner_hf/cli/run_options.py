@@ -1,0 +1,66 @@
+"""Options of commands that train: every field of an arguments class, sorted for `--help`, with presets."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Shows the default of an option behind its help, where there is one to show."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        shown = action.nargs != 0 and action.default not in (None, "", argparse.SUPPRESS)
+        return f"{action.help or ''} (default: %(default)s)" if shown else action.help or ""
+
+
+def run_parser(arguments_class: type, command: str, **texts: str):
+    """A parser of all fields of `arguments_class`, and its first group, which takes the command's own options."""
+    from transformers import HfArgumentParser
+
+    parser = HfArgumentParser(
+        arguments_class, prog=f"crossner-hf {command}", formatter_class=HelpFormatter, allow_abbrev=False, **texts
+    )
+    return parser, parser.add_argument_group("the task")
+
+
+def add_preset(task, presets: Mapping[str, dict[str, Any]]) -> None:
+    small = ", ".join(f"{name} {value}" for name, value in presets["small"].items())
+    task.add_argument(
+        "--preset",
+        choices=sorted(presets),
+        default="published",
+        help=f"values for what you do not set yourself; small: {small}",
+    )
+
+
+def parse_run(parser, task, arguments_class: type, presets: Mapping[str, dict[str, Any]], argv: Sequence[str]):
+    """The arguments and the namespace of the command's own options. Exits on an unknown option or `--help`."""
+    _sort_for_help(parser, task, list(arguments_class.__annotations__))
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--preset", default="published")
+    chosen, _ = first.parse_known_args(argv)
+    if chosen.preset in presets:
+        parser.set_defaults(**presets[chosen.preset])
+    args, given, unknown = parser.parse_args_into_dataclasses(
+        list(argv), look_for_args_file=False, return_remaining_strings=True
+    )
+    if unknown:
+        parser.error(f"unknown option {unknown[0]}; {parser.prog} --help lists them")
+    return args, given
+
+
+def _sort_for_help(parser: argparse.ArgumentParser, task, ours: list[str]) -> None:
+    """The task, then our arguments in their order, then those of transformers."""
+    recipe = parser.add_argument_group("the recipe", "defaults: the published one")
+    rest = parser.add_argument_group("everything else that transformers.TrainingArguments takes")
+    every, parser._optionals._group_actions = parser._optionals._group_actions, []
+    for action in sorted(every, key=lambda action: ours.index(action.dest) if action.dest in ours else len(ours)):
+        action.option_strings = action.option_strings[:1]  # what is shown; the spelling with dashes works too
+        if action.dest == "output_dir":
+            action.option_strings, action.metavar = ["--output"], "FOLDER"
+            action.required, action.default = True, None
+            task._group_actions.insert(2, action)
+        elif action.dest == "help":
+            parser._optionals._group_actions.append(action)
+        else:
+            (recipe if action.dest in ours else rest)._group_actions.append(action)

@@ -1,0 +1,148 @@
+"""Blocks of pieces for masked-language modelling, as a `datasets` data set that is made once and then found again."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from crossner_hf.data import entity_tags, packing, text, text_files
+from crossner_hf.data.entity_tags import EntityTagger
+from crossner_hf.data.packing import BlockCounts, Packing, Tally, frame_of, plain_backend
+from crossner_hf.data.sources import sha256_of
+from crossner_hf.data.text import Corpus, Selection
+
+__all__ = ["BlockCounts", "Corpus", "Selection", "block_dataset"]
+
+logger = logging.getLogger(__name__)
+
+EVERYTHING = Selection()
+
+
+def block_dataset(
+    corpus: Corpus,
+    tokenizer,
+    block_size: int,
+    selection: Selection = EVERYTHING,
+    *,
+    part: str = "train",
+    with_entities: bool = False,
+    names: Collection[str] | None = None,
+    streaming: bool = False,
+    cache_dir: str | Path | None = None,
+    progress: bool = False,
+):
+    """Rows of exactly `block_size` pieces and what they were made of: (Dataset or IterableDataset, BlockCounts).
+
+    input_ids:   the tokenizer's special pieces around a stretch of the corpus, of which documents follow one another
+                 with a separator (sep_token, else eos_token, else none) between them; blocks are cut anywhere, nothing
+                 is padded, and what does not fill the last block is left out and counted
+    entity_tags: only with `with_entities` (the documents' own entities) or `names` (wherever one of these occurs, see
+                 EntityTagger); 0 outside, 1 on the first piece of an entity, 2 on further ones, as cut by the block
+
+    part:      `train`, or `held_out` for the documents that `selection.held_out` keeps from it
+    streaming: pack anew in every pass and keep nothing; the same blocks in the same order. Of several DataLoader
+               workers one reads; across nodes use `datasets.distributed.split_dataset_by_node`.
+    cache_dir: where blocks are kept, by default beside those of `datasets`. They are made again when the text, the
+               tokenizer or a setting is another; processes that ask at once wait for the first.
+
+    Special pieces that are spelled out in the text become these pieces, as the tokenizer itself has it. Raises
+    ValueError for a slow tokenizer, for text that cannot be read and where not one block comes of it; of a stream, the
+    last two when it is read.
+    """
+    import datasets
+
+    if part == "held_out":
+        selection = replace(selection, percent=100.0, max_tokens=None)  # neither changes what is held out
+    frame, backend = frame_of(tokenizer), plain_backend(tokenizer)
+    tagged = with_entities or names is not None
+    tagger = EntityTagger(backend, tokenizer.unk_token_id, with_entities, names) if tagged else None
+    packed = Packing(corpus, backend, frame, block_size, selection, part, tagger)
+    sequence = getattr(datasets, "List", None) or datasets.Sequence  # List: datasets >= 4
+    columns = {"input_ids": "int32"} | ({"entity_tags": "int8"} if tagged else {})
+    features = datasets.Features({name: sequence(datasets.Value(kind)) for name, kind in columns.items()})
+    if streaming:
+        corpus.files()  # raises where one is missing
+        stream = datasets.IterableDataset.from_generator(_examples, features=features, gen_kwargs={"packed": packed})
+        return stream, BlockCounts(names_left_out=tagger.names_left_out if tagger else 0)
+    cache = Path(cache_dir or Path(datasets.config.HF_DATASETS_CACHE) / "crossner_blocks").expanduser()
+    folder = _made(cache / _key(packed, names), packed, features, progress)
+    counts = BlockCounts(**json.loads((folder / "counts.json").read_text(encoding="utf-8")))
+    return datasets.Dataset.from_file(str(folder / "blocks.arrow")), counts
+
+
+def _examples(packed: Packing) -> Iterator[dict[str, Any]]:
+    for ids, tags in packed.rows(Tally()):
+        for row in range(len(ids)):
+            yield {"input_ids": ids[row]} if tags is None else {"input_ids": ids[row], "entity_tags": tags[row]}
+
+
+def _key(packed: Packing, names: Collection[str] | None) -> str:
+    """The name of the blocks' folder: a hash of all that shapes them, our code included."""
+    import tokenizers
+
+    ours = (entity_tags, packing, text, text_files)
+    parts = {
+        "code": [sha256_of(Path(__file__)), *(sha256_of(Path(module.__file__)) for module in ours)],
+        "tokenizers": tokenizers.__version__,
+        "tokenizer": [packed.backend.to_str(), packed.backend.encode_special_tokens, packed.frame],
+        "block_size": packed.block_size,
+        "selection": asdict(packed.selection),
+        "part": packed.part,
+        "with_entities": packed.tagger is not None and packed.tagger.with_entities,
+        "names": None if names is None else sorted(set(names)),
+        "corpus": packed.corpus.identity(),
+    }
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _made(folder: Path, packed: Packing, features, progress: bool) -> Path:
+    """The folder with the blocks, written if it is not there; of several processes one writes."""
+    from filelock import FileLock
+
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                for abandoned in folder.parent.glob(f"{folder.name}.*.part"):  # by a process that was killed
+                    shutil.rmtree(abandoned, ignore_errors=True)
+                _write(folder, packed, features, progress)
+    return folder
+
+
+def _write(folder: Path, packed: Packing, features, progress: bool) -> None:
+    """Write blocks and counts, whole or not at all: the folder gets its name when they are complete."""
+    import pyarrow as pa
+    from tqdm.auto import tqdm
+
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    temporary.mkdir()
+    try:
+        tally = Tally()
+        bar = tqdm(desc="packing text", unit=" pieces", unit_scale=True, disable=not progress)
+        file = pa.OSFile(str(temporary / "blocks.arrow"), "wb")
+        with bar, file, pa.ipc.new_stream(file, features.arrow_schema) as writer:
+            for rows in packed.rows(tally):
+                columns = [_arrow_lists(values) for values in rows if values is not None]
+                writer.write_batch(pa.record_batch(columns, schema=features.arrow_schema))
+                bar.update(rows.ids.size)
+        counts = tally.counts(packed.tagger.names_left_out if packed.tagger else 0)
+        if packed.tagger and not counts.entities:
+            logger.warning("no entity in %d blocks of %s", counts.blocks, packed.corpus)
+        (temporary / "counts.json").write_text(json.dumps(asdict(counts), indent=1) + "\n", encoding="utf-8")
+        os.rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _arrow_lists(values):
+    """Rows of numbers as Arrow lists that share the array's memory."""
+    import numpy as np
+    import pyarrow as pa
+
+    offsets = np.arange(0, values.size + 1, values.shape[1], dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()))

@@ -1,0 +1,223 @@
+"""Documents of raw-text files: plain text, JSON lines and Parquet, read as streams."""
+
+import codecs
+import difflib
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+SUFFIXES = (".txt", ".jsonl", ".ndjson", ".json", ".parquet")  # what is read of a folder
+PART_CHARACTERS = 100_000  # a longer document is handed out in parts, which bounds what a tokenizer holds at once
+PARQUET_ROWS = 128  # a batch
+
+Offsets = tuple[tuple[int, int], ...]
+
+
+class Columns(NamedTuple):
+    """What is wanted of a document: the column of its text, and whether its title and its entities."""
+
+    text: str = "text"
+    title: bool = False
+    entities: bool = True
+
+
+class Document(NamedTuple):
+    """A document, or a part of a long one.
+
+    entities:  character offsets [start, end) of known entities, ascending; they may be none
+    continues: whether it goes on where the document before it ended, as parts after the first do
+    """
+
+    text: str
+    entities: Offsets = ()
+    continues: bool = False
+
+
+class Row(NamedTuple):
+    """A document as a file has it, and its title if there is one and it was asked for."""
+
+    document: Document
+    title: str | None = None
+
+
+def file_format(path: Path) -> str:
+    """`jsonl`, `parquet` or, for any other ending, `text`."""
+    ending = Path(path.name.removesuffix(".gz")).suffix
+    return {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}.get(ending, "text")
+
+
+def read(path: Path, columns: Columns) -> Iterator[Row]:
+    """The documents of a file. Raises ValueError with path:line for whatever cannot be read."""
+    kind = file_format(path)
+    if kind == "parquet":
+        yield from _parquet_rows(path, columns)
+        return
+    try:
+        yield from _text_rows(path) if kind == "text" else _json_rows(path, columns)
+    except UnicodeDecodeError:
+        raise ValueError(_not_utf8(path)) from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path}: cannot be unpacked by gzip: {error}") from None
+
+
+def parts(document: Document) -> Iterator[Document]:
+    """The document in parts of at most PART_CHARACTERS, cut before a single space and through no entity if possible.
+
+    There WordPiece, byte-level BPE and SentencePiece with word marks split a text anyway, so that the pieces of the
+    parts are those of the whole. Only where half a part offers no such place, pieces at the joint may differ.
+    """
+    text, entities, continues = document
+    begin = 0
+    while len(text) - begin > PART_CHARACTERS:
+        end = _part_end(text, begin + PART_CHARACTERS // 2, begin + PART_CHARACTERS, entities)
+        yield Document(text[begin:end], _within(entities, begin, end), continues)
+        begin, continues = end, True
+    if begin == 0:
+        yield document
+    else:
+        yield Document(text[begin:], _within(entities, begin, len(text)), continues)
+
+
+def _part_end(text: str, least: int, most: int, entities: Offsets) -> int:
+    at = text.rfind(" ", least, most)
+    while at > least:
+        alone = not text[at - 1].isspace() and not text[at + 1].isspace()
+        if alone and not any(start < at < end for start, end in entities):
+            return at
+        at = text.rfind(" ", least, at)
+    return max((found.start() for found in re.finditer(r"\s", text[least:most])), default=most - least) + least
+
+
+def _within(entities: Offsets, begin: int, end: int) -> Offsets:
+    return tuple((max(s, begin) - begin, min(e, end) - begin) for s, e in entities if s < end and e > begin)
+
+
+def _open(path: Path) -> IO[str]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    return opened(path, "rt", encoding="utf-8-sig", newline="\n")  # -sig drops a byte-order mark
+
+
+def _text_rows(path: Path) -> Iterator[Row]:
+    """Documents between blank lines; of a long one, what is read so far, in parts."""
+    held: list[str] = []
+    size, number, fresh, continues = 0, 1, True, False  # fresh: at the begin of a line
+    with _open(path) as file:
+        while line := file.readline(PART_CHARACTERS):
+            if "\x00" in line:
+                raise ValueError(f"{path}:{number}: holds a NUL character; expected text, and this looks binary")
+            ended = line.endswith("\n")
+            number += ended
+            if fresh and ended and line.isspace():
+                if held:
+                    yield Row(Document("".join(held).rstrip("\r\n"), (), continues))
+                held, size, continues = [], 0, False
+                continue
+            fresh = ended
+            held.append(line)
+            size += len(line)
+            if size > PART_CHARACTERS:
+                *done, rest = parts(Document("".join(held), (), continues))
+                yield from map(Row, done)
+                held, size, continues = [rest.text], len(rest.text), rest.continues
+    if held:
+        yield Row(Document("".join(held).rstrip("\r\n"), (), continues))
+
+
+def _json_rows(path: Path, columns: Columns) -> Iterator[Row]:
+    with _open(path) as file:
+        for number, line in enumerate(file, start=1):
+            if "\x00" in line:
+                raise ValueError(f"{path}:{number}: holds a NUL character; expected text, and this looks binary")
+            if line.isspace():
+                continue
+            try:
+                content = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path}:{number}: expected one JSON object a line, got no JSON: {error}") from None
+            yield row_of(content, columns, f"{path}:{number}")
+
+
+def _parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        file = pyarrow.parquet.ParquetFile(path, buffer_size=1 << 20)
+    except pyarrow.ArrowInvalid as error:
+        raise ValueError(f"{path}: not a Parquet file: {str(error).splitlines()[0]}") from None
+    number = 0
+    with file:
+        if columns.text not in file.schema_arrow.names:
+            raise ValueError(f"{path}: {_no_column(columns.text, file.schema_arrow.names)}")
+        further = {"title": columns.title, "entities": columns.entities}
+        wanted = [columns.text, *(name for name, asked in further.items() if asked and name in file.schema_arrow.names)]
+        try:
+            for batch in file.iter_batches(PARQUET_ROWS, columns=wanted, use_threads=False):
+                for content in batch.to_pylist():
+                    number += 1
+                    yield row_of(content, columns, f"{path}: row {number}")
+        except (UnicodeDecodeError, pyarrow.ArrowInvalid, OSError) as error:
+            raise ValueError(f"{path}: cannot be read after row {number}: {error}") from None
+
+
+def row_of(content: Any, columns: Columns, where: str) -> Row:
+    """The document of one JSON object, Parquet row or example of a data set."""
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{where}: expected a JSON object with {columns.text!r}, got {str(content)[:60]!r}")
+    if columns.text in content:
+        text = "" if content[columns.text] is None else content[columns.text]
+    elif isinstance(content.get("tokens"), list):  # words, as `crossner-hf predict` takes and writes them
+        text = " ".join(map(str, content["tokens"]))
+    else:
+        raise ValueError(f"{where}: {_no_column(columns.text, content)}")
+    if not isinstance(text, str):
+        raise ValueError(f"{where}: expected a string in {columns.text!r}, got {str(text)[:60]!r}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        shown = text[error.start]
+        raise ValueError(f"{where}: the text has a lone surrogate, {shown!r}, at character {error.start}") from None
+    title = content.get("title") if columns.title else None
+    entities = _offsets(content.get("entities"), text, where) if columns.entities else ()
+    return Row(Document(text, entities), None if title is None else str(title))
+
+
+def _offsets(entities: Any, text: str, where: str) -> Offsets:
+    """Offsets from {"start", "end"} objects or [start, end] pairs, ascending."""
+    found = []
+    for entity in entities or ():
+        pair = (entity.get("start"), entity.get("end")) if isinstance(entity, Mapping) else entity
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(o, int) for o in pair):
+            raise ValueError(
+                f"{where}: expected entities as objects with 'start' and 'end' or as pairs, got {entity!r}"
+            )
+        start, end = pair
+        if not 0 <= start < end <= len(text):
+            raise ValueError(f"{where}: entity [{start}, {end}) lies outside the text of {len(text)} characters")
+        found.append((start, end))
+    return tuple(sorted(found))
+
+
+def _no_column(wanted: str, columns: Iterable[str]) -> str:
+    columns = sorted(columns)
+    near = ", ".join(difflib.get_close_matches(wanted, columns, n=3) or columns[:5])
+    return f"has no column {wanted!r} but {near}; name the one that holds the text (--text_column)"
+
+
+def _not_utf8(path: Path) -> str:
+    """Where a file stops being UTF-8, found by reading it once more: text is decoded ahead of its lines."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    number, shown = 1, b"the end of the file"
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+        while raw := file.readline(PART_CHARACTERS):
+            try:
+                decoder.decode(raw)
+            except UnicodeDecodeError as error:
+                shown = error.object[max(error.start - 20, 0) : error.start + 20]
+                break
+            number += raw.endswith(b"\n")
+    return f"{path}:{number}: not UTF-8 near {shown!r}; convert the file, e.g. iconv -f latin1 -t utf-8"

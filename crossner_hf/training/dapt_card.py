@@ -1,0 +1,104 @@
+"""The README of a checkpoint that DAPT made, from its record alone."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+MASKING_SAID = {
+    "span": "spans, by the rule of CrossNER's released code",
+    "token": "single pieces",
+    "whole_word": "whole words",
+    "geometric": "spans of words of geometric length (SpanBERT)",
+    "entity": "whole entities and words (ERNIE)",
+}
+
+TEMPLATE = """---
+language: en
+library_name: transformers
+pipeline_tag: fill-mask
+base_model: {base_model}
+tags:
+- crossner
+- domain-adaptive-pretraining
+---
+
+# {title}
+
+{encoder}, pre-trained further on {corpus} as a masked language model, for named entity recognition in that domain
+(domain-adaptive pre-training as in CrossNER, Liu et al., AAAI 2021).
+
+```python
+from transformers import AutoModel, AutoModelForMaskedLM
+
+encoder = AutoModel.from_pretrained("{folder}")
+masked_lm = AutoModelForMaskedLM.from_pretrained("{folder}")
+```
+
+```sh
+crossner-hf train --domain {domain} --model {folder} --output runs/{domain}
+```
+
+| | |
+|---|---|
+{facts}
+
+## Held-out loss
+
+Of a masked piece, and its exponential (perplexity), under token-level and span-level masks, the same in every run:
+
+| step | token-level loss | perplexity | span-level loss | perplexity |
+|---|---|---|---|---|
+{losses}
+
+Every argument, version and checksum is in `record.json`; the command was
+
+```sh
+{command}
+```
+"""
+
+
+def dapt_card(record: Mapping[str, Any]) -> str:
+    """Markdown with the metadata that the Hub reads."""
+    rows = [
+        "| {step:,} | {token_loss:.4f} | {token_perplexity:.2f} | {span_loss:.4f} | {span_perplexity:.2f} |".format(
+            **row
+        )
+        for row in record["losses"]
+    ]
+    domain = record["domain"] or "music"
+    named = record["domain"] or "a domain's text"
+    return TEMPLATE.format(
+        base_model=json.dumps(record["encoder"]["name"]),
+        title=f"{record['encoder']['name']}, {named}, {record['masking']} masking",
+        encoder=record["encoder"]["name"],
+        corpus=f"text about {record['domain']}" if record["domain"] else "raw text",
+        folder=record["checkpoint"],
+        domain=domain,
+        facts="\n".join(f"| {name} | {value} |" for name, value in _facts(record)),
+        losses="\n".join(rows) or "| none held out | | | | |",
+        command=record["command"],
+    )
+
+
+def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    corpus, arguments = record["corpus"], record["arguments"]
+    passes = f"{record['epochs']:g} passes" if record["epochs"] != 1 else "1 pass"
+    facts = [
+        ("corpus", ", ".join(record["corpus_sha256"])),
+        ("level", record["level"] or "not stated"),
+        ("documents, pieces", f"{_number(corpus['documents_used'])}, {_number(corpus['pieces'])}"),
+        ("masking", f"{MASKING_SAID[record['masking']]}; {100 * arguments['mlm_probability']:g} % of the pieces"),
+        ("pieces seen", f"{record['pieces_seen']:,} ({passes}, {record['steps']:,} steps)"),
+        ("block", f"{arguments['block_size']} pieces"),
+        ("learning rate", f"{arguments['learning_rate']:g}, {arguments['lr_scheduler_type']}"),
+        ("masked-LM head", record["encoder"]["head"]),
+        ("seed", str(record["seed"])),
+    ]
+    if record["speed"]:
+        facts.append(("pieces a second", f"{record['speed']['pieces_per_second']:,.0f}"))
+    return facts
+
+
+def _number(value: int | None) -> str:
+    return "not counted" if value is None else f"{value:,}"
