@@ -68,6 +68,19 @@ def write_zoo(zoo_sentences) -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
+def zoo_text(tmp_path_factory, zoo_sentences) -> Path:
+    """A file of raw text about the zoo: 60 documents of one to five sentences."""
+    rng, sentences = random.Random(0), iter(zoo_sentences(300, seed=9, most=12))
+    documents = [
+        "\n".join(" ".join(words) for words, _ in (next(sentences) for _ in range(rng.randint(1, 5))))
+        for _ in range(60)
+    ]
+    path = tmp_path_factory.mktemp("text") / "zoo.txt"
+    path.write_text("\n\n".join(documents) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
 def zoo(tmp_path_factory, own_cache, write_zoo) -> Path:
     """The folder of the own domain `zoo`."""
     return write_zoo(tmp_path_factory.mktemp("data") / "zoo")

@@ -5,12 +5,11 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from crossner_hf.data import entity_tags, packing, text, text_files
 from crossner_hf.data.entity_tags import EntityTagger
 from crossner_hf.data.packing import BlockCounts, Packing, Tally, frame_of, plain_backend
 from crossner_hf.data.sources import sha256_of
@@ -21,6 +20,7 @@ __all__ = ["BlockCounts", "Corpus", "Selection", "block_dataset"]
 logger = logging.getLogger(__name__)
 
 EVERYTHING = Selection()
+OUR_CODE = ("blocks", "entity_tags", "packing", "text", "text_files")  # the files here that shape rows
 
 
 def block_dataset(
@@ -58,63 +58,68 @@ def block_dataset(
 
     if part == "held_out":
         selection = replace(selection, percent=100.0, max_tokens=None)  # neither changes what is held out
-    frame, backend = frame_of(tokenizer), plain_backend(tokenizer)
+    backend = plain_backend(tokenizer)
+    packing = Packing(corpus, backend, frame_of(tokenizer, backend), block_size, selection, part)
     tagged = with_entities or names is not None
-    tagger = EntityTagger(backend, tokenizer.unk_token_id, with_entities, names) if tagged else None
-    packed = Packing(corpus, backend, frame, block_size, selection, part, tagger)
+
+    def ready() -> Packing:  # only where blocks are made: many names take a while
+        tagger = EntityTagger(backend, tokenizer.unk_token_id, with_entities, names) if tagged else None
+        return replace(packing, tagger=tagger)
+
     sequence = getattr(datasets, "List", None) or datasets.Sequence  # List: datasets >= 4
     columns = {"input_ids": "int32"} | ({"entity_tags": "int8"} if tagged else {})
     features = datasets.Features({name: sequence(datasets.Value(kind)) for name, kind in columns.items()})
     if streaming:
         corpus.files()  # raises where one is missing
-        stream = datasets.IterableDataset.from_generator(_examples, features=features, gen_kwargs={"packed": packed})
-        return stream, BlockCounts(names_left_out=tagger.names_left_out if tagger else 0)
+        packing = ready()
+        stream = datasets.IterableDataset.from_generator(_examples, features=features, gen_kwargs={"packing": packing})
+        return stream, BlockCounts(names_left_out=packing.tagger.names_left_out if packing.tagger else 0)
     cache = Path(cache_dir or Path(datasets.config.HF_DATASETS_CACHE) / "crossner_blocks").expanduser()
-    folder = _made(cache / _key(packed, names), packed, features, progress)
+    folder = cache / _key(packing, with_entities, names)
+    _make(folder, ready, features, progress)
     counts = BlockCounts(**json.loads((folder / "counts.json").read_text(encoding="utf-8")))
     return datasets.Dataset.from_file(str(folder / "blocks.arrow")), counts
 
 
-def _examples(packed: Packing) -> Iterator[dict[str, Any]]:
-    for ids, tags in packed.rows(Tally()):
+def _examples(packing: Packing) -> Iterator[dict[str, Any]]:
+    for ids, tags in packing.rows(Tally()):
         for row in range(len(ids)):
             yield {"input_ids": ids[row]} if tags is None else {"input_ids": ids[row], "entity_tags": tags[row]}
 
 
-def _key(packed: Packing, names: Collection[str] | None) -> str:
+def _key(packing: Packing, with_entities: bool, names: Collection[str] | None) -> str:
     """The name of the blocks' folder: a hash of all that shapes them, our code included."""
     import tokenizers
 
-    ours = (entity_tags, packing, text, text_files)
     parts = {
-        "code": [sha256_of(Path(__file__)), *(sha256_of(Path(module.__file__)) for module in ours)],
+        "code": [sha256_of(Path(__file__).with_name(f"{module}.py")) for module in OUR_CODE],
         "tokenizers": tokenizers.__version__,
-        "tokenizer": [packed.backend.to_str(), packed.backend.encode_special_tokens, packed.frame],
-        "block_size": packed.block_size,
-        "selection": asdict(packed.selection),
-        "part": packed.part,
-        "with_entities": packed.tagger is not None and packed.tagger.with_entities,
+        "tokenizer": [packing.backend.to_str(), packing.backend.encode_special_tokens, packing.frame],
+        "block_size": packing.block_size,
+        "selection": asdict(packing.selection),
+        "part": packing.part,
+        "with_entities": with_entities,
         "names": None if names is None else sorted(set(names)),
-        "corpus": packed.corpus.identity(),
+        "corpus": packing.corpus.identity(),
     }
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _made(folder: Path, packed: Packing, features, progress: bool) -> Path:
-    """The folder with the blocks, written if it is not there; of several processes one writes."""
+def _make(folder: Path, ready: Callable[[], Packing], features, progress: bool) -> None:
+    """Write the folder with the blocks if it is not there; of several processes one does."""
     from filelock import FileLock
 
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
-            if not folder.is_dir():
-                for abandoned in folder.parent.glob(f"{folder.name}.*.part"):  # by a process that was killed
-                    shutil.rmtree(abandoned, ignore_errors=True)
-                _write(folder, packed, features, progress)
-    return folder
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            for abandoned in folder.parent.glob(f"{folder.name}.*.part"):  # by a process that was killed
+                shutil.rmtree(abandoned, ignore_errors=True)
+            _write(folder, ready(), features, progress)
 
 
-def _write(folder: Path, packed: Packing, features, progress: bool) -> None:
+def _write(folder: Path, packing: Packing, features, progress: bool) -> None:
     """Write blocks and counts, whole or not at all: the folder gets its name when they are complete."""
     import pyarrow as pa
     from tqdm.auto import tqdm
@@ -126,13 +131,13 @@ def _write(folder: Path, packed: Packing, features, progress: bool) -> None:
         bar = tqdm(desc="packing text", unit=" pieces", unit_scale=True, disable=not progress)
         file = pa.OSFile(str(temporary / "blocks.arrow"), "wb")
         with bar, file, pa.ipc.new_stream(file, features.arrow_schema) as writer:
-            for rows in packed.rows(tally):
+            for rows in packing.rows(tally):
                 columns = [_arrow_lists(values) for values in rows if values is not None]
                 writer.write_batch(pa.record_batch(columns, schema=features.arrow_schema))
                 bar.update(rows.ids.size)
-        counts = tally.counts(packed.tagger.names_left_out if packed.tagger else 0)
-        if packed.tagger and not counts.entities:
-            logger.warning("no entity in %d blocks of %s", counts.blocks, packed.corpus)
+        counts = tally.counts(packing.tagger.names_left_out if packing.tagger else 0)
+        if packing.tagger and not counts.entities:
+            logger.warning("no entity in %d blocks of %s", counts.blocks, packing.corpus)
         (temporary / "counts.json").write_text(json.dumps(asdict(counts), indent=1) + "\n", encoding="utf-8")
         os.rename(temporary, folder)
     finally:

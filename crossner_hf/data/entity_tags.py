@@ -184,9 +184,7 @@ def byte_characters() -> dict[str, int]:
     return {chr(byte): byte for byte in visible} | {chr(256 + i): byte for i, byte in enumerate(rest)}
 
 
-def _tag_offsets(
-    tags: np.ndarray, entities: Sequence[tuple[int, int]], offsets: np.ndarray, blank: np.ndarray
-) -> None:
+def _tag_offsets(tags: np.ndarray, entities: Sequence[tuple[int, int]], offsets: np.ndarray, blank: np.ndarray) -> None:
     """Tag the pieces that share a character with an entity; one that overlaps an earlier entity is left out.
 
     A piece that is but the space before a word begins no entity, though the offsets of some tokenizers say so.

@@ -54,30 +54,33 @@ class Frame(NamedTuple):
     separator: int | None
 
 
-def frame_of(tokenizer) -> Frame:
-    """What the tokenizer puts around a text. Raises ValueError for a slow tokenizer."""
+def plain_backend(tokenizer):
+    """A copy of the tokenizer's backend that neither cuts nor pads; the caller's own stays as it is.
+
+    Raises ValueError for a slow tokenizer.
+    """
+    from tokenizers import Tokenizer
+
     if not getattr(tokenizer, "is_fast", False):
         raise ValueError(
             f"{type(tokenizer).__name__} is a slow tokenizer; packing needs a fast one (AutoTokenizer gives it, or "
             "convert the vocabulary to a tokenizer.json)"
         )
-    encoded = plain_backend(tokenizer).encode("a", add_special_tokens=True)
-    special = encoded.special_tokens_mask
-    begin = special.index(0) if 0 in special else len(special)
-    end = len(special) - special[::-1].index(0) if 0 in special else len(special)
-    separator = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
-    return Frame(tuple(encoded.ids[:begin]), tuple(encoded.ids[end:]), separator)
-
-
-def plain_backend(tokenizer):
-    """A copy of the tokenizer's backend that neither cuts nor pads; the caller's own stays as it is."""
-    from tokenizers import Tokenizer
-
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     backend.no_truncation()
     backend.no_padding()
     backend.encode_special_tokens = bool(getattr(tokenizer, "split_special_tokens", False))
     return backend
+
+
+def frame_of(tokenizer, backend) -> Frame:
+    """What the tokenizer puts around a text and, for us, between two."""
+    encoded = backend.encode("a")
+    content = [i for i, special in enumerate(encoded.special_tokens_mask) if not special]
+    if not content:
+        raise ValueError(f"{type(tokenizer).__name__} makes no piece of 'a'; is its vocabulary empty?")
+    separator = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
+    return Frame(tuple(encoded.ids[: content[0]]), tuple(encoded.ids[content[-1] + 1 :]), separator)
 
 
 @dataclass
@@ -136,7 +139,7 @@ class Packing:
     block_size: int
     selection: Selection
     part: str
-    tagger: EntityTagger | None
+    tagger: EntityTagger | None = None
 
     def __post_init__(self):
         if self.part not in PARTS:

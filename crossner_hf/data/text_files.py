@@ -167,7 +167,7 @@ def _parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
 def row_of(content: Any, columns: Columns, where: str) -> Row:
     """The document of one JSON object, Parquet row or example of a data set."""
     if not isinstance(content, Mapping):
-        raise ValueError(f"{where}: expected a JSON object with {columns.text!r}, got {str(content)[:60]!r}")
+        raise ValueError(f"{where}: expected a JSON object with {columns.text!r}, got {str(content)[:60]}")
     if columns.text in content:
         text = "" if content[columns.text] is None else content[columns.text]
     elif isinstance(content.get("tokens"), list):  # words, as `crossner-hf predict` takes and writes them

@@ -144,6 +144,8 @@ class DataCollatorForTokenMasking(DataCollatorMixin):
     def _pad(self, features: Sequence[Any]) -> tuple[BatchEncoding, np.ndarray | None]:
         """The batch as arrays of one length, and its entity tags, which `tokenizer.pad` does not know."""
         rows = [dict(row) if isinstance(row, Mapping) else {"input_ids": row} for row in features]
+        for row in rows:
+            row["input_ids"] = _list(row["input_ids"])
         tags = [row.pop("entity_tags", None) for row in rows]
         batch = pad_without_fast_tokenizer_warning(
             self.tokenizer, rows, return_tensors="np", pad_to_multiple_of=self.pad_to_multiple_of
@@ -205,6 +207,13 @@ class MaskingEpoch(TrainerCallback):
     def on_epoch_begin(self, args, state, control, **kwargs):
         # A run that resumes in mid-epoch begins at 1.5, say; an epoch that is over may stand at 1.9999999.
         self.collator.set_epoch(int((state.epoch or 0) + 1e-6))
+
+
+def _list(ids: Any) -> list[int]:
+    """The pieces of a row that is a list, an array or a tensor; `tokenizer.pad` takes no rows of numpy integers."""
+    if len(ids) and isinstance(ids[0], np.integer):
+        ids = np.asarray(ids)
+    return ids.tolist() if hasattr(ids, "tolist") else list(ids)
 
 
 def _ends(real: np.ndarray) -> np.ndarray:

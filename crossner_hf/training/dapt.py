@@ -73,7 +73,11 @@ def dapt(
         logger.info("%s: this run is already finished", args.output_dir)
         return finished
 
-    blocks, counts, held_out, held_out_counts = _blocks(corpus, held_out_corpus, names, tokenizer, args)
+    try:
+        blocks, counts, held_out, held_out_counts = _blocks(corpus, held_out_corpus, names, tokenizer, args)
+    except (ValueError, OSError):
+        run_folder.release(Path(args.output_dir))
+        raise
     if held_out is None:
         args.eval_strategy, args.eval_on_start = IntervalStrategy.NO, False
     trainer = DaptTrainer(
@@ -152,7 +156,7 @@ def _blocks(corpus: Corpus, held_out_corpus: Corpus | None, names, tokenizer, ar
         corpus,
         tokenizer,
         args.block_size,
-        Selection(percent=args.percent, held_out=args.held_out, max_tokens=args.max_tokens),
+        args.selection(),
         streaming=args.streaming,
         progress=not args.disable_tqdm and args.should_save,
         **entities,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from crossner_hf.data.packing import Selection
 from crossner_hf.masking import STRATEGIES
 from crossner_hf.training.arguments import RunArguments
 
@@ -80,8 +81,13 @@ class DaptArguments(RunArguments):
             raise ValueError(f"masking must be one of {', '.join(MASKINGS)}, got {self.masking!r}")
         if not 0 < self.mlm_probability < 1:
             raise ValueError(f"mlm_probability must lie between 0 and 1, got {self.mlm_probability}")
+        self.selection()
         if self.streaming and self.max_steps <= 0:
             raise ValueError("streaming knows no end of an epoch beforehand: give max_steps too")
         if self.load_best_model_at_end:
             raise ValueError("load_best_model_at_end is not for DAPT: the last model counts, as in the released code")
         super().__post_init__()
+
+    def selection(self) -> Selection:
+        """The part of the corpus to train on."""
+        return Selection(percent=self.percent, held_out=self.held_out, max_tokens=self.max_tokens)

@@ -46,6 +46,12 @@ def open_run(folder: Path, asked: Mapping[str, Any], *, resume: bool) -> dict[st
     return read_record(folder / RECORD_FILE) if (folder / RECORD_FILE).is_file() else None
 
 
+def release(folder: Path) -> None:
+    """Give a claimed folder back where nothing came of the run: as if it had never been asked for."""
+    if folder.is_dir() and [path.name for path in folder.iterdir()] == [RUN_FILE]:
+        shutil.rmtree(folder)
+
+
 def _flat(settings: Any) -> dict[str, Any]:
     """What a run was asked, as JSON holds it: `{"arguments": {"seed": 1}}` gives `{"arguments.seed": 1}`."""
     flat = {}

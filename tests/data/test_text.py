@@ -4,8 +4,10 @@ import codecs
 import gzip
 import hashlib
 import json
+import shlex
 import tracemalloc
 from collections import Counter
+from itertools import pairwise
 
 import datasets
 import pyarrow as pa
@@ -90,7 +92,7 @@ def test_what_predict_writes_is_read_with_its_entities(tmp_path, random_tagger):
     from crossner_hf.cli.predict import Item, tagged_lines
     from crossner_hf.inference import Tagger
 
-    words = "the lynx saw Oslo and Paris , then a red panda left New York".split()
+    words = shlex.split("the lynx saw Oslo and Paris , then a red panda left New York")
     items = [Item(" ".join(words)), Item(" ".join(words), words)]
     lines = list(tagged_lines(Tagger.from_pretrained(random_tagger()), items, "jsonl", colour=False))
     path = write(tmp_path / "tagged.jsonl", "".join(lines))
@@ -100,7 +102,13 @@ def test_what_predict_writes_is_read_with_its_entities(tmp_path, random_tagger):
 
 
 def test_a_folder_gives_its_known_files_in_order_hidden_ones_left_out(tmp_path):
-    for name, content in {"b.txt": "2", "a/z.txt": "1", "c.jsonl": '{"text": "3"}', "x.csv": "no", ".h.txt": "no"}.items():
+    for name, content in {
+        "b.txt": "2",
+        "a/z.txt": "1",
+        "c.jsonl": '{"text": "3"}',
+        "x.csv": "no",
+        ".h.txt": "no",
+    }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         write(tmp_path / name, content)
     corpus = Corpus(tmp_path)
@@ -131,7 +139,7 @@ def test_documents_of_excluded_titles_are_left_out_and_counted(tmp_path):
 
 def test_titles_cannot_be_excluded_where_there_are_none(tmp_path):
     path = write(tmp_path / "a.txt", "one")
-    with pytest.raises(ValueError, match="exclude_titles has no effect: no document of .*a.txt has a title"):
+    with pytest.raises(ValueError, match=r"exclude_titles has no effect: no document of .*a.txt has a title"):
         texts(path, exclude_titles={"Ulm"})
 
 
@@ -153,7 +161,7 @@ def test_a_data_set_of_the_hub_is_streamed_by_its_id(tmp_path, monkeypatch):
     assert revision
     with pytest.raises(ValueError, match="someone/corpus: cannot give the split 'dev'"):
         list(Corpus(("someone/corpus",), split="dev").documents())
-    with pytest.raises(ValueError, match="someone/corpus: example 1: has no column 'body' but text; .*--text_column"):
+    with pytest.raises(ValueError, match=r"someone/corpus: example 1: has no column 'body' but text; .*--text_column"):
         list(Corpus(("someone/corpus",), text_column="body").documents())
 
 
@@ -169,7 +177,7 @@ def test_long_documents_come_in_parts_cut_before_single_spaces_and_through_no_en
     assert len(found) > 3
     assert [part.continues for part in found] == [False] + [True] * (len(found) - 1)
     assert max(len(part.text) for part in found) <= PART_CHARACTERS
-    for before, after in zip(found, found[1:]):
+    for before, after in pairwise(found):
         assert not before.text[-1].isspace()
         assert after.text[0] == " "
         assert not after.text[1].isspace()
@@ -210,7 +218,11 @@ def test_spaces_at_the_edge_of_a_read_are_no_blank_line(tmp_path):
 UNREADABLE = {
     "NUL": ("a.txt", b"one\ntwo\x00\n", r"a.txt:2: holds a NUL character; expected text"),
     "NUL in JSON": ("a.jsonl", b'{"text": "a"}\n{"text": "\x00"}\n', r"a.jsonl:2: holds a NUL character"),
-    "Latin-1": ("a.txt", b"one\n" * 9 + b"caf\xe9 noir\n" + b"two\n" * 9, r"a.txt:10: not UTF-8 near .*iconv -f latin1"),
+    "Latin-1": (
+        "a.txt",
+        b"one\n" * 9 + b"caf\xe9 noir\n" + b"two\n" * 9,
+        r"a.txt:10: not UTF-8 near .*iconv -f latin1",
+    ),
     "Latin-1 in gz": ("a.txt.gz", gzip.compress(b"one\ncaf\xe9\n"), r"a.txt.gz:2: not UTF-8 near .*iconv"),
     "cut UTF-8": ("a.txt", b"one\ncaf\xc3", r"a.txt:2: not UTF-8 near"),
     "no gz": ("a.txt.gz", b"plain text", r"a.txt.gz: cannot be unpacked by gzip"),
@@ -219,7 +231,11 @@ UNREADABLE = {
     "JSON array": ("a.json", b'[{"text": "a"}]', r"a.json:1: expected a JSON object with 'text', got \["),
     "no column": ("a.jsonl", b'{"texts": "a", "id": 1}', r"a.jsonl:1: has no column 'text' but texts; .*--text_column"),
     "a number": ("a.jsonl", b'{"text": 7}', r"a.jsonl:1: expected a string in 'text', got '7'"),
-    "surrogate": ("a.jsonl", rb'{"text": "a \ud800 b"}', r"a.jsonl:1: the text has a lone surrogate, .* at character 2"),
+    "surrogate": (
+        "a.jsonl",
+        rb'{"text": "a \ud800 b"}',
+        r"a.jsonl:1: the text has a lone surrogate, .* at character 2",
+    ),
     "offsets": ("a.jsonl", b'{"text": "Ulm", "entities": [[1, 4]]}', r"a.jsonl:1: entity \[1, 4\) lies outside .* 3 "),
     "empty entity": ("a.jsonl", b'{"text": "Ulm", "entities": [[1, 1]]}', r"a.jsonl:1: entity \[1, 1\) lies outside"),
     "odd entity": ("a.jsonl", b'{"text": "Ulm", "entities": ["Ulm"]}', r"a.jsonl:1: expected entities as objects"),
@@ -253,7 +269,7 @@ def test_missing_sources_are_refused(tmp_path):
         texts(tmp_path / "gone.txt")
     with pytest.raises(ValueError, match=r"gone.txt: no such file or folder$"):
         texts("gone.txt")
-    with pytest.raises(ValueError, match="holds no file that ends in .txt, .jsonl"):
+    with pytest.raises(ValueError, match=r"holds no file that ends in .txt, .jsonl"):
         texts(tmp_path)
     with pytest.raises(ValueError, match=r"someone/nothing: no such file or folder, and no data set of this name"):
         texts("someone/nothing")
