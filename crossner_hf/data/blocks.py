@@ -44,7 +44,8 @@ def block_dataset(
     entity_tags: only with `with_entities` (the documents' own entities) or `names` (wherever one of these occurs, see
                  EntityTagger); 0 outside, 1 on the first piece of an entity, 2 on further ones, as cut by the block
 
-    part:      `train`, or `held_out` for the documents that `selection.held_out` keeps from it
+    part:      `train`, or `held_out` for the documents that `selection.held_out` keeps from it, whatever `percent` is;
+               `max_tokens` ends the reading of either
     streaming: pack anew in every pass and keep nothing; the same blocks in the same order. Of several DataLoader
                workers one reads; across nodes use `datasets.distributed.split_dataset_by_node`.
     cache_dir: where blocks are kept, by default beside those of `datasets`. They are made again when the text, the
@@ -57,7 +58,7 @@ def block_dataset(
     import datasets
 
     if part == "held_out":
-        selection = replace(selection, percent=100.0, max_tokens=None)  # neither changes what is held out
+        selection = replace(selection, percent=100.0)  # which is a share of the other documents
     backend = plain_backend(tokenizer)
     packing = Packing(corpus, backend, frame_of(tokenizer, backend), block_size, selection, part)
     tagged = with_entities or names is not None

@@ -195,9 +195,8 @@ class Packing:
             documents, encodings, ends = documents[:used], encodings[:used], ends[:used]
         ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), np.int32, count=ends[-1])
         begins = np.concatenate(([0], ends[:-1]))
-        marks = (
-            np.zeros(len(ids), np.int8) if self.tagger is None else self.tagger.tags(ids, begins, documents, encodings)
-        )
+        tagger = self.tagger
+        marks = tagger.tags(ids, begins, documents, encodings) if tagger else np.zeros(len(ids), np.int8)
         ids, marks, ends = ids[:left], marks[:left], np.minimum(ends, left)
         places = self._separator_places(documents, begins, ends, first=tally.pieces == 0)
         tally.documents += sum(not document.continues for document in documents)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from crossner_hf.data.sources import sha256_of
 from crossner_hf.data.text_files import SUFFIXES, Columns, Document, Row, file_format, parts, read, row_of
 
 __all__ = ["Corpus", "Document", "Selection"]
@@ -83,7 +82,7 @@ class Corpus:
             unique = name
             while unique in found:
                 unique, number = f"{name}#{number}", number + 1
-            found[unique] = sha256_of(path)
+            found[unique] = _sha256_of(path)
         return found
 
     def identity(self) -> list:
@@ -119,7 +118,7 @@ class Corpus:
     def _is_hub_id(self) -> bool:
         if len(self.sources) > 1 or not HUB_ID.fullmatch(self.sources[0]):
             return False
-        return not self.sources[0].removesuffix(".gz").endswith(SUFFIXES) and not Path(self.sources[0]).exists()
+        return not _has_known_ending(self.sources[0]) and not Path(self.sources[0]).exists()
 
     def _builder(self):
         import datasets
@@ -146,7 +145,7 @@ class Selection:
 
     percent:    of the documents that are not held out, by a hash of the text, so that 1 % is part of 10 %
     held_out:   percent of the documents, by another hash, that are never trained on, whatever the other two are
-    max_tokens: pieces of documents, special ones not counted, after which reading stops
+    max_tokens: pieces of the chosen documents, special ones not counted, after which reading stops
 
     The hash of a document of more than 100,000 characters is that of its first part.
     """
@@ -176,12 +175,24 @@ def _below(text: str, percent: float, person: bytes) -> bool:
     return int.from_bytes(digest, "big") < math.ceil(Fraction(percent) * 2**64 / 100)
 
 
+def _sha256_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while some := file.read(1 << 20):  # never the whole file, unlike sources.sha256_of
+            digest.update(some)
+    return digest.hexdigest()
+
+
 def _files_of(folder: Path) -> list[tuple[str, Path]]:
-    every = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    shown = [path for path in every if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    known = [path for path in shown if path.name.removesuffix(".gz").endswith(SUFFIXES)]
+    inside = {path: path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()}
+    shown = {path: name for path, name in inside.items() if not any(part.startswith(".") for part in name.parts)}
+    known = {path: name for path, name in shown.items() if _has_known_ending(name.name)}
     if not known:
         raise ValueError(f"{folder}: holds no file that ends in {', '.join(SUFFIXES)} (or one of these and .gz)")
-    if len(known) < len(every):
-        logger.info("%s: %d files are left out by their names", folder, len(every) - len(known))
-    return [(f"{folder.resolve().name}/{path.relative_to(folder).as_posix()}", path) for path in known]
+    if len(known) < len(shown):
+        logger.warning("%s: %d files with other endings are left out", folder, len(shown) - len(known))
+    return [(f"{folder.resolve().name}/{name.as_posix()}", path) for path, name in known.items()]
+
+
+def _has_known_ending(name: str) -> bool:
+    return name.lower().removesuffix(".gz").endswith(SUFFIXES)

@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 
 SUFFIXES = (".txt", ".jsonl", ".ndjson", ".json", ".parquet")  # what is read of a folder
 PART_CHARACTERS = 100_000  # a longer document is handed out in parts, which bounds what a tokenizer holds at once
-PARQUET_ROWS = 128  # a batch
+PARQUET_ROWS = 32  # a batch: documents of any length, so not many at once
 
 Offsets = tuple[tuple[int, int], ...]
 
@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
 def file_format(path: Path) -> str:
     """`jsonl`, `parquet` or, for any other ending, `text`."""
-    ending = Path(path.name.removesuffix(".gz")).suffix
+    ending = Path(path.name.lower().removesuffix(".gz")).suffix
     return {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}.get(ending, "text")
 
 

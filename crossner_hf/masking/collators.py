@@ -55,8 +55,7 @@ class DataCollatorForTokenMasking(DataCollatorMixin):
                 f"mask_replace_prob and random_replace_prob must be shares that sum to at most 1, got "
                 f"{self.mask_replace_prob} and {self.random_replace_prob}"
             )
-        if self.return_tensors not in ("pt", "np"):
-            raise ValueError(f"return_tensors must be 'pt' or 'np', got {self.return_tensors!r}")
+        _framework(self.return_tensors)
         self.pieces = Pieces(self.tokenizer)
         # In shared memory, so that a worker process that lives on beyond an epoch sees the next one too.
         self._epoch = torch.tensor(NO_EPOCH).share_memory_()
@@ -69,18 +68,27 @@ class DataCollatorForTokenMasking(DataCollatorMixin):
         """With a seed: have the masks of this epoch drawn from now on."""
         self._epoch.fill_(epoch)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._epoch.share_memory_()  # a copy has an epoch of its own, for its own workers
+
     def __call__(self, features: Sequence[Any], return_tensors: str | None = None) -> BatchEncoding:
+        framework = _framework(return_tensors or self.return_tensors)
+        if not len(features):
+            raise ValueError("there is nothing to mask: the list of features is empty")
         batch, tags = self._pad(features)
         masked_ids, labels = self.mask(batch["input_ids"], batch.pop("special_tokens_mask", None), batch, tags)
         batch["input_ids"], batch["labels"] = masked_ids, labels
-        if (return_tensors or self.return_tensors) == "pt":
+        if framework == "pt":
             for name, value in batch.items():
-                batch[name] = torch.from_numpy(value)
+                batch[name] = torch.from_numpy(value if value.dtype != np.float64 else value.astype(np.float32))
         return batch
 
     def mask(self, ids, special_tokens_mask, batch, entity_tags) -> tuple[np.ndarray, np.ndarray]:
         """Input ids with their masked pieces replaced, and labels, both (rows, time)."""
-        real = batch["attention_mask"] != 0 if "attention_mask" in batch else np.ones(ids.shape, dtype=bool)
+        if not ids.size:
+            return ids.astype(np.int64), ids.astype(np.int64)
+        real = batch["attention_mask"] != 0 if "attention_mask" in batch else ids != self.tokenizer.pad_token_id
         maskable = ~self.pieces.special[ids] & real
         if special_tokens_mask is not None:
             maskable &= special_tokens_mask == 0
@@ -143,9 +151,8 @@ class DataCollatorForTokenMasking(DataCollatorMixin):
 
     def _pad(self, features: Sequence[Any]) -> tuple[BatchEncoding, np.ndarray | None]:
         """The batch as arrays of one length, and its entity tags, which `tokenizer.pad` does not know."""
-        rows = [dict(row) if isinstance(row, Mapping) else {"input_ids": row} for row in features]
-        for row in rows:
-            row["input_ids"] = _list(row["input_ids"])
+        named = (row if isinstance(row, Mapping) else {"input_ids": row} for row in features)
+        rows = [{name: _plain(value) for name, value in row.items()} for row in named]
         tags = [row.pop("entity_tags", None) for row in rows]
         batch = pad_without_fast_tokenizer_warning(
             self.tokenizer, rows, return_tensors="np", pad_to_multiple_of=self.pad_to_multiple_of
@@ -203,17 +210,29 @@ class MaskingEpoch(TrainerCallback):
 
     def __init__(self, collator: DataCollatorForTokenMasking):
         self.collator = collator
+        self._epoch = NO_EPOCH
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self._epoch = NO_EPOCH
 
     def on_epoch_begin(self, args, state, control, **kwargs):
-        # A run that resumes in mid-epoch begins at 1.5, say; an epoch that is over may stand at 1.9999999.
-        self.collator.set_epoch(int((state.epoch or 0) + 1e-6))
+        # A run that resumes in mid-epoch begins at 1.5, say; an epoch that is over may stand at 1.9999999. A stream has
+        # no known length, so its passes never bring state.epoch to 1: they are counted.
+        self._epoch = max(int((state.epoch or 0) + 1e-6), self._epoch + 1)
+        self.collator.set_epoch(self._epoch)
 
 
-def _list(ids: Any) -> list[int]:
-    """The pieces of a row that is a list, an array or a tensor; `tokenizer.pad` takes no rows of numpy integers."""
-    if len(ids) and isinstance(ids[0], np.integer):
-        ids = np.asarray(ids)
-    return ids.tolist() if hasattr(ids, "tolist") else list(ids)
+def _framework(return_tensors: str) -> str:
+    if return_tensors not in ("pt", "np"):
+        raise ValueError(f"return_tensors must be 'pt' or 'np', got {return_tensors!r}")
+    return return_tensors
+
+
+def _plain(value: Any) -> Any:
+    """Python's own lists and numbers: `tokenizer.pad` takes no numpy integers, and pads neither arrays nor tensors."""
+    if isinstance(value, list | tuple):
+        return [number.tolist() for number in value] if len(value) and hasattr(value[0], "tolist") else list(value)
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _ends(real: np.ndarray) -> np.ndarray:

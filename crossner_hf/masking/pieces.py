@@ -1,8 +1,12 @@
 """What the pieces of a vocabulary are: special ones, and those that begin a word."""
 
 import string
+import unicodedata
 
 import numpy as np
+
+MARKS = WORDPIECE, BYTE_LEVEL, SENTENCEPIECE = "##", "Ġ", "▁"
+BYTE_LEVEL_SEPARATE = frozenset(string.punctuation + "ĉĊč")  # these three: tab, line feed, carriage return
 
 
 class Pieces:
@@ -21,7 +25,7 @@ class Pieces:
         """True on each piece that begins a word: (rows, time), as `ids`.
 
         WordPiece marks the others by `##`. Byte-level BPE and SentencePiece mark a space before a word, so there a
-        piece of punctuation is a word too, and so is what follows it.
+        piece of punctuation or of line breaks is a word too, and so is what follows it.
         """
         begins, alone = self._tables or self._make_tables()
         starts = begins[ids]
@@ -31,18 +35,20 @@ class Pieces:
     def _make_tables(self) -> tuple[np.ndarray, np.ndarray]:
         vocabulary = self._tokenizer.get_vocab()
         begins, alone = np.zeros_like(self.special), np.zeros_like(self.special)
-        if any(piece.startswith("##") for piece in vocabulary):
-            for piece, number in vocabulary.items():
-                begins[number] = not piece.startswith("##")
-        else:
-            byte_level = any(piece.startswith("Ġ") for piece in vocabulary)
-            for piece, number in vocabulary.items():
-                alone[number] = _is_punctuation(piece.lstrip("Ġ" if byte_level else "▁"), byte_level)
-                begins[number] = alone[number] or piece.startswith("Ġ" if byte_level else "▁")
+        # By their number: RoBERTa's vocabulary has `##` and `####` too, for what they stand for.
+        mark = max(MARKS, key=lambda mark: sum(piece.startswith(mark) for piece in vocabulary))
+        for piece, number in vocabulary.items():
+            if mark == WORDPIECE:
+                begins[number] = not piece.startswith(mark)
+            else:
+                alone[number] = _is_separate(piece.lstrip(mark), mark == BYTE_LEVEL)
+                begins[number] = alone[number] or piece.startswith(mark)
         self._tables = begins, alone
         return self._tables
 
 
-def _is_punctuation(text: str, byte_level: bool) -> bool:
-    # Byte-level pieces spell bytes beyond ASCII as letters and signs, of which a sign alone says nothing.
-    return bool(text) and all(c in string.punctuation if byte_level else not c.isalnum() for c in text)
+def _is_separate(text: str, byte_level: bool) -> bool:
+    """Whether these are nothing but punctuation, signs and line breaks."""
+    if byte_level:  # it spells bytes beyond ASCII as letters and signs, of which a sign alone says nothing
+        return bool(text) and all(c in BYTE_LEVEL_SEPARATE for c in text)
+    return bool(text) and all(unicodedata.category(c)[0] not in "LMN" for c in text)

@@ -168,7 +168,10 @@ def test_smaller_percents_are_part_of_larger_ones_and_about_as_large_as_said(num
 def test_held_out_documents_are_the_same_whatever_else_is_chosen_and_never_trained_on(numbered, load, pack):
     held_out = texts_of(pack, numbered, load(), held_out=20, part="held_out")
     assert len(held_out) == pytest.approx(200, abs=40)
-    assert texts_of(pack, numbered, load(), held_out=20, percent=3, max_tokens=7, part="held_out") == held_out
+    assert texts_of(pack, numbered, load(), held_out=20, percent=3, part="held_out") == held_out
+    some = texts_of(pack, numbered, load(), held_out=20, max_tokens=20, part="held_out")
+    assert some[:-1] == held_out[: len(some) - 1]  # the last one's number may be cut
+    assert len(some) > 5
     assert sorted([*held_out, *texts_of(pack, numbered, load(), held_out=20)]) == list(range(1000))
     some = texts_of(pack, numbered, load(), held_out=20, percent=30)
     assert not set(some) & set(held_out)
@@ -273,9 +276,9 @@ def rows(self, tally):
         log.write("packed\\n")
     for number, several in enumerate(original(self, tally)):
         yield several
-        if then == "wait":
+        if then == "wait" and number < 10:
             time.sleep(0.1)
-        elif number == 2:
+        if then == "die" and number == 2:
             os.kill(os.getpid(), 9)
 
 packing.Packing.rows = rows

@@ -101,20 +101,16 @@ def test_what_predict_writes_is_read_with_its_entities(tmp_path, random_tagger):
     assert [(d.text, d.entities) for d in Corpus((path,)).documents()] == [(" ".join(words), w) for w in wanted]
 
 
-def test_a_folder_gives_its_known_files_in_order_hidden_ones_left_out(tmp_path):
-    for name, content in {
-        "b.txt": "2",
-        "a/z.txt": "1",
-        "c.jsonl": '{"text": "3"}',
-        "x.csv": "no",
-        ".h.txt": "no",
-    }.items():
+def test_a_folder_gives_its_known_files_in_order_and_says_how_many_it_leaves_out(tmp_path, caplog):
+    files = {"b.txt": "2", "a/z.TXT": "1", "c.jsonl": '{"text": "3"}', "x.csv": "no", ".h.txt": "no"}
+    for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         write(tmp_path / name, content)
     corpus = Corpus(tmp_path)
     assert [document.text for document in corpus.documents()] == ["1", "2", "3"]
+    assert "1 files with other endings are left out" in caplog.text
     sums = corpus.checksums()
-    assert list(sums) == [f"{tmp_path.name}/{name}" for name in ("a/z.txt", "b.txt", "c.jsonl")]
+    assert list(sums) == [f"{tmp_path.name}/{name}" for name in ("a/z.TXT", "b.txt", "c.jsonl")]
     assert sums[f"{tmp_path.name}/b.txt"] == hashlib.sha256(b"2").hexdigest()
 
 
@@ -197,9 +193,11 @@ def test_a_long_text_file_is_read_in_little_memory_and_cut_as_the_text_itself(tm
     path = write(tmp_path / "long.txt", f"first\n\n{text}\n\nlast\n")
     expected = [Document("first"), *parts(Document(text.rstrip("\n"))), Document("last")]
     found = Counter()
+    corpus = Corpus((path,))
     tracemalloc.start()
     try:
-        for number, document in enumerate(Corpus((path,)).documents()):
+        assert list(corpus.checksums()) == ["long.txt"]
+        for number, document in enumerate(corpus.documents()):
             assert document == expected[number]
             found["documents"] += 1
         peak = tracemalloc.get_traced_memory()[1]
