@@ -117,7 +117,8 @@ def dapt(
         run_folder.put_model(folder, trainer.accelerator.unwrap_model(trainer.model), tokenizer)
         records.write_text(folder / README_FILE, dapt_card(record))
         records.write_record(folder / run_folder.RECORD_FILE, record)
-        run_folder.remove_checkpoints(folder)
+        if not args.keep_checkpoints:
+            run_folder.remove_checkpoints(folder)
     return broadcast_object_list([record])[0]
 
 

@@ -73,6 +73,9 @@ class DaptArguments(RunArguments):
     save_strategy: str = field(default="steps", metadata={"help": "When a checkpoint is written."})
     save_steps: float = field(default=0.1, metadata={"help": "Every so many steps; below 1: every such share."})
     save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept while the run goes on."})
+    keep_checkpoints: bool = field(
+        default=False, metadata={"help": "Leave those that save_total_limit spares when the run ends, to train from."}
+    )
     logging_steps: float = field(default=0.02, metadata={"help": "Steps, or share of the run, between two log lines."})
     disable_tqdm: bool | None = field(default=False, metadata={"help": "Plain lines in place of the bar."})
 

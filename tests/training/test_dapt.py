@@ -195,6 +195,15 @@ def test_without_a_held_out_part_nothing_is_scored(run, tmp_path):
     assert (record["losses"], record["held_out"]) == ([], None)
 
 
+def test_checkpoints_can_be_kept_to_train_from(run, finished, tmp_path):
+    record = run(tmp_path / "run", keep_checkpoints=True, save_total_limit=None)
+    kept = sorted(int(path.name.split("-")[1]) for path in (tmp_path / "run").glob("checkpoint-*"))
+    assert len(kept) == 4
+    assert kept[-1] == record["steps"]
+    AutoModelForTokenClassification.from_pretrained(tmp_path / "run" / f"checkpoint-{kept[1]}")
+    assert same_weights(tmp_path / "run", finished[0])
+
+
 # The same result, however it is computed.
 
 
