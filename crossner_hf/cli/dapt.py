@@ -33,7 +33,9 @@ def main(argv: Sequence[str]) -> int:
         description="Domain-adaptive pre-training: train an encoder further on raw text as a masked language model.",
         epilog=EPILOG,
     )
-    task.add_argument("--corpus", required=True, nargs="+", help="files or folders of raw text, or a Hub data set's id")
+    task.add_argument(
+        "--corpus", required=True, nargs="+", help="files or folders of raw text, sample_music, or a Hub id"
+    )
     task.add_argument("--model", required=True, help="encoder: a folder, a Hub id, or minilm (extra: offline)")
     task.add_argument("--domain", help="the corpus's domain, for record and README")
     task.add_argument("--level", help="its level (domain, entity, task, integrated), for record and README")

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from crossner_hf.data.sources import SAMPLE_FOLDER
 from crossner_hf.data.text_files import SUFFIXES, Columns, Document, Row, file_format, parts, read, row_of
 
 __all__ = ["Corpus", "Document", "Selection"]
 
 logger = logging.getLogger(__name__)
 
+SAMPLES = {"sample_music": SAMPLE_FOLDER / "music" / "raw.txt"}
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -27,8 +29,9 @@ HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 class Corpus:
     """Where raw text comes from.
 
-    sources:        files, folders, or one id of a data set for `datasets.load_dataset`. Of a folder every file with a
-                    known ending counts, in the order of their names, subfolders included.
+    sources:        files, folders, 'sample_music' (the packaged sample), or one id of a data set for
+                    `datasets.load_dataset`. Of a folder every file with a known ending counts, in the order of their
+                    names, subfolders included.
     config, split:  for a data set's id
     text_column:    what holds the text in JSON lines, Parquet and data sets
     exclude_titles: documents whose `title` is one of these are left out
@@ -42,7 +45,8 @@ class Corpus:
 
     def __post_init__(self):
         sources = (self.sources,) if isinstance(self.sources, str | Path) else self.sources
-        object.__setattr__(self, "sources", tuple(str(source) for source in sources))
+        packaged = (SAMPLES.get(source, source) if not Path(source).exists() else source for source in sources)
+        object.__setattr__(self, "sources", tuple(map(str, packaged)))
         if isinstance(self.exclude_titles, str):
             raise ValueError(f"exclude_titles must be a collection of titles, got the string {self.exclude_titles!r}")
         object.__setattr__(self, "exclude_titles", frozenset(self.exclude_titles))

@@ -152,7 +152,9 @@ def load_masked_lm(name_or_path: str, block_size: int):
 
 def _blocks(corpus: Corpus, held_out_corpus: Corpus | None, names, tokenizer, args: DaptArguments):
     """Blocks to train on and their counts, and blocks held out and theirs."""
-    entities = {"with_entities": args.masking == "entity", "names": names if args.masking == "entity" else None}
+    if names and args.masking != "entity":
+        raise ValueError(f"names of entities (--gazetteer) are for the masking 'entity', not {args.masking!r}")
+    entities = {"with_entities": args.masking == "entity", "names": names or None}
     blocks, counts = block_dataset(
         corpus,
         tokenizer,
@@ -162,6 +164,11 @@ def _blocks(corpus: Corpus, held_out_corpus: Corpus | None, names, tokenizer, ar
         progress=not args.disable_tqdm and args.should_save,
         **entities,
     )
+    if args.masking == "entity" and counts.entities == 0:
+        raise ValueError(
+            f"no entity in {corpus}: the masking 'entity' needs tagged text (a column entities with start and end, as "
+            "`crossner-hf predict --to jsonl` writes it) or names (--gazetteer)"
+        )
     if not args.held_out:
         return blocks, counts, None, None
     try:

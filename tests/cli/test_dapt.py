@@ -1,0 +1,157 @@
+"""`crossner-hf dapt`: options land in the arguments, the result is printed, errors are one sentence."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from crossner_hf import records
+from crossner_hf.cli import main
+from crossner_hf.training import dapt as pre_training
+from crossner_hf.training.dapt_arguments import DAPT_PRESETS, DaptArguments
+
+SMALL = ["--block_size", "16", "--held_out", "20", "--learning_rate", "3e-3", "--num_train_epochs", "1", "--use_cpu"]
+
+
+@pytest.fixture
+def told(monkeypatch, tmp_path):
+    """Runs `dapt` with a stand-in for the library's `dapt`; gives the corpus, the arguments and the keywords."""
+    monkeypatch.chdir(tmp_path)
+    calls = []
+
+    def stand_in(corpus, model, args, **more):
+        calls.append((corpus, args, {"model": model, **more}))
+        about = {"pieces_seen": 1, "steps": 1, "masking": "span", "encoder": {"head": "kept"}, "losses": []}
+        return {**about, "corpus": {"documents_used": None}, "speed": None}
+
+    monkeypatch.setattr(pre_training, "dapt", stand_in)
+
+    def run(*options: str):
+        assert main(["dapt", "--corpus", "a.txt", "b", "--model", "encoder", "--output", "out", *options]) == 0
+        return calls[-1]
+
+    return run
+
+
+def fails(capsys, *arguments: str) -> str:
+    """The one line that a user's error ends with."""
+    try:
+        status = main(["dapt", *arguments])
+    except SystemExit as stop:
+        status = stop.code
+    said = capsys.readouterr().err
+    assert status == 2
+    assert "Traceback" not in said
+    (line,) = [line for line in said.splitlines() if "error: " in line]
+    return line
+
+
+def test_options_land_in_corpus_and_arguments(told, tmp_path):
+    corpus, args, more = told()
+    assert corpus.sources == ("a.txt", "b")
+    assert args.to_dict() == DaptArguments(output_dir="out").to_dict()
+    assert more == {
+        "model": "encoder",
+        "domain": None,
+        "level": None,
+        "held_out_corpus": None,
+        "names": [],
+        "resume": False,
+    }
+    (tmp_path / "names.tsv").write_text("Miles Davis\tmusicalartist\n\nABBA\tband\n")
+    (tmp_path / "titles.txt").write_text("Jazz\nRock and roll\n")
+    corpus, args, more = told(
+        *("--masking", "entity", "--gazetteer", "names.tsv", "--exclude_titles", "titles.txt", "--resume"),
+        *("--domain", "music", "--level", "entity", "--held_out_corpus", "c.txt", "--text_column", "body"),
+        *("--max_tokens", "1000", "--percent", "12.5", "--bf16", "false", "--gradient_accumulation_steps", "4"),
+    )
+    assert more["names"] == ["Miles Davis", "ABBA"]
+    assert corpus.exclude_titles == {"Jazz", "Rock and roll"}
+    assert (corpus.text_column, more["held_out_corpus"].sources, more["resume"]) == ("body", ("c.txt",), True)
+    assert (args.masking, args.max_tokens, args.percent, args.gradient_accumulation_steps) == ("entity", 1000, 12.5, 4)
+    assert (more["domain"], more["level"]) == ("music", "entity")
+
+
+def test_a_preset_gives_way_to_what_is_set(told):
+    _, args, _ = told("--preset", "small", "--learning_rate", "1e-4")
+    assert (args.learning_rate, args.block_size) == (1e-4, DAPT_PRESETS["small"]["block_size"])
+
+
+def test_it_pre_trains_on_the_packaged_sample_and_prints_the_losses(tiny_model, own_cache, tmp_path, capsys):
+    output = tmp_path / "run"
+    arguments = [
+        "--corpus",
+        "sample_music",
+        "--domain",
+        "music",
+        "--model",
+        tiny_model("bert"),
+        "--output",
+        str(output),
+    ]
+    assert main(["dapt", *arguments, *SMALL]) == 0
+    printed = capsys.readouterr()
+    record = records.read_record(output / "record.json")
+    assert list(record["corpus_sha256"]) == ["raw.txt"]
+    assert f"{record['losses'][-1]['span_perplexity']:.3f}" in printed.out
+    assert f"{record['pieces_seen']:,} pieces seen" in printed.out
+    assert re.search(r"step 0/\d+  0 pieces  perplexity token [\d.]+  span [\d.]+", printed.err)
+    assert str(tmp_path) not in (output / "README.md").read_text()
+    assert main(["dapt", *arguments, *SMALL, "--resume"]) == 0
+    assert "held-out loss" in capsys.readouterr().out
+
+
+def test_help_teaches_and_shows_defaults(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["dapt", "--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert said.index("--corpus") < said.index("--masking") < said.index("--adam_beta1")
+    assert "torchrun --nproc_per_node 2 -m crossner_hf dapt" in said
+    assert re.search(r"Share of the pieces to mask\.\s+\(default: 0\.2\)", said)
+
+
+def test_errors_are_one_sentence_and_leave_no_folder(tiny_model, own_cache, tmp_path, capsys):
+    binary, latin, text = tmp_path / "binary.txt", tmp_path / "latin.txt", tmp_path / "text.txt"
+    binary.write_bytes(b"an owl\n\x00\x01\x02\n")
+    latin.write_bytes("an owl\n\nSão Paulo\n".encode("latin1"))
+    text.write_text("an owl\n\n" * 100)
+    task = ["--model", tiny_model("bert"), "--output", str(tmp_path / "run")]
+    assert "no such file or folder" in fails(capsys, "--corpus", str(tmp_path / "none.txt"), *task, *SMALL)
+    assert "binary.txt" in fails(capsys, "--corpus", str(binary), *task, *SMALL)
+    assert re.search(r"latin\.txt:3: .*UTF-8", fails(capsys, "--corpus", str(latin), *task, *SMALL))
+    assert "512 is longer than the 64 positions" in fails(capsys, "--corpus", str(text), *task)
+    assert "needs tagged text" in fails(capsys, "--corpus", str(text), *task, *SMALL, "--masking", "entity")
+    assert "mlm_probability must lie" in fails(capsys, "--corpus", str(text), *task, "--mlm_probability", "1")
+    assert "unknown option --maskin" in fails(capsys, "--corpus", str(text), *task, "--maskin", "span")
+    assert "invalid choice: 'spam'" in fails(capsys, "--corpus", str(text), *task, "--masking", "spam")
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_says_how_to_go_on_and_a_kill_resumes(tiny_model, zoo_text, tmp_path, child_environment):
+    output = tmp_path / "run"
+    command = [sys.executable, "-m", "crossner_hf", "dapt", "--corpus", str(zoo_text), "--model", tiny_model("bert")]
+    command += ["--output", str(output), *SMALL, "--num_train_epochs", "400", "--save_steps", "5", "--eval_steps", "50"]
+    for signalled in (signal.SIGINT, signal.SIGKILL):
+        running = subprocess.Popen(
+            [*command, "--resume"], env=child_environment, stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+        seen = {path.name for path in output.glob("checkpoint-*")}
+        for _ in range(1200):
+            complete = {path.parent.name for path in output.glob("checkpoint-*/trainer_state.json")}
+            if complete - seen:
+                break
+            time.sleep(0.1)
+        running.send_signal(signalled)
+        said = running.communicate(timeout=60)[1]
+        if signalled == signal.SIGINT:
+            assert running.returncode == 130, said
+            assert "--resume goes on" in said
+    steps = [json.loads(p.read_text())["global_step"] for p in output.glob("checkpoint-*/trainer_state.json")]
+    assert max(steps) > 5
+    assert not (output / "record.json").exists()

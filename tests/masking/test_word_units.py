@@ -1,0 +1,222 @@
+"""What the strategies take for a word or an entity, against a loop over the pieces' text.
+
+Which positions are one unit is seen from many epochs of masks: those that no epoch tells apart.
+"""
+
+import string
+import unicodedata
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
+from crossner_hf.masking.pieces import Pieces
+
+KINDS = ("bert", "roberta", "deberta-v2")
+EPOCHS = 64  # two units are masked alike in all of them with a chance of 2 ** -64
+
+
+def units(seen: np.ndarray) -> list[int]:
+    """For one row of masks (epochs, time), the number of the unit of each position; 0 where nothing is ever masked."""
+    numbers, last = [], 0
+    for position in range(seen.shape[1]):
+        if not seen[:, position].any():
+            numbers.append(0)
+            continue
+        if not position or (seen[:, position] != seen[:, position - 1]).any():
+            last += 1
+        numbers.append(last)
+    return numbers
+
+
+def begins_word(kind: str, before: str, piece: str) -> bool:
+    if kind == "bert":
+        return not piece.startswith("##")
+    mark = "Ġ" if kind == "roberta" else "▁"
+
+    def separate(text: str) -> bool:
+        text = text.lstrip(mark)
+        return text != "" and all(c in string.punctuation + "Ċ" for c in text)
+
+    return piece.startswith(mark) or separate(piece) or separate(before)
+
+
+def naive_units(kind: str, pieces: list[str], special: set[str], tags: list[int] | None = None) -> list[int]:
+    """The same numbers from the pieces' text; `tags` join the pieces of an entity, and part it from what follows."""
+    numbers, last, before, before_tag = [], 0, None, 0
+    for piece, tag in zip(pieces, tags or [0] * len(pieces)):
+        if piece in special:
+            numbers.append(0)
+            before = None
+            continue
+        if before is None or tag == 1 or (tag == 0 and (before_tag != 0 or begins_word(kind, before, piece))):
+            last += 1
+        numbers.append(last)
+        before, before_tag = piece, tag
+    return numbers
+
+
+def naive(kind, tokenizer, features):
+    special = set(tokenizer.all_special_tokens)
+    rows = [tokenizer.convert_ids_to_tokens(row["input_ids"]) for row in features]
+    return [naive_units(kind, row, special, feature.get("entity_tags")) for row, feature in zip(rows, features)]
+
+
+def seen_units(masked, strategy, tokenizer, features):
+    collator = DataCollatorForSpanMasking(tokenizer, mlm_probability=0.5, seed=0, strategy=strategy)
+    seen = masked(collator, features, EPOCHS)
+    return [units(seen[:, row])[: len(feature["input_ids"])] for row, feature in enumerate(features)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_word_masks_words_whole_and_each_by_itself(kind, tokenizer, examples, masked):
+    tok = tokenizer(kind)
+    features = examples(tok)
+    expected = naive(kind, tok, features)
+    assert max(map(max, expected)) < max(len(row["input_ids"]) - 2 for row in features)  # words of several pieces
+    assert seen_units(masked, "whole_word", tok, features) == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_word_takes_the_rest_of_a_word_cut_by_a_block_for_a_word(kind, tokenizer, examples, masked):
+    tok = tokenizer(kind)
+    [whole] = examples(tok, ["Stoke-on-Trent, Rio de Janeiro"])
+    first, *pieces, last = whole["input_ids"]
+    features = [{"input_ids": [first, *pieces[cut:], last, *pieces[:cut], last]} for cut in range(len(pieces))]
+    assert seen_units(masked, "whole_word", tok, features) == naive(kind, tok, features)
+
+
+def test_a_line_break_ends_a_word_of_byte_level_pieces(tokenizer, examples, masked):
+    tok = tokenizer("roberta")
+    features = examples(tok, ["Oslo\nParis\n\nUlm"])
+    assert "Ċ" in tok.convert_ids_to_tokens(features[0]["input_ids"])
+    [found] = seen_units(masked, "whole_word", tok, features)
+    assert [found] == naive("roberta", tok, features)
+    assert max(found) == 6  # three names, three line breaks
+
+
+def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordpiece(tokenizer):
+    class WithSigns:  # as RoBERTa's, which has "##" and "####"
+        all_special_ids = [0]
+
+        def __len__(self):
+            return len(self.get_vocab())
+
+        def get_vocab(self):
+            return {piece: i for i, piece in enumerate(("<s>", "##", "####", "ĠOs", "lo", "Ġ##", "Ġin"))}
+
+    starts = Pieces(WithSigns()).word_starts(np.array([[3, 4, 6, 4, 1, 4]]))
+    assert starts.tolist() == [[True, False, True, False, True, True]]
+
+
+def test_a_combining_mark_is_part_of_a_word():
+    class Hindi:
+        all_special_ids = [0]
+
+        def __len__(self):
+            return len(self.get_vocab())
+
+        def get_vocab(self):
+            return {piece: i for i, piece in enumerate(("<s>", "▁ह", "ि", "न्दी", "।", "½"))}
+
+    assert unicodedata.category("ि") == "Mc"
+    starts = Pieces(Hindi()).word_starts(np.array([[1, 2, 3, 5, 4, 1]]))
+    assert starts.tolist() == [[True, False, False, False, True, True]]
+
+
+def tagged(rows: list[dict], spans: list[list[tuple[int, int]]]) -> list[dict]:
+    """Rows with entity_tags that say 1 and 2 from begin to end of each span of positions."""
+    result = []
+    for row, found in zip(rows, spans):
+        tags = [0] * len(row["input_ids"])
+        for start, end in found:
+            tags[start:end] = [1] + [2] * (end - start - 1)
+        result.append({"input_ids": row["input_ids"], "entity_tags": tags})
+    return result
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_entity_masks_entities_whole_and_words_whole_outside_them(kind, side, tokenizer, examples, masked):
+    tok = tokenizer(kind, padding_side=side)
+    # The second and third entity of the first row touch; the second row is one entity; the last has none.
+    spans = [[(2, 9), (12, 20), (20, 24)], [(1, 6)], [], []]
+    features = tagged(examples(tok), spans)
+    features[1] = {name: values[:6] + values[-1:] for name, values in features[1].items()}
+    collator = DataCollatorForSpanMasking(tok, mlm_probability=0.5, seed=0, strategy="entity")
+    seen = masked(collator, features, EPOCHS)
+    for row, (feature, expected) in enumerate(zip(features, naive(kind, tok, features))):
+        padding = [0] * (seen.shape[2] - len(expected))
+        assert units(seen[:, row]) == (expected + padding if side == "right" else padding + expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_entity_masks_what_a_block_holds_of_an_entity_whole(kind, tokenizer, examples, masked):
+    tok = tokenizer(kind)
+    [whole] = tagged(examples(tok, ["saw Rio de Janeiro at night, Stoke-on-Trent"]), [[(3, 11)]])
+    (first, *pieces, last), tags = whole["input_ids"], whole["entity_tags"][1:-1]
+    features = [
+        {
+            "input_ids": [first, *pieces[cut:], last, *pieces[:cut], last],
+            "entity_tags": [0, *tags[cut:], 0, *tags[:cut], 0],
+        }
+        for cut in range(len(pieces))
+    ]
+    expected = naive(kind, tok, features)
+    assert seen_units(masked, "entity", tok, features) == expected
+    cut = features[5]
+    assert cut["entity_tags"][1] == 2
+    assert expected[5][1] == expected[5][5] == 1  # its five last pieces
+
+
+def test_entity_tags_that_are_all_outside_are_whole_words(tokenizer, examples, masked):
+    tok = tokenizer()
+    features = tagged(examples(tok), [[]] * 4)
+    by_entity, by_word = (
+        masked(DataCollatorForSpanMasking(tok, seed=3, strategy=strategy), features, 5)
+        for strategy in ("entity", "whole_word")
+    )
+    assert (by_entity == by_word).all()
+
+
+def test_entity_tags_may_be_arrays(tokenizer, examples, masked):
+    tok = tokenizer()
+    features = tagged(examples(tok), [[(1, 5)]] * 4)
+    other = [{name: np.array(values, dtype=np.int8) for name, values in row.items()} for row in features]
+    collator = DataCollatorForSpanMasking(tok, seed=3, strategy="entity")
+    assert (masked(collator, features, 5) == masked(collator, other, 5)).all()
+
+
+def test_entity_tags_stay_out_of_the_batch_of_every_strategy(tokenizer, examples):
+    tok = tokenizer()
+    features = tagged(examples(tok), [[(1, 3)]] * 4)
+    for collator in (DataCollatorForTokenMasking(tok), DataCollatorForSpanMasking(tok, strategy="entity")):
+        assert set(collator(features)) == {"input_ids", "token_type_ids", "attention_mask", "labels"} - {
+            "token_type_ids"  # which these features do not have
+        }
+
+
+def test_one_example_without_entity_tags_is_one_too_many(tokenizer, examples):
+    tok = tokenizer()
+    features = tagged(examples(tok), [[]] * 4)
+    del features[2]["entity_tags"]
+    with pytest.raises(ValueError, match="'entity' needs examples with entity_tags"):
+        DataCollatorForSpanMasking(tok, strategy="entity")(features)
+
+
+def test_an_unknown_strategy_is_named_with_the_known_ones(tokenizer):
+    with pytest.raises(ValueError, match="unknown strategy 'spanbert'; known are crossner, whole_word, geometric, ent"):
+        DataCollatorForSpanMasking(tokenizer(), strategy="spanbert")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_geometric_masks_words_whole_of_every_kind_of_pieces(kind, tokenizer, examples, masked):
+    tok = tokenizer(kind)
+    features = examples(tok)
+    collator = DataCollatorForSpanMasking(tok, mlm_probability=0.4, seed=0, strategy="geometric")
+    seen = masked(collator, features, 20)
+    for row, numbers in enumerate(naive(kind, tok, features)):
+        for position, (one, two) in enumerate(pairwise(numbers)):
+            assert one != two or (seen[:, row, position] == seen[:, row, position + 1]).all()
+        assert seen[:, row, : len(numbers)][:, np.array(numbers) > 0].any(axis=0).all()
