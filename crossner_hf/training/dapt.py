@@ -95,9 +95,10 @@ def dapt(
         trainer.evaluate()
     record = None
     if args.should_save:
+        folder, trained = Path(args.output_dir), trainer.accelerator.unwrap_model(trainer.model)
         record = records.new_record(
             "dapt",
-            checkpoint=Path(args.output_dir).resolve().name,
+            checkpoint={"name": folder.resolve().name, "sha256": weights_hash(trained)},
             seed=args.seed,
             **asked,
             masking=args.masking,
@@ -113,8 +114,7 @@ def dapt(
             speed=_speed(trainer, step_pieces),
         )
         trainer.head.remove()
-        folder = Path(args.output_dir)
-        run_folder.put_model(folder, trainer.accelerator.unwrap_model(trainer.model), tokenizer)
+        run_folder.put_model(folder, trained, tokenizer)
         records.write_text(folder / README_FILE, dapt_card(record))
         records.write_record(folder / run_folder.RECORD_FILE, record)
         if not args.keep_checkpoints:

@@ -73,7 +73,7 @@ def dapt_card(record: Mapping[str, Any]) -> str:
         title=f"{record['encoder']['name']}, {named}, {record['masking']} masking",
         encoder=record["encoder"]["name"],
         corpus=f"text about {record['domain']}" if record["domain"] else "raw text",
-        folder=record["checkpoint"],
+        folder=record["checkpoint"]["name"],
         domain=domain,
         facts="\n".join(f"| {name} | {value} |" for name, value in _facts(record)),
         losses="\n".join(rows) or "| none held out | | | | |",

@@ -144,7 +144,7 @@ def test_spans_of_geometric_have_the_lengths_of_a_truncated_geometric_distributi
     every = np.ones((400, 8_000), dtype=bool)
     masked = STRATEGIES["geometric"](draws(*every.shape), 0.005, Positions(every, every, None))
     # So few spans hardly ever meet. Those at an end of the row are cut.
-    lengths = [end - start for row in masked for start, end in runs(row) if 0 < start and end < len(row)]
+    lengths = [end - start for row in masked for start, end in runs(row) if start > 0 and end < len(row)]
     mass = 0.2 * 0.8 ** np.arange(10)
     mass /= mass.sum()
     found = np.bincount(lengths, minlength=12)[1:11] / len(lengths)

@@ -24,8 +24,11 @@ from crossner_hf import records
 from crossner_hf.data.blocks import Selection, block_dataset
 from crossner_hf.data.text import Corpus
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
+from crossner_hf.schema import get_domain
 from crossner_hf.training.dapt import dapt
 from crossner_hf.training.dapt_arguments import DaptArguments
+from crossner_hf.training.fine_tune import load_model
+from crossner_hf.training.resume import weights_hash
 from crossner_hf.training.run_folder import FolderInUse
 
 LAYOUTS = Path(__file__).with_name("dapt_layouts.py")
@@ -94,6 +97,12 @@ def test_the_checkpoint_loads_as_masked_lm_as_encoder_and_as_tagger(finished, ti
     assert torch.equal(tagger.bert.get_parameter(key), trained)
     assert not torch.equal(load_file(Path(tiny_model("bert")) / "model.safetensors")[key], trained)
     assert AutoTokenizer.from_pretrained(folder).mask_token == "[MASK]"
+
+
+def test_fine_tuning_records_name_the_checkpoint_by_the_same_hash(finished, zoo):
+    folder, record = finished
+    assert record["checkpoint"] == {"name": "run", "sha256": weights_hash(load_model(str(folder), get_domain(zoo)))}
+    assert record["checkpoint"]["sha256"] != record["encoder"]["sha256"]
 
 
 def test_the_record_s_held_out_losses_are_those_of_the_saved_model_by_the_stock_way(finished, zoo_text, own_cache):
