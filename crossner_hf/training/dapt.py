@@ -1,6 +1,7 @@
 """Domain-adaptive pre-training: masked-language modelling on a corpus, its held-out losses, and the record of both."""
 
 import logging
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -161,7 +162,7 @@ def _blocks(corpus: Corpus, held_out_corpus: Corpus | None, names, tokenizer, ar
         args.block_size,
         args.selection(),
         streaming=args.streaming,
-        progress=not args.disable_tqdm and args.should_save,
+        progress=not args.disable_tqdm and args.should_save and sys.stderr.isatty(),
         **entities,
     )
     if args.masking == "entity" and counts.entities == 0:

@@ -14,6 +14,9 @@ import warnings
 from collections.abc import Callable
 
 import torch
+from corpus import bench_corpus
+from dapt import bench_dapt
+from masking import bench_masking
 from transformers import TrainerCallback, pipeline
 from transformers.utils import logging
 
@@ -25,6 +28,7 @@ from crossner_hf.packaged import encoder_path
 from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments
 from crossner_hf.training.fine_tune import load_model, make_trainer
+from crossner_hf.training.floor import layer_parameters, matmul_peak
 
 
 def best_of(repeats: int, function: Callable, *args, **kwargs) -> float:
@@ -35,17 +39,6 @@ def best_of(repeats: int, function: Callable, *args, **kwargs) -> float:
         function(*args, **kwargs)
         times.append(time.perf_counter() - begun)
     return min(times)
-
-
-def matmul_peak(size: int = 2048) -> float:
-    """FLOP/s of torch's float32 matrix product on this machine, now."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    return 2 * size**3 / best_of(8, torch.matmul, a, b)
-
-
-def encoder_parameters(model) -> int:
-    """Parameters of the encoder's layers: each is multiplied once a piece, unlike embeddings and the unused pooler."""
-    return sum(p.numel() for name, p in model.named_parameters() if ".encoder." in name)
 
 
 class EpochTimes(TrainerCallback):
@@ -85,7 +78,7 @@ def bench_epoch(data_dir: str | None) -> list[tuple[str, str, str]]:
         trainer.train()
         peak = max(before, matmul_peak())
     pieces = {split: sum(map(len, trainer_set["input_ids"])) for split, trainer_set in _sets(trainer).items()}
-    flop = 2 * encoder_parameters(model) * (3 * pieces["train"] + pieces["validation"])
+    flop = 2 * layer_parameters(model) * (3 * pieces["train"] + pieces["validation"])
     return [
         (
             f"epoch of politics, MiniLM, batch 16: {timer.fastest:.1f} s, floor {flop / peak:.1f} s "
@@ -116,7 +109,7 @@ def bench_tagging(data_dir: str | None) -> list[tuple[str, str, str]]:
     ours = min(ours, best_of(3, lambda: list(tagger.tag_texts(texts))))
     peak = max(before, matmul_peak())
     pieces = sum(map(len, tokenizer(texts)["input_ids"]))
-    flop = 2 * encoder_parameters(model) * pieces
+    flop = 2 * layer_parameters(model) * pieces
     return [
         (f"tagging music/test: {ours:.2f} s, stock pipeline {default:.2f} s", f"{default / ours:.2f} x", "at least 3"),
         (f"  stock pipeline, batch_size=32: {batched:.2f} s", f"{batched / ours:.2f} x", "at least 1.8"),
@@ -164,7 +157,15 @@ def bench_start(data_dir: str | None) -> list[tuple[str, str, str]]:
     ]
 
 
-ROWS = {"epoch": bench_epoch, "tagging": bench_tagging, "scorer": bench_scorer, "start": bench_start}
+ROWS = {
+    "epoch": bench_epoch,
+    "tagging": bench_tagging,
+    "scorer": bench_scorer,
+    "start": bench_start,
+    "masking": bench_masking,
+    "dapt": bench_dapt,
+    "corpus": bench_corpus,
+}
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ def write_text(path: Path, size: int, source: Path | None = None) -> Path:
     return path
 
 
-def bench_corpus(source: Path | None = None) -> list[tuple[str, str, str]]:
+def bench_corpus(data_dir: str | None = None, source: Path | None = None) -> list[tuple[str, str, str]]:
     """What reading, packing and caching cost beside the tokenizer, and what memory they take."""
     return [_speed(source), _memory(source)]
 
@@ -98,5 +98,5 @@ def _speed(source: Path | None) -> tuple[str, str, str]:
 
 if __name__ == "__main__":
     logging.set_verbosity_error()
-    for row in bench_corpus(*map(Path, sys.argv[1:2])):
+    for row in bench_corpus(None, *map(Path, sys.argv[1:2])):
         print("  ".join(row), flush=True)

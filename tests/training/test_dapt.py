@@ -213,6 +213,26 @@ def test_checkpoints_can_be_kept_to_train_from(run, finished, tmp_path):
     assert same_weights(tmp_path / "run", finished[0])
 
 
+@pytest.mark.parametrize(
+    ("changes", "tolerance"),
+    [
+        ({"activation_checkpointing": True}, 1e-5),
+        pytest.param(
+            {"bf16": True},
+            0.05,
+            marks=pytest.mark.skipif(
+                not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no bf16 instructions"
+            ),
+        ),
+    ],
+)
+def test_less_memory_trains_to_about_the_same(run, tiny_model, tmp_path, changes, tolerance):
+    still = tiny_model("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    plain, less = run(tmp_path / "plain", model=still), run(tmp_path / "less", model=still, **changes)
+    assert less["head_on_masked_positions_only"] is True
+    assert less["losses"][-1]["span_loss"] == pytest.approx(plain["losses"][-1]["span_loss"], abs=tolerance)
+
+
 # The same result, however it is computed.
 
 
