@@ -22,11 +22,11 @@ LAYERS = [
     ["training", "inference", "pipeline"],
     ["corpora"],
     ["data", "masking", "models", "metric"],
-    ["display", "encoding", "words", "packaged"],
+    ["display", "encoding", "words", "packaged", "pieces"],
     ["records", "schema", "tagging"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-WITHOUT_TORCH = ["records", "schema", "tagging", "display", "words", "metric"]
+WITHOUT_TORCH = ["records", "schema", "tagging", "display", "words", "pieces", "metric"]
 # data.builder imports datasets, which may import torch; these modules of data read files without it.
 DATA_WITHOUT_TORCH = ["conll", "markup", "sources", "download", "deduplicate", "registration"]
 

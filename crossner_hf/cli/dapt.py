@@ -94,7 +94,9 @@ def print_result(record: dict, output: Path) -> None:
     if corpus["documents_used"] is not None:
         print(f"corpus: {corpus['documents_used']:,} documents, {corpus['pieces']:,} pieces")
     if speed:
-        print(f"{speed['pieces_per_second']:,.0f} pieces a second, {speed['share_of_floor']:.0%} of what the FLOP allow")
+        print(
+            f"{speed['pieces_per_second']:,.0f} pieces a second, {speed['share_of_floor']:.0%} of what the FLOP allow"
+        )
     rows = [
         (
             f"{row['step']:,}",

@@ -3,14 +3,13 @@
 Tags are 0 outside an entity, 1 on its first piece and 2 on its further pieces.
 """
 
-import json
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
 
 from crossner_hf.data.text_files import Document
+from crossner_hf.pieces import model_of, piece_edges
 
 MOST_PIECES = 16  # of a name; longer ones are titles of works, which running text seldom repeats in full
 NAMES_AT_ONCE = 10_000
@@ -29,14 +28,14 @@ class EntityTagger:
         self.with_entities = with_entities
         self.names_left_out = 0
         self.tables: dict[int, NameTable] = {}
-        self.glued, self.word_first, self.word_last, self.blank = piece_edges(backend)
+        self.edges = piece_edges(backend)
         if names is None:
             return
         if isinstance(names, str) or not names:
             raise ValueError(f"names must be a collection of at least one name, got {names!r}")
-        split_off = _model(backend)["type"] != "WordPiece"
+        split_off = model_of(backend)["type"] != "WordPiece"
         by_length: dict[int, set[tuple[int, ...]]] = {}
-        for variants in _encoded_names(backend, sorted(set(names)), self.blank, split_off):
+        for variants in _encoded_names(backend, sorted(set(names)), self.edges.blank, split_off):
             usable = [ids for ids in variants if 0 < len(ids) <= MOST_PIECES and unknown not in ids]
             self.names_left_out += not usable
             for ids in usable:
@@ -52,7 +51,7 @@ class EntityTagger:
             for begin, document, encoding in zip(begins, documents, encodings):
                 if document.entities:
                     stretch = slice(begin, begin + len(encoding))
-                    blank = self.blank[ids[stretch]]
+                    blank = self.edges.blank[ids[stretch]]
                     _tag_offsets(tags[stretch], document.entities, np.array(encoding.offsets), blank)
         if self.tables and len(ids):
             fresh = [begin for begin, document in zip(begins, documents) if not document.continues]
@@ -62,7 +61,7 @@ class EntityTagger:
     def _matches(self, ids: np.ndarray, fresh: np.ndarray, tags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Begins and ends of the names, none of them touching a tagged piece or going into the next document."""
         boundary = np.ones(len(ids) + 1, bool)
-        boundary[1:-1] = ~(self.glued[ids[1:]] & self.word_first[ids[1:]] & self.word_last[ids[:-1]])
+        boundary[1:-1] = ~self.edges.joined(ids[:-1], ids[1:])
         boundary[fresh] = True
         # What a match must not contain, counted up to each place: tagged pieces; and, inside it, begins of documents.
         tagged = np.concatenate(([0], np.cumsum(tags > 0)))
@@ -141,47 +140,6 @@ def _encoded_names(backend, names: Sequence[str], blank: np.ndarray, split_off: 
                     skip += 1
                 variants.add(tuple(encoding.ids[skip:]))
         yield from found
-
-
-def piece_edges(backend) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """For each piece id, all bool: glued, begins with a word character, ends with one, is nothing but white space.
-
-    glued: may continue a word. Between two pieces there is no word boundary if the second is glued and the characters
-    that meet are letters, marks or digits. WordPiece says with `##` which pieces are glued, of whole words none is;
-    elsewhere all are, and the space beside a word is a character of its piece.
-    """
-    model, vocabulary = _model(backend), backend.get_vocab(with_added_tokens=True)
-    prefix = {"WordPiece": model.get("continuing_subword_prefix"), "WordLevel": None}.get(model["type"], "")
-    suffix = model.get("end_of_word_suffix")
-    bytes_of = byte_characters() if '"ByteLevel"' in json.dumps(json.loads(backend.to_str())["decoder"]) else {}
-    glued, first, last, blank = np.zeros((4, max(vocabulary.values()) + 1), bool)
-    for piece, number in vocabulary.items():
-        glued[number] = prefix is not None and piece.startswith(prefix)
-        shown = piece.removeprefix(prefix or "")
-        if all(character in bytes_of for character in shown):
-            shown = bytes(bytes_of[character] for character in shown).decode("utf-8", "replace")
-        if suffix and shown.endswith(suffix):
-            shown = shown.removesuffix(suffix) + " "
-        shown = shown.replace("▁", " ")
-        first[number], last[number] = _in_word(shown[:1]), _in_word(shown[-1:])
-        blank[number] = not shown.strip()
-    return glued, first, last, blank
-
-
-def _model(backend) -> dict:
-    return json.loads(backend.to_str())["model"]
-
-
-def _in_word(character: str) -> bool:
-    # U+FFFD stands for a part of a character beyond ASCII: no word ends there.
-    return character.isalnum() or character == "\ufffd" or unicodedata.category(character or " ").startswith("M")
-
-
-def byte_characters() -> dict[str, int]:
-    """The characters by which byte-level BPE writes bytes (GPT-2's table): visible Latin-1 as it is, then from 256."""
-    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    rest = [byte for byte in range(256) if byte not in set(visible)]
-    return {chr(byte): byte for byte in visible} | {chr(256 + i): byte for i, byte in enumerate(rest)}
 
 
 def _tag_offsets(tags: np.ndarray, entities: Sequence[tuple[int, int]], offsets: np.ndarray, blank: np.ndarray) -> None:

@@ -12,8 +12,8 @@ from transformers import BatchEncoding, PreTrainedTokenizerBase, TrainerCallback
 from transformers.data.data_collator import DataCollatorMixin, pad_without_fast_tokenizer_warning
 
 from crossner_hf.encoding import IGNORED
-from crossner_hf.masking.pieces import Pieces
 from crossner_hf.masking.spans import SCALE, STRATEGIES, VIRTUAL_WORDS, Draws, Positions, threshold, token_level
+from crossner_hf.pieces import PieceEdges, piece_edges
 
 NO_EPOCH = -1
 
@@ -56,7 +56,8 @@ class DataCollatorForTokenMasking(DataCollatorMixin):
                 f"{self.mask_replace_prob} and {self.random_replace_prob}"
             )
         _framework(self.return_tensors)
-        self.pieces = Pieces(self.tokenizer)
+        self._special = np.zeros(max(len(self.tokenizer), max(self.tokenizer.get_vocab().values()) + 1), dtype=bool)
+        self._special[self.tokenizer.all_special_ids] = True
         # In shared memory, so that a worker process that lives on beyond an epoch sees the next one too.
         self._epoch = torch.tensor(NO_EPOCH).share_memory_()
 
@@ -89,7 +90,7 @@ class DataCollatorForTokenMasking(DataCollatorMixin):
         if not ids.size:
             return ids.astype(np.int64), ids.astype(np.int64)
         real = batch["attention_mask"] != 0 if "attention_mask" in batch else ids != self.tokenizer.pad_token_id
-        maskable = ~self.pieces.special[ids] & real
+        maskable = ~self._special[ids] & real
         if special_tokens_mask is not None:
             maskable &= special_tokens_mask == 0
         draws = self._draw(ids, real)
@@ -184,9 +185,16 @@ class DataCollatorForSpanMasking(DataCollatorForTokenMasking):
         if self.strategy not in STRATEGIES:
             raise ValueError(f"unknown strategy {self.strategy!r}; known are {', '.join(STRATEGIES)}")
         super().__post_init__()
+        self._edges: PieceEdges | None = None
+        if self.strategy != "crossner":
+            if not self.tokenizer.is_fast:
+                raise ValueError(
+                    f"the strategy {self.strategy!r} masks words whole, for which a fast tokenizer is needed"
+                )
+            self._edges = piece_edges(self.tokenizer.backend_tokenizer)
 
     def choose(self, draws: Draws, ids: np.ndarray, maskable: np.ndarray, entity_tags) -> np.ndarray:
-        starts = None if self.strategy == "crossner" else self.pieces.word_starts(ids)
+        starts = None if self._edges is None else self._edges.word_starts(ids)
         return STRATEGIES[self.strategy](draws, self.mlm_probability, Positions(maskable, starts, entity_tags))
 
     @property

@@ -113,6 +113,8 @@ def test_another_epoch_another_seed_or_another_content_gives_other_masks(collate
     for seed, epoch in ((0, 1), (1, 0), (10, 0), (-1, 0)):
         others = rows_of(at_epoch(collate(tok, seed=seed), epoch)(features))
         assert sum(one == two for one, two in zip(rows, others)) < 3, (seed, epoch)
+    tenth = rows_of(at_epoch(collate(tok, seed=1), 10)(features))
+    assert tenth != rows_of(at_epoch(collate(tok, seed=11), 0)(features))
     changed = copy.deepcopy(features)
     for row in changed:
         row["input_ids"][5] = 7 if row["input_ids"][5] != 7 else 8

@@ -9,9 +9,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, decoders, models
 
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
-from crossner_hf.masking.pieces import Pieces
+from crossner_hf.pieces import piece_edges
 
 KINDS = ("bert", "roberta", "deberta-v2")
 EPOCHS = 64  # two units are masked alike in all of them with a chance of 2 ** -64
@@ -28,12 +29,9 @@ def begins_word(kind: str, before: str, piece: str) -> bool:
     if kind == "bert":
         return not piece.startswith("##")
     mark = "Ġ" if kind == "roberta" else "▁"
-
-    def separate(text: str) -> bool:
-        text = text.lstrip(mark)
-        return text != "" and all(c in string.punctuation + "Ċ" for c in text)
-
-    return piece.startswith(mark) or separate(piece) or separate(before)
+    if piece.startswith(mark) or before == mark:
+        return piece.startswith(mark)
+    return any(c in string.punctuation + "Ċ" for c in (before[-1], piece[0]))
 
 
 def naive_units(kind: str, tokenizer, features: list[dict]) -> list[list[int]]:
@@ -91,33 +89,28 @@ def test_a_line_break_ends_a_word_of_byte_level_pieces(tokenizer, examples, mask
     assert max(found) == 6  # three names, three line breaks
 
 
-def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordpiece(tokenizer):
-    class WithSigns:  # as RoBERTa's, which has "##" and "####"
-        all_special_ids = [0]
-
-        def __len__(self):
-            return len(self.get_vocab())
-
-        def get_vocab(self):
-            return {piece: i for i, piece in enumerate(("<s>", "##", "####", "ĠOs", "lo", "Ġ##", "Ġin"))}
-
-    starts = Pieces(WithSigns()).word_starts(np.array([[3, 4, 6, 4, 1, 4]]))
+def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordpiece():
+    pieces = ("<s>", "##", "####", "ĠOs", "lo", "Ġ##", "Ġin")  # as RoBERTa's, which has "##" and "####"
+    backend = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, []))
+    backend.decoder = decoders.ByteLevel()
+    starts = piece_edges(backend).word_starts(np.array([[3, 4, 6, 4, 1, 4]]))
     assert starts.tolist() == [[True, False, True, False, True, True]]
 
 
 def test_a_combining_mark_is_part_of_a_word():
-    class Hindi:
-        all_special_ids = [0]
-
-        def __len__(self):
-            return len(self.get_vocab())
-
-        def get_vocab(self):
-            return {piece: i for i, piece in enumerate(("<s>", "▁ह", "ि", "न्दी", "।", "½"))}
-
+    pieces = ("<s>", "▁ह", "ि", "न्दी", "।", "½")
     assert unicodedata.category("ि") == "Mc"
-    starts = Pieces(Hindi()).word_starts(np.array([[1, 2, 3, 5, 4, 1]]))
+    backend = Tokenizer(models.Unigram([(piece, 0.0) for piece in pieces], 0))
+    starts = piece_edges(backend).word_starts(np.array([[1, 2, 3, 5, 4, 1]]))
     assert starts.tolist() == [[True, False, False, False, True, True]]
+
+
+def test_a_slow_tokenizer_is_refused_where_words_are_needed(tokenizer, monkeypatch):
+    tok = tokenizer("bert")
+    monkeypatch.setattr(type(tok), "is_fast", False)
+    DataCollatorForSpanMasking(tok)
+    with pytest.raises(ValueError, match="the strategy 'whole_word' masks words whole, for which a fast tokenizer"):
+        DataCollatorForSpanMasking(tok, strategy="whole_word")
 
 
 def tagged(rows: list[dict], spans: list[list[tuple[int, int]]]) -> list[dict]:
