@@ -42,11 +42,19 @@ def main(argv: Sequence[str]) -> int:
     task.add_argument("--corpus_config", help="configuration of a Hub data set")
     task.add_argument("--corpus_split", default="train", help="its split")
     task.add_argument("--text_column", default="text", help="column of the text in JSON lines, Parquet and data sets")
-    task.add_argument("--exclude_titles", metavar="FILE", help="leave out documents with these titles, one a line")
+    task.add_argument(
+        "--exclude_titles",
+        metavar="FILE",
+        help="leave out documents with these titles, one a line (what follows a tab is ignored)",
+    )
     task.add_argument(
         "--held_out_corpus", nargs="+", metavar="FILE", help="score the held-out part of this text instead"
     )
-    task.add_argument("--gazetteer", metavar="FILE", help="names of entities, one a line, for --masking entity")
+    task.add_argument(
+        "--gazetteer",
+        metavar="FILE",
+        help="names of entities for --masking entity, one a line (what follows a tab is ignored)",
+    )
     add_preset(task, DAPT_PRESETS)
     task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
     args, given = parse_run(parser, task, DaptArguments, DAPT_PRESETS, argv)
@@ -79,8 +87,14 @@ def _lines(path: str | None) -> list[str]:
     """What stands on the lines of a file, the first column where there are tabs."""
     if path is None:
         return []
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return [line.partition("\t")[0].strip() for line in lines if line.strip()]
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: byte {error.start} is not UTF-8; convert it (iconv -f latin1 -t utf-8)") from error
+    found = [line.partition("\t")[0].strip() for line in lines if line.strip()]
+    if not found:
+        raise ValueError(f"{path}: holds no line of text")
+    return found
 
 
 def print_result(record: dict, output: Path) -> None:
@@ -94,9 +108,8 @@ def print_result(record: dict, output: Path) -> None:
     if corpus["documents_used"] is not None:
         print(f"corpus: {corpus['documents_used']:,} documents, {corpus['pieces']:,} pieces")
     if speed:
-        print(
-            f"{speed['pieces_per_second']:,.0f} pieces a second, {speed['share_of_floor']:.0%} of what the FLOP allow"
-        )
+        share = f", {speed['share_of_floor']:.0%} of what the FLOP allow" if "share_of_floor" in speed else ""
+        print(f"{speed['pieces_per_second']:,.0f} pieces a second{share}")
     rows = [
         (
             f"{row['step']:,}",

@@ -91,7 +91,11 @@ def download_cache() -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while some := file.read(1 << 20):  # a corpus may be larger than memory
+            digest.update(some)
+    return digest.hexdigest()
 
 
 def check_file(path: Path, expected: SourceFile) -> str | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from crossner_hf.data.sources import SAMPLE_FOLDER
+from crossner_hf.data.sources import SAMPLE_FOLDER, sha256_of
 from crossner_hf.data.text_files import SUFFIXES, Columns, Document, Row, file_format, parts, read, row_of
 
 __all__ = ["Corpus", "Document", "Selection"]
@@ -52,6 +52,8 @@ class Corpus:
         object.__setattr__(self, "exclude_titles", frozenset(self.exclude_titles))
         if not self.sources:
             raise ValueError("sources must name at least one file, folder or data set, got none")
+        if (self.config or self.split != "train") and not self._is_hub_id():
+            raise ValueError(f"config and split are for a data set of the Hub, not for files such as {self.sources[0]}")
 
     def documents(self, skipped: Counter | None = None, *, entities: bool = True) -> Iterator[Document]:
         """The documents in order, long ones in parts; those left out are counted in `skipped`.
@@ -61,6 +63,12 @@ class Corpus:
         where no document has a title.
         """
         skipped = Counter() if skipped is None else skipped
+        if (
+            self.exclude_titles
+            and not self._is_hub_id()
+            and {file_format(path) for _, path in self.files()} == {"text"}
+        ):
+            raise ValueError(f"exclude_titles has no effect: the documents of text files as {self} have no titles")
         found = titled = False
         for row in self._rows(Columns(self.text_column, bool(self.exclude_titles), entities)):
             titled = titled or row.title is not None
@@ -86,7 +94,7 @@ class Corpus:
             unique = name
             while unique in found:
                 unique, number = f"{name}#{number}", number + 1
-            found[unique] = _sha256_of(path)
+            found[unique] = sha256_of(path)
         return found
 
     def identity(self) -> list:
@@ -177,14 +185,6 @@ def _below(text: str, percent: float, person: bytes) -> bool:
     """Whether the text's hash lies in the first `percent` of all hashes; in whole numbers, hence the same anywhere."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, person=person).digest()
     return int.from_bytes(digest, "big") < math.ceil(Fraction(percent) * 2**64 / 100)
-
-
-def _sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while some := file.read(1 << 20):  # never the whole file, unlike sources.sha256_of
-            digest.update(some)
-    return digest.hexdigest()
 
 
 def _files_of(folder: Path) -> list[tuple[str, Path]]:

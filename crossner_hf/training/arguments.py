@@ -102,7 +102,15 @@ class FineTuningArguments(RunArguments):
 # Arguments whose names begin so change neither what is computed nor its result.
 _PASSING = (
     *("output_dir", "log", "report_to", "run_name", "project", "trackio_", "disable_tqdm", "skip_memory_metrics"),
-    *("save_total_limit", "keep_checkpoints", "save_on_each_node", "push_to_hub", "hub_", "local_rank"),
+    *(
+        "include_num_input_tokens_seen",
+        "save_total_limit",
+        "keep_checkpoints",
+        "save_on_each_node",
+        "push_to_hub",
+        "hub_",
+        "local_rank",
+    ),
     *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
 )
 # In a record also at their defaults.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossner_hf.data.packing import Selection
+from crossner_hf.data.text import Selection
 from crossner_hf.masking import STRATEGIES
 from crossner_hf.training.arguments import RunArguments
 
@@ -53,7 +53,8 @@ class DaptArguments(RunArguments):
     )
     max_tokens: int | None = field(default=None, metadata={"help": "Read so many pieces of the corpus at most."})
     streaming: bool = field(
-        default=False, metadata={"help": "Tokenise while training, nothing cached on disk; needs --max_steps."}
+        default=False,
+        metadata={"help": "Tokenise while training, in one pass with nothing of it cached; needs --max_steps."},
     )
     held_out: float = field(
         default=1.0, metadata={"help": "Percent of the documents never trained on, for the held-out loss; 0: none."}
@@ -73,6 +74,9 @@ class DaptArguments(RunArguments):
     save_strategy: str = field(default="steps", metadata={"help": "When a checkpoint is written."})
     save_steps: float = field(default=0.1, metadata={"help": "Every so many steps; below 1: every such share."})
     save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept while the run goes on."})
+    include_num_input_tokens_seen: str | bool = field(
+        default="all", metadata={"help": "Count the pieces seen, for record and progress."}
+    )
     keep_checkpoints: bool = field(
         default=False, metadata={"help": "Leave those that save_total_limit spares when the run ends, to train from."}
     )
@@ -87,6 +91,12 @@ class DaptArguments(RunArguments):
         self.selection()
         if self.streaming and self.max_steps <= 0:
             raise ValueError("streaming knows no end of an epoch beforehand: give max_steps too")
+        if self.held_out and self.held_out_tokens < 1:
+            raise ValueError(f"held_out_tokens must be at least 1, got {self.held_out_tokens}; held_out=0 does without")
+        if self.label_smoothing_factor:
+            raise ValueError("label_smoothing_factor is not for DAPT: its losses could not be compared")
+        if self.include_num_input_tokens_seen != "all":
+            raise ValueError("include_num_input_tokens_seen must stay 'all' in DAPT: records count the pieces by it")
         if self.load_best_model_at_end:
             raise ValueError("load_best_model_at_end is not for DAPT: the last model counts, as in the released code")
         super().__post_init__()

@@ -13,7 +13,6 @@ MASKING_SAID = {
 }
 
 TEMPLATE = """---
-language: en
 library_name: transformers
 pipeline_tag: fill-mask
 base_model: {base_model}
@@ -44,7 +43,8 @@ crossner-hf train --domain {domain} --model {folder} --output runs/{domain}
 
 ## Held-out loss
 
-Of a masked piece, and its exponential (perplexity), under token-level and span-level masks, the same in every run:
+Of a masked piece, and its exponential (perplexity), under token-level and span-level masks, the same in every run with
+this block size:
 
 | step | token-level loss | perplexity | span-level loss | perplexity |
 |---|---|---|---|---|
@@ -66,7 +66,7 @@ def dapt_card(record: Mapping[str, Any]) -> str:
         )
         for row in record["losses"]
     ]
-    domain = record["domain"] or "music"
+    domain = record["domain"] or "DOMAIN"
     named = record["domain"] or "a domain's text"
     return TEMPLATE.format(
         base_model=json.dumps(record["encoder"]["name"]),
@@ -83,9 +83,9 @@ def dapt_card(record: Mapping[str, Any]) -> str:
 
 def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     corpus, arguments = record["corpus"], record["arguments"]
-    passes = f"{record['epochs']:g} passes" if record["epochs"] != 1 else "1 pass"
+    passes = "streamed" if record["epochs"] is None else f"{record['epochs']:g} times the corpus"
     facts = [
-        ("corpus", ", ".join(record["corpus_sha256"])),
+        ("corpus", _some(list(record["corpus_sha256"]))),
         ("level", record["level"] or "not stated"),
         ("documents, pieces", f"{_number(corpus['documents_used'])}, {_number(corpus['pieces'])}"),
         ("masking", f"{MASKING_SAID[record['masking']]}; {100 * arguments['mlm_probability']:g} % of the pieces"),
@@ -98,6 +98,11 @@ def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     if record["speed"]:
         facts.append(("pieces a second", f"{record['speed']['pieces_per_second']:,.0f}"))
     return facts
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _number(value: int | None) -> str:

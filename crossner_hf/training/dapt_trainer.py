@@ -1,5 +1,6 @@
 """The stock Trainer for masked-language modelling: the head on masked positions, exact loss, held-out perplexities."""
 
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -12,10 +13,14 @@ from transformers import Trainer, TrainerCallback
 from crossner_hf.encoding import IGNORED
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking, MaskingEpoch
 from crossner_hf.training.dapt_arguments import COMPARED, MASKINGS, DaptArguments
-from crossner_hf.training.masked_head import MaskedHead, masked_targets
+from crossner_hf.training.masked_lm import MaskedHead, masked_targets
 from crossner_hf.training.trainer import token_loss
 
-HELD_OUT_SEED = 0  # of the held-out masks, which are the same in every run
+# Of the held-out masks, which are the same in every run of one block size.
+HELD_OUT_SEED, HELD_OUT_PROBABILITY = 0, 0.2
+
+
+logger = logging.getLogger(__name__)
 
 
 def make_collator(masking: str, tokenizer, mlm_probability: float, seed: int | None) -> DataCollatorForTokenMasking:
@@ -30,14 +35,15 @@ def make_collator(masking: str, tokenizer, mlm_probability: float, seed: int | N
 
 
 class StepClock(TrainerCallback):
-    """Seconds from the beginning to the end of optimizer steps, what lies between them left out, and their number."""
+    """Seconds of optimizer steps, evaluating and saving left out, and the pieces that went through them."""
 
     def __init__(self):
-        self.seconds, self.steps = 0.0, 0
+        self.seconds, self.pieces = 0.0, 0
         self._begun: float | None = None
+        self._before = 0
 
     def on_train_begin(self, args, state, control, **kwargs):
-        self._begun = None
+        self._begun, self._before = None, state.num_input_tokens_seen
 
     def on_step_begin(self, args, state, control, **kwargs):
         self._begun = self._begun or time.perf_counter()
@@ -45,13 +51,25 @@ class StepClock(TrainerCallback):
     def on_step_end(self, args, state, control, **kwargs):
         now = time.perf_counter()
         self.seconds += now - self._begun
-        self.steps += 1
-        self._begun = now
+        self.pieces += state.num_input_tokens_seen - self._before
+        self._begun, self._before = now, state.num_input_tokens_seen
 
     def on_evaluate(self, args, state, control, **kwargs):
         self._begun = None
 
     on_save = on_evaluate
+
+
+class OnePass(TrainerCallback):
+    """Ends training where a stream ends: its blocks would come again with the same masks."""
+
+    def on_epoch_end(self, args, state, control, **kwargs):
+        if state.global_step < state.max_steps:
+            logger.warning(
+                "the stream ended after %d of %d steps, and training with it, short of the schedule's end",
+                *(state.global_step, state.max_steps),
+            )
+        control.should_training_stop = True
 
 
 class DaptTrainer(Trainer):
@@ -73,10 +91,12 @@ class DaptTrainer(Trainer):
             train_dataset=train_dataset,
             eval_dataset=held_out,
             compute_loss_func=self._masked_loss,
-            callbacks=[MaskingEpoch(collator), self.clock, *callbacks],
+            callbacks=[MaskingEpoch(collator), self.clock, *([OnePass()] if args.streaming else []), *callbacks],
         )
         self.head = MaskedHead(self.model, sparse=args.n_gpu <= 1)
-        self.masked = {} if held_out is None else _masked_once(held_out, tokenizer, args.mlm_probability)
+        self.masked = {} if held_out is None else _masked_once(held_out, tokenizer)
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            raise ValueError("DAPT runs on one process or under torchrun (DDP); FSDP and DeepSpeed are not supported")
 
     def _prepare_inputs(self, inputs):
         # Blocks have no padding; with no mask at all, attention skips its additions (a tenth of a step on a CPU).
@@ -120,15 +140,31 @@ class DaptTrainer(Trainer):
             count = (labels != IGNORED).sum()
             total += torch.stack([self._masked_loss(outputs, labels, 1).float(), count.float()])
         loss, count = self.accelerator.reduce(total, "sum").tolist()
-        return loss / max(count, 1)
+        return loss / count
+
+    def history(self) -> list[dict[str, float]]:
+        """The held-out losses by step: `step`, `token_loss`, `token_perplexity`, `span_loss`, `span_perplexity`."""
+        found = {}
+        for entry in self.state.log_history:
+            scores = {name[5:]: value for name, value in entry.items() if name.startswith("eval_")}
+            if scores:
+                found[entry["step"]] = {"step": entry["step"], **scores}
+        return list(found.values())
+
+    @property
+    def last_scored(self) -> int | None:
+        """The step after which the held-out losses were last taken."""
+        return max((row["step"] for row in self.history()), default=None)
 
 
-def _masked_once(held_out: Dataset, tokenizer, mlm_probability: float) -> dict[str, dict[str, Tensor]]:
+def _masked_once(held_out: Dataset, tokenizer) -> dict[str, dict[str, Tensor]]:
     """Of each compared masking a batch of all held-out blocks, with masks of their content alone."""
     rows: Sequence[dict] = [{"input_ids": ids} for ids in held_out["input_ids"]]
     masked = {}
     for name in COMPARED:
-        collator = make_collator(name, tokenizer, mlm_probability, HELD_OUT_SEED)
+        collator = make_collator(name, tokenizer, HELD_OUT_PROBABILITY, HELD_OUT_SEED)
         collator.set_epoch(0)
         masked[name] = dict(collator(rows))
+        if not (masked[name]["labels"] != IGNORED).any():
+            raise ValueError("nothing of the text held out can be masked: does the tokenizer belong to the model?")
     return masked

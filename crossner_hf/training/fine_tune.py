@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from transformers import AutoModelForTokenClassification, EarlyStoppingCallback, set_seed
@@ -106,7 +107,9 @@ def load_model(model: str, domain: Domain, *, random_weights: bool = False):
     config.word_splitter = DEFAULT_SPLITTER
     if random_weights:
         return AutoModelForTokenClassification.from_config(config)
-    return AutoModelForTokenClassification.from_pretrained(model, config=config, ignore_mismatched_sizes=True)
+    return AutoModelForTokenClassification.from_pretrained(
+        model, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
+    )
 
 
 def make_trainer(model, tokenizer, domain: Domain, data, args: FineTuningArguments, callbacks: Sequence = ()):

@@ -5,30 +5,62 @@ import time
 import torch
 
 
-def matmul_peak(size: int = 2048, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> float:
+def matmul_peak(device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> float:
     """FLOP/s of torch's matrix product on a device, now: the best of eight, since a shared machine only takes away."""
+    on_cpu = torch.device(device).type == "cpu"
+    size, repeats = (2_048, 1) if on_cpu else (8_192, 10)  # on a GPU enough work to hide what starting it takes
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in "ab")
     best = float("inf")
     for _ in range(8):
         begun = time.perf_counter()
-        (a @ b)[0, 0].item()  # waits for a GPU
+        for _ in range(repeats):
+            product = a @ b
+        product[0, 0].item()  # waits for a GPU
         best = min(best, time.perf_counter() - begun)
-    return 2 * size**3 / best
+    return 2 * size**3 * repeats / best
 
 
 def layer_parameters(model: torch.nn.Module) -> int:
     """Parameters of the encoder that every piece is multiplied with: all but embedding tables, head and pooler."""
     tables = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
-    encoder = model.base_model
-    return sum(p.numel() for name, p in encoder.named_parameters() if id(p) not in tables and "pooler" not in name)
+    named = model.base_model.named_parameters()
+    once = sum(p.numel() for name, p in named if id(p) not in tables and "pooler" not in name)
+    groups = getattr(model.config, "num_hidden_groups", None)  # ALBERT: its layers share their weights
+    return once if groups is None else once * model.config.num_hidden_layers // groups
 
 
-def masked_lm_flop(model: torch.nn.Module, block_size: int, head_share: float) -> float:
+def masked_lm_flop(model: torch.nn.Module, block_size: int, head_share: float) -> float | None:
     """FLOP a piece, forward and backward: 6 a parameter of the layers, attention, and the head at its share of pieces.
 
     head_share: share of the positions on which the head runs: the mask probability, or 1 where it runs everywhere
+
+    None for architectures whose config does not say what is needed.
     """
     config = model.config
-    attention = 4 * block_size * config.hidden_size * config.num_hidden_layers
-    head = config.hidden_size * (config.vocab_size + config.hidden_size)
+    try:
+        attention = 4 * block_size * config.hidden_size * config.num_hidden_layers
+        head = config.hidden_size * (config.vocab_size + config.hidden_size)
+    except AttributeError:
+        return None
     return 6 * layer_parameters(model) + 3 * attention + 6 * head_share * head
+
+
+def training_speed(trainer) -> dict[str, float] | None:
+    """Pieces a second in this call's optimizer steps, and the share that is of what the machine's FLOP/s allow."""
+    clock, args = trainer.clock, trainer.args
+    if not clock.seconds:
+        return None
+    rate = clock.pieces / clock.seconds
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    flop = masked_lm_flop(model, args.block_size, args.mlm_probability if trainer.head.sparse else 1.0)
+    if flop is None:
+        return {"pieces_per_second": round(rate, 1)}
+    half = torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else torch.float32
+    dtype = torch.float32 if args.device.type == "cpu" else half  # half precision crawls on most processors
+    peak = matmul_peak(args.device, dtype) * args.world_size * max(1, args.n_gpu)
+    return {
+        "pieces_per_second": round(rate, 1),
+        "gflop_per_piece": round(flop / 1e9, 5),
+        "matmul_peak_gflop_per_second": round(peak / 1e9, 1),
+        "share_of_floor": round(rate * flop / peak, 3),
+    }

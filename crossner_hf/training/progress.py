@@ -73,17 +73,13 @@ class DaptProgress(Progress):
 
     task = "pre-training"
 
-    def __init__(self, pieces_per_step: int):
-        super().__init__()
-        self.pieces_per_step = pieces_per_step
-
     def said_of(self, state, metrics):
         if not metrics:
             return None
-        pieces = self.pieces_per_step * state.global_step
         loss = f"loss {float(self.loss):.3f}  " if self.loss is not None else ""
         shown = [f"{name[5:-11]} {value:.2f}" for name, value in metrics.items() if name.endswith("_perplexity")]
-        return f"step {state.global_step}/{state.max_steps}  {pieces:,} pieces  {loss}perplexity {'  '.join(shown)}"
+        done = f"step {state.global_step}/{state.max_steps}  {state.num_input_tokens_seen:,} pieces"
+        return f"{done}  {loss}perplexity {'  '.join(shown)}"
 
 
 class RunClock(TrainerCallback, ExportableState):

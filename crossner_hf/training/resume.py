@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list
+from safetensors import SafetensorError
 from transformers import Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
@@ -40,15 +41,28 @@ def train_from(trainer: Trainer, checkpoint: str | None) -> float:
     trainer.add_callback(RunClock)
     state = run_folder.trainer_state(Path(checkpoint)) if checkpoint else None
     if state is None or not run_folder.has_ended(state):
-        trainer.train(resume_from_checkpoint=checkpoint)
+        _train(trainer, checkpoint)
         trainer.accelerator.wait_for_everyone()
         return trainer.pop_callback(RunClock).seconds
     # The break came between the end of training and the record. Trainer would run a further epoch here.
     trainer.state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
     best = Path(checkpoint).with_name(f"checkpoint-{trainer.state.best_global_step}")
     source = best if trainer.args.load_best_model_at_end and best.is_dir() else checkpoint
-    trainer.model = type(trainer.model).from_pretrained(source)
+    trainer.model = type(trainer.model).from_pretrained(source).to(trainer.args.device)
     return state["stateful_callbacks"]["RunClock"]["args"]["seconds"]
+
+
+def _train(trainer: Trainer, checkpoint: str | None) -> None:
+    """Raises OSError where a checkpoint cannot be written; the one before it is still whole."""
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    except (SafetensorError, RuntimeError) as error:
+        if isinstance(error, SafetensorError) or "PytorchStreamWriter" in str(error):
+            raise OSError(
+                f"{trainer.args.output_dir}: a checkpoint could not be written ({error}); the one before it is whole: "
+                "make room, then go on with --resume"
+            ) from error
+        raise
 
 
 def weights_hash(model: torch.nn.Module) -> str:

@@ -49,7 +49,7 @@ def write_text(path: Path, size: int, source: Path | None = None) -> Path:
         content = source.read_text(encoding="utf-8")[:SPEED_BYTES]
     else:
         music = get_domain("sample_music")
-        files = sorted((SAMPLE_FOLDER / "music").glob("*.txt"))
+        files = [SAMPLE_FOLDER / "music" / f"{split}.txt" for split in ("train", "dev", "test")]
         sentences = [" ".join(tokens) for file in files for tokens, _ in read_sentences(music, file)]
         content = "\n\n".join(" ".join(rng.choices(sentences, k=rng.randint(5, 40))) for _ in range(2_000))
     raw = (content.rstrip("\n") + "\n\n").encode()

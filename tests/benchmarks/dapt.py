@@ -15,11 +15,10 @@ from transformers import (
 
 from crossner_hf.masking import DataCollatorForTokenMasking
 from crossner_hf.packaged import encoder_path
-from crossner_hf.training.dapt import load_masked_lm
 from crossner_hf.training.dapt_arguments import DAPT_PRESETS, DaptArguments
 from crossner_hf.training.dapt_trainer import DaptTrainer, StepClock
 from crossner_hf.training.floor import masked_lm_flop, matmul_peak
-from crossner_hf.training.masked_head import MaskedHead, masked_targets
+from crossner_hf.training.masked_lm import MaskedHead, load_masked_lm, masked_targets
 from crossner_hf.training.trainer import token_loss
 
 BATCH, BLOCK, MASKED = 32, 128, 0.2

@@ -5,10 +5,10 @@ import logging
 import pytest
 import torch
 from torch import nn
-from transformers import AutoModelForMaskedLM, AutoTokenizer, BertForMaskedLM
+from transformers import AutoModelForMaskedLM, AutoTokenizer, BertForMaskedLM, BigBirdConfig, BigBirdForMaskedLM
 
 from crossner_hf.masking import DataCollatorForSpanMasking
-from crossner_hf.training.masked_head import MaskedHead, masked_targets
+from crossner_hf.training.masked_lm import MaskedHead, masked_targets
 from crossner_hf.training.trainer import token_loss
 
 STILL = {
@@ -85,6 +85,16 @@ def test_a_batch_with_nothing_masked_has_loss_zero_and_gradients(model_and_batch
     loss.backward()
     assert loss.item() == 0
     assert all(not gradient.any() for gradient in gradients(model).values())
+
+
+def test_trying_a_model_out_leaves_it_as_it_was():
+    """BigBird turns its block-sparse attention off for good when it meets a short text."""
+    config = BigBirdConfig(
+        vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, block_size=4
+    )
+    model = BigBirdForMaskedLM(config)
+    assert MaskedHead(model).sparse
+    assert model.bert.attention_type == "block_sparse"
 
 
 class MixingHead(nn.Module):
