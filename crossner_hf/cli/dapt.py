@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
             args,
             domain=given.domain,
             level=given.level,
-            held_out_corpus=Corpus(tuple(given.held_out_corpus), **shared) if given.held_out_corpus else None,
+            held_out_corpus=_held_out(given.held_out_corpus, shared),
             names=_lines(given.gazetteer),
             resume=given.resume,
         )
@@ -83,12 +83,24 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _held_out(sources: list[str] | None, shared: dict):
+    from crossner_hf.data.text import Corpus
+    from crossner_hf.data.text_files import file_format
+
+    if sources is None:
+        return None
+    corpus = Corpus(tuple(sources), **shared)
+    if all(file_format(path) == "text" for _, path in corpus.files()):  # with no titles, none can be left out
+        return Corpus(tuple(sources), text_column=shared["text_column"])
+    return corpus
+
+
 def _lines(path: str | None) -> list[str]:
     """What stands on the lines of a file, the first column where there are tabs."""
     if path is None:
         return []
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: byte {error.start} is not UTF-8; convert it (iconv -f latin1 -t utf-8)") from error
     found = [line.partition("\t")[0].strip() for line in lines if line.strip()]

@@ -7,8 +7,11 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from crossner_hf.data.entity_tags import EntityTagger
 from crossner_hf.data.packing import BlockCounts, Packing, Tally, frame_of, plain_backend
@@ -21,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 EVERYTHING = Selection()
 OUR_CODE = ("blocks", "entity_tags", "packing", "text", "text_files", "../pieces")  # what shapes rows
+SHUFFLED_BLOCKS = 10_000
 
 
 def block_dataset(
@@ -33,6 +37,7 @@ def block_dataset(
     with_entities: bool = False,
     names: Collection[str] | None = None,
     streaming: bool = False,
+    shuffle_seed: int | None = None,
     cache_dir: str | Path | None = None,
     progress: bool = False,
 ):
@@ -48,6 +53,7 @@ def block_dataset(
                `max_tokens` ends the reading of either
     streaming: pack anew in every pass and keep nothing; the same blocks in the same order. Of several DataLoader
                workers one reads; across nodes use `datasets.distributed.split_dataset_by_node`.
+    shuffle_seed: of a stream, draw each block from a buffer of the next SHUFFLED_BLOCKS, in one way for any workers
     cache_dir: where blocks are kept, by default beside those of `datasets`. They are made again when the text, the
                tokenizer or a setting is another; processes that ask at once wait for the first.
 
@@ -73,19 +79,57 @@ def block_dataset(
     if streaming:
         corpus.files()  # raises where one is missing
         packing = ready()
-        stream = datasets.IterableDataset.from_generator(_examples, features=features, gen_kwargs={"packing": packing})
+        given = {"packing": packing, "seed": shuffle_seed}
+        stream = datasets.IterableDataset.from_generator(_examples, features=features, gen_kwargs=given)
         return stream, BlockCounts(names_left_out=packing.tagger.names_left_out if packing.tagger else 0)
     cache = Path(cache_dir or Path(datasets.config.HF_DATASETS_CACHE) / "crossner_blocks").expanduser()
     folder = cache / _key(packing, with_entities, names)
-    _make(folder, ready, features, progress)
-    counts = BlockCounts(**json.loads((folder / "counts.json").read_text(encoding="utf-8")))
-    return datasets.Dataset.from_file(str(folder / "blocks.arrow")), counts
+    try:
+        _make(folder, ready, features, progress)
+        return _read(folder)
+    except CacheDamaged:
+        logger.warning("%s: is damaged; the blocks are made anew", folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        _make(folder, ready, features, progress)
+        return _read(folder)
 
 
-def _examples(packing: Packing) -> Iterator[dict[str, Any]]:
+class CacheDamaged(Exception):
+    """What is in the cache is not what was written."""
+
+
+def _read(folder: Path):
+    import datasets
+    import pyarrow as pa
+
+    try:
+        counts = BlockCounts(**json.loads((folder / "counts.json").read_text(encoding="utf-8")))
+        blocks = datasets.Dataset.from_file(str(folder / "blocks.arrow"))
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+        raise CacheDamaged from error
+    if len(blocks) != counts.blocks:
+        raise CacheDamaged
+    return blocks, counts
+
+
+def _examples(packing: Packing, seed: int | None) -> Iterator[dict[str, Any]]:
+    rows = ({"input_ids": i} if t is None else {"input_ids": i, "entity_tags": t} for i, t in _stream(packing))
+    if seed is None:
+        yield from rows
+        return
+    generator, waiting = np.random.default_rng(seed), list(islice(rows, SHUFFLED_BLOCKS))
+    for row in rows:
+        place = int(generator.integers(len(waiting)))
+        yield waiting[place]
+        waiting[place] = row
+    for place in generator.permutation(len(waiting)):
+        yield waiting[place]
+
+
+def _stream(packing: Packing) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     for ids, tags in packing.rows(Tally()):
         for row in range(len(ids)):
-            yield {"input_ids": ids[row]} if tags is None else {"input_ids": ids[row], "entity_tags": tags[row]}
+            yield ids[row].copy(), None if tags is None else tags[row].copy()
 
 
 def _key(packing: Packing, with_entities: bool, names: Collection[str] | None) -> str:
@@ -141,13 +185,16 @@ def _write(folder: Path, packing: Packing, features, progress: bool) -> None:
             logger.warning("no entity in %d blocks of %s", counts.blocks, packing.corpus)
         (temporary / "counts.json").write_text(json.dumps(asdict(counts), indent=1) + "\n", encoding="utf-8")
         os.rename(temporary, folder)
+    except OSError as error:
+        raise OSError(
+            f"{folder.parent}: the blocks could not be written ({error}); make room there, or set HF_DATASETS_CACHE"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _arrow_lists(values):
     """Rows of numbers as Arrow lists that share the array's memory."""
-    import numpy as np
     import pyarrow as pa
 
     offsets = np.arange(0, values.size + 1, values.shape[1], dtype=np.int32)

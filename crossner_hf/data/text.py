@@ -50,6 +50,8 @@ class Corpus:
         if isinstance(self.exclude_titles, str):
             raise ValueError(f"exclude_titles must be a collection of titles, got the string {self.exclude_titles!r}")
         object.__setattr__(self, "exclude_titles", frozenset(self.exclude_titles))
+        if not all(source.strip() for source in self.sources):
+            raise ValueError(f"sources must not be empty, got {self.sources}; is a shell variable unset?")
         if not self.sources:
             raise ValueError("sources must name at least one file, folder or data set, got none")
         if (self.config or self.split != "train") and not self._is_hub_id():
@@ -112,6 +114,8 @@ class Corpus:
             if path.is_dir():
                 found += _files_of(path)
             elif path.exists():
+                if not path.is_file():
+                    raise ValueError(f"{source}: is a pipe or device; it is read more than once, so give a file")
                 found.append((path.name, path))
             else:
                 raise ValueError(f"{source}: no such file or folder")

@@ -136,7 +136,7 @@ def _json_rows(path: Path, columns: Columns) -> Iterator[Row]:
                 continue
             try:
                 content = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"{path}:{number}: expected one JSON object a line, got no JSON: {error}") from None
             yield row_of(content, columns, f"{path}:{number}")
 
@@ -147,7 +147,7 @@ def _parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
 
     try:
         file = pyarrow.parquet.ParquetFile(path, buffer_size=1 << 20)
-    except pyarrow.ArrowInvalid as error:
+    except (pyarrow.ArrowInvalid, OSError) as error:
         raise ValueError(f"{path}: not a Parquet file: {str(error).splitlines()[0]}") from None
     number = 0
     with file:
@@ -189,6 +189,8 @@ def row_of(content: Any, columns: Columns, where: str) -> Row:
 def _offsets(entities: Any, text: str, where: str) -> Offsets:
     """Offsets from {"start", "end"} objects or [start, end] pairs, ascending."""
     found = []
+    if not isinstance(entities or [], list | tuple):
+        raise ValueError(f"{where}: expected a list of entities, got {str(entities)[:60]}")
     for entity in entities or ():
         pair = (entity.get("start"), entity.get("end")) if isinstance(entity, Mapping) else entity
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(o, int) for o in pair):
@@ -208,11 +210,15 @@ def _no_column(wanted: str, columns: Iterable[str]) -> str:
     return f"has no column {wanted!r} but {near}; name the one that holds the text (--text_column)"
 
 
+def _raw(path: Path) -> IO[bytes]:
+    return (gzip.open if path.suffix == ".gz" else open)(path, "rb")
+
+
 def _not_utf8(path: Path) -> str:
     """Where a file stops being UTF-8, found by reading it once more: text is decoded ahead of its lines."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     number, shown = 1, b"the end of the file"
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+    with _raw(path) as file:
         while raw := file.readline(PART_CHARACTERS):
             try:
                 decoder.decode(raw)
@@ -220,4 +226,6 @@ def _not_utf8(path: Path) -> str:
                 shown = error.object[max(error.start - 20, 0) : error.start + 20]
                 break
             number += raw.endswith(b"\n")
-    return f"{path}:{number}: not UTF-8 near {shown!r}; convert the file, e.g. iconv -f latin1 -t utf-8"
+    with _raw(path) as file:
+        source = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "latin1"
+    return f"{path}:{number}: not UTF-8 near {shown!r}; convert the file, e.g. iconv -f {source} -t utf-8"

@@ -36,11 +36,29 @@ class RunArguments(TrainingArguments):
     def __post_init__(self):
         if self.resume_from_checkpoint:
             raise ValueError("resume_from_checkpoint is not used: --resume, or resume=True, finds the last one")
+        self._check_numbers()
         given = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
         super().__post_init__()
         if self.device.type == "cpu":
             self.dataloader_pin_memory = False  # means nothing without an accelerator, and torch warns of it each epoch
         self._given, self._begun_with = given, self.to_dict()
+
+    def _check_numbers(self) -> None:
+        """What torch and transformers would only trip over later, or not at all."""
+        if not str(self.output_dir).strip():
+            raise ValueError("output_dir (--output) is empty; name a folder")
+        for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be a number of at least 0, got {self.learning_rate}")
+        if self.max_steps == 0 or (self.max_steps < 0 and not 0 < self.num_train_epochs < float("inf")):
+            raise ValueError(
+                f"nothing to train: num_train_epochs is {self.num_train_epochs} and max_steps {self.max_steps}; one of "
+                "them must be more than 0"
+            )
+        if self.dataloader_num_workers < 0:
+            raise ValueError(f"dataloader_num_workers must be at least 0, got {self.dataloader_num_workers}")
 
 
 @dataclass

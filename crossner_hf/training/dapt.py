@@ -27,12 +27,11 @@ from crossner_hf.training.dapt_trainer import DaptTrainer
 from crossner_hf.training.floor import training_speed
 from crossner_hf.training.masked_lm import load_masked_lm
 from crossner_hf.training.progress import DaptProgress, show_progress
-from crossner_hf.training.resume import claim, train_from, weights_hash
+from crossner_hf.training.resume import claimed, train_from, weights_hash
 
 logger = logging.getLogger(__name__)
 
 README_FILE = "README.md"
-SHUFFLED_BLOCKS = 10_000  # of a stream, of which the next one is drawn
 
 
 class Texts(NamedTuple):
@@ -84,23 +83,18 @@ def dapt(
         "processes": args.world_size * max(1, args.n_gpu),
         "arguments": told_arguments(args),
     }
-    finished, checkpoint = claim(asked, args, resume=resume)
-    if finished:
-        logger.info("%s: this run is already finished", args.output_dir)
-        return finished
-    try:
+    with claimed(asked, args, resume=resume) as (finished, checkpoint):
+        if finished:
+            logger.info("%s: this run is already finished", args.output_dir)
+            return finished
         texts = _texts(corpus, held_out_corpus, names, tokenizer, args)
         trainer = make_trainer(network, tokenizer, texts, args, callbacks)
-    except (ValueError, OSError):
-        if args.should_save:
-            run_folder.release(Path(args.output_dir))
-        raise
-    seconds = train_from(trainer, checkpoint)
-    if texts.held_out is not None and trainer.last_scored != trainer.state.global_step:
-        trainer.evaluate()
-    about = {**asked, "wall_seconds": round(seconds, 1), "resumed": checkpoint is not None}
-    record = _save(trainer, texts, about) if args.should_save else None
-    return broadcast_object_list([record])[0]
+        seconds = train_from(trainer, checkpoint)
+        if texts.held_out is not None and trainer.last_scored != trainer.state.global_step:
+            trainer.evaluate()
+        about = {**asked, "wall_seconds": round(seconds, 1), "resumed": checkpoint is not None}
+        record = _save(trainer, texts, about) if args.should_save else None
+        return broadcast_object_list([record])[0]
 
 
 def make_trainer(network, tokenizer, texts: Texts, args: DaptArguments, callbacks: Sequence = ()) -> DaptTrainer:
@@ -170,8 +164,11 @@ def _texts(corpus: Corpus, held_out_corpus: Corpus | None, names, tokenizer, arg
         with_entities=args.masking == "entity",
         names=names or None,
         streaming=args.streaming,
+        shuffle_seed=args.seed,
         progress=not args.disable_tqdm and args.should_save and sys.stderr.isatty(),
     )
+    if corpus.exclude_titles and counts.documents_excluded == 0:
+        logger.warning("none of the %d titles to exclude stands in %s", len(corpus.exclude_titles), corpus)
     if args.masking == "entity" and counts.entities == 0:
         raise ValueError(
             f"no entity in {corpus}: the masking 'entity' needs tagged text (a column entities with start and end, as "
@@ -179,7 +176,6 @@ def _texts(corpus: Corpus, held_out_corpus: Corpus | None, names, tokenizer, arg
         )
     if args.streaming:
         next(iter(blocks))  # raises here and now where there is not one block
-        blocks = blocks.shuffle(seed=args.seed, buffer_size=SHUFFLED_BLOCKS)
     if not args.held_out:
         return Texts(blocks, counts, None, None)
     try:

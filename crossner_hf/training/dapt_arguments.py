@@ -74,9 +74,6 @@ class DaptArguments(RunArguments):
     save_strategy: str = field(default="steps", metadata={"help": "When a checkpoint is written."})
     save_steps: float = field(default=0.1, metadata={"help": "Every so many steps; below 1: every such share."})
     save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept while the run goes on."})
-    include_num_input_tokens_seen: str | bool = field(
-        default="all", metadata={"help": "Count the pieces seen, for record and progress."}
-    )
     keep_checkpoints: bool = field(
         default=False, metadata={"help": "Leave those that save_total_limit spares when the run ends, to train from."}
     )
@@ -95,10 +92,9 @@ class DaptArguments(RunArguments):
             raise ValueError(f"held_out_tokens must be at least 1, got {self.held_out_tokens}; held_out=0 does without")
         if self.label_smoothing_factor:
             raise ValueError("label_smoothing_factor is not for DAPT: its losses could not be compared")
-        if self.include_num_input_tokens_seen != "all":
-            raise ValueError("include_num_input_tokens_seen must stay 'all' in DAPT: records count the pieces by it")
         if self.load_best_model_at_end:
             raise ValueError("load_best_model_at_end is not for DAPT: the last model counts, as in the released code")
+        self.include_num_input_tokens_seen = "all"  # the record counts the pieces by it
         super().__post_init__()
 
     def selection(self) -> Selection:

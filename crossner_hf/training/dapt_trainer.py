@@ -140,6 +140,10 @@ class DaptTrainer(Trainer):
             count = (labels != IGNORED).sum()
             total += torch.stack([self._masked_loss(outputs, labels, 1).float(), count.float()])
         loss, count = self.accelerator.reduce(total, "sum").tolist()
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"the held-out loss is {loss}: training has diverged; lower learning_rate or clip gradients"
+            )
         return loss / count
 
     def history(self) -> list[dict[str, float]]:

@@ -22,7 +22,7 @@ from crossner_hf.tagging import spans
 from crossner_hf.training import run_folder
 from crossner_hf.training.arguments import FineTuningArguments, told_arguments
 from crossner_hf.training.progress import RunProgress, show_progress
-from crossner_hf.training.resume import claim, train_from, weights_hash
+from crossner_hf.training.resume import claimed, train_from, weights_hash
 from crossner_hf.training.scoring import evaluate, is_crossner
 from crossner_hf.training.trainer import TaggerTrainer, dev_scorer
 from crossner_hf.words import DEFAULT_SPLITTER
@@ -53,7 +53,6 @@ def fine_tune(
     The folder then holds the model, `run.json` and `record.json`. Raises FolderInUse where it holds anything else.
     """
     domain = domain if isinstance(domain, Domain) else get_domain(domain)
-    folder = Path(args.output_dir)
     data = load(domain.folder or domain.name, data_dir=data_dir, verify=verify)
     files = domain_files(domain, data_dir, verify=verify)
     set_seed(args.seed)
@@ -69,36 +68,43 @@ def fine_tune(
         "processes": args.world_size * max(1, args.n_gpu),
         "arguments": told_arguments(args),
     }
-    finished, checkpoint = claim(asked, args, resume=resume)
-    if finished:
-        logger.info("%s: this run is already finished", folder)
-        return finished
-
-    trainer, cut = make_trainer(tagger, tokenizer, domain, data, args, callbacks)
-    seconds = train_from(trainer, checkpoint)
-    record = None
-    if args.should_save:
-        ready = Tagger(trainer.accelerator.unwrap_model(trainer.model), tokenizer)
-        splits = ("validation", "test") if test else ("validation",)
-        record = records.new_record(
-            "fine_tuning",
-            is_crossner=is_crossner(domain, verify),
-            setting="direct",
-            seed=args.seed,
+    with claimed(asked, args, resume=resume) as (finished, checkpoint):
+        if finished:
+            logger.info("%s: this run is already finished", args.output_dir)
+            return finished
+        trainer, cut = make_trainer(tagger, tokenizer, domain, data, args, callbacks)
+        seconds = train_from(trainer, checkpoint)
+        about = {
             **asked,
-            epochs=trainer.state.epoch,
-            steps=trainer.state.global_step,
-            best_epoch=_best_epoch(trainer),
-            dev_by_epoch=[e["eval_conlleval_f1"] for e in trainer.state.log_history if "eval_conlleval_f1" in e],
-            wall_seconds=round(seconds, 1),
-            resumed=checkpoint is not None,
-            entities_beyond_max_length=cut,
-            scores={split: evaluate(ready, domain, split, data_dir=data_dir, verify=verify) for split in splits},
-        )
-        run_folder.put_model(folder, ready.model, tokenizer)
-        records.write_record(folder / run_folder.RECORD_FILE, record)
-        run_folder.remove_checkpoints(folder)
-    return broadcast_object_list([record])[0]
+            "wall_seconds": round(seconds, 1),
+            "resumed": checkpoint is not None,
+            "entities_beyond_max_length": cut,
+        }
+        record = _save(trainer, domain, about, data_dir=data_dir, verify=verify) if args.should_save else None
+        return broadcast_object_list([record])[0]
+
+
+def _save(trainer: TaggerTrainer, domain: Domain, about: dict[str, Any], *, data_dir, verify: bool) -> dict[str, Any]:
+    """Score the best model, put it and the record into the folder, the record last; gives the record."""
+    args, folder = trainer.args, Path(trainer.args.output_dir)
+    ready = Tagger(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class)
+    splits = ("validation", "test") if about["test"] else ("validation",)
+    record = records.new_record(
+        "fine_tuning",
+        is_crossner=is_crossner(domain, verify),
+        setting="direct",
+        seed=args.seed,
+        **about,
+        epochs=trainer.state.epoch,
+        steps=trainer.state.global_step,
+        best_epoch=_best_epoch(trainer),
+        dev_by_epoch=[e["eval_conlleval_f1"] for e in trainer.state.log_history if "eval_conlleval_f1" in e],
+        scores={split: evaluate(ready, domain, split, data_dir=data_dir, verify=verify) for split in splits},
+    )
+    run_folder.put_model(folder, ready.model, ready.tokenizer)
+    records.write_record(folder / run_folder.RECORD_FILE, record)
+    run_folder.remove_checkpoints(folder)
+    return record
 
 
 def load_model(model: str, domain: Domain, *, random_weights: bool = False):

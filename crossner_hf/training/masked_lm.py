@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForMaskedLM
 
@@ -33,9 +34,13 @@ def load_masked_lm(name_or_path: str, block_size: int):
     limit = position_limit(config)
     if limit is not None and block_size > limit:
         raise ValueError(f"block_size={block_size} is longer than the {limit} positions of {name}")
-    model, loading = AutoModelForMaskedLM.from_pretrained(
-        name_or_path, config=config, dtype=torch.float32, output_loading_info=True
-    )
+    try:
+        model, loading = AutoModelForMaskedLM.from_pretrained(
+            name_or_path, config=config, dtype=torch.float32, output_loading_info=True
+        )
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0][:200]
+        raise ValueError(f"{name_or_path}: no masked language model can be loaded from there ({reason})") from error
     encoder = f"{model.base_model_prefix}."
     lost = [key for key in loading["missing_keys"] if key.startswith(encoder) and "pooler" not in key]
     if lost:

@@ -1,7 +1,8 @@
 """What every training run does around its Trainer: claim the folder, train from where it stands, name its weights."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,33 @@ from crossner_hf.training.arguments import RunArguments
 from crossner_hf.training.progress import RunClock
 
 
-def claim(asked: Mapping[str, Any], args: RunArguments, *, resume: bool) -> tuple[dict | None, str | None]:
-    """The record if the run is finished, and the checkpoint to go on from; the first process decides for all.
+@contextmanager
+def claimed(asked: Mapping[str, Any], args: RunArguments, *, resume: bool) -> Iterator[tuple[dict | None, str | None]]:
+    """For a run's length its folder is its own. Gives the record if it is finished, and the checkpoint to go on from.
 
-    Raises FolderInUse where `args.output_dir` holds anything but this run.
+    The first process decides for all. A run that fails before its first checkpoint leaves nothing behind. Raises
+    FolderInUse where `args.output_dir` holds anything but this run, or another process is at work there, and OSError
+    where a checkpoint or the model cannot be written.
     """
-    folder, found = Path(args.output_dir), [None, None]
+    folder = Path(args.output_dir)
+    with run_folder.locked(folder) if args.should_save else nullcontext():
+        found = _open_run(folder, asked, args, resume=resume)
+        try:
+            yield found
+        except (SafetensorError, RuntimeError) as error:
+            if isinstance(error, SafetensorError) or "PytorchStreamWriter" in str(error):
+                raise OSError(
+                    f"{folder}: a checkpoint could not be written ({error}); the one before it is whole: make room, "
+                    "then go on with --resume"
+                ) from error
+            raise
+        finally:
+            if args.should_save:
+                run_folder.release(folder)
+
+
+def _open_run(folder: Path, asked, args: RunArguments, *, resume: bool) -> tuple[dict | None, str | None]:
+    found = [None, None]
     if args.should_save:
         found[0] = run_folder.open_run(folder, asked, resume=resume)
         if found[0]:
@@ -41,7 +63,7 @@ def train_from(trainer: Trainer, checkpoint: str | None) -> float:
     trainer.add_callback(RunClock)
     state = run_folder.trainer_state(Path(checkpoint)) if checkpoint else None
     if state is None or not run_folder.has_ended(state):
-        _train(trainer, checkpoint)
+        trainer.train(resume_from_checkpoint=checkpoint)
         trainer.accelerator.wait_for_everyone()
         return trainer.pop_callback(RunClock).seconds
     # The break came between the end of training and the record. Trainer would run a further epoch here.
@@ -50,19 +72,6 @@ def train_from(trainer: Trainer, checkpoint: str | None) -> float:
     source = best if trainer.args.load_best_model_at_end and best.is_dir() else checkpoint
     trainer.model = type(trainer.model).from_pretrained(source).to(trainer.args.device)
     return state["stateful_callbacks"]["RunClock"]["args"]["seconds"]
-
-
-def _train(trainer: Trainer, checkpoint: str | None) -> None:
-    """Raises OSError where a checkpoint cannot be written; the one before it is still whole."""
-    try:
-        trainer.train(resume_from_checkpoint=checkpoint)
-    except (SafetensorError, RuntimeError) as error:
-        if isinstance(error, SafetensorError) or "PytorchStreamWriter" in str(error):
-            raise OSError(
-                f"{trainer.args.output_dir}: a checkpoint could not be written ({error}); the one before it is whole: "
-                "make room, then go on with --resume"
-            ) from error
-        raise
 
 
 def weights_hash(model: torch.nn.Module) -> str:

@@ -4,14 +4,18 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from crossner_hf.records import read_record, write_text
 
 RUN_FILE = "run.json"  # what the run was asked to do, written before anything else
 RECORD_FILE = "record.json"  # what came of it, written last
+LOCK_FILE = ".lock"  # there while a process is at work
 
 
 class FolderInUse(ValueError):
@@ -26,12 +30,14 @@ def open_run(folder: Path, asked: Mapping[str, Any], *, resume: bool) -> dict[st
     """
     try:
         previous = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+        if not isinstance(previous, dict):
+            raise ValueError(f"holds {str(previous)[:40]}")
     except FileNotFoundError:
         previous = None
     except (OSError, ValueError) as error:
         raise FolderInUse(f"{folder}: {RUN_FILE} cannot be read ({error}); choose another folder") from error
     if previous is None:
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and not {path.name for path in folder.iterdir() if not _is_ours(path)} <= {LOCK_FILE}:
             raise FolderInUse(f"{folder}: is not empty and holds no run to go on with; choose another folder")
         write_text(folder / RUN_FILE, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
         return None
@@ -46,10 +52,35 @@ def open_run(folder: Path, asked: Mapping[str, Any], *, resume: bool) -> dict[st
     return read_record(folder / RECORD_FILE) if (folder / RECORD_FILE).is_file() else None
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether a kill left this in the moment of writing `run.json`."""
+    return path.name.startswith(f".{RUN_FILE}.") and path.suffix == ".part"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of the folder. Raises FolderInUse where one is in it."""
+    if folder.exists() and not folder.is_dir():
+        raise FolderInUse(f"{folder}: is a file; choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK_FILE)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise FolderInUse(f"{folder}: another process is at work on this run; wait, or choose another folder") from None
+    try:
+        yield
+    finally:
+        (folder / LOCK_FILE).unlink(missing_ok=True)
+        lock.release()
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
 def release(folder: Path) -> None:
     """Give a claimed folder back where nothing came of the run: as if it had never been asked for."""
-    if folder.is_dir() and [path.name for path in folder.iterdir()] == [RUN_FILE]:
-        shutil.rmtree(folder)
+    if [path.name for path in folder.iterdir() if path.name != LOCK_FILE] == [RUN_FILE]:
+        (folder / RUN_FILE).unlink()
 
 
 def _flat(settings: Any) -> dict[str, Any]:

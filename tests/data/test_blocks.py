@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import pickle
 import random
@@ -478,3 +479,44 @@ def test_a_selection_that_leaves_nothing_or_less_than_a_block_is_refused(corpus_
         read(forty, 8, Selection(held_out=99.999))
     with pytest.raises(ValueError, match=r"4 pieces do not fill one block of 6 \(block_size=8 .*--block_size"):
         read(["the fox", "the fox"], 8)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "blocks.arrow").write_bytes((folder / "blocks.arrow").read_bytes()[:700]),
+        lambda folder: (folder / "blocks.arrow").write_bytes(b""),
+        lambda folder: (folder / "blocks.arrow").unlink(),
+        lambda folder: (folder / "counts.json").write_text("garbage"),
+        lambda folder: (folder / "counts.json").write_text('{"other": 1}'),
+        lambda folder: (folder / "counts.json").unlink(),
+    ],
+)
+def test_blocks_whose_cache_is_damaged_are_made_anew_and_it_is_said(
+    corpus_of, documents, load, pack, tmp_path, caplog, damage
+):
+    before, counts = pack(corpus_of(documents), load(), 16)
+    rows = before["input_ids"][:]
+    del before
+    (folder,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
+    damage(folder)
+    with caplog.at_level(logging.WARNING, logger="crossner_hf"):
+        after, counts_after = pack(corpus_of(documents), load(), 16)
+    assert f"{folder}: is damaged" in caplog.text
+    assert (after["input_ids"][:], counts_after) == (rows, counts)
+
+
+def test_a_shuffled_stream_has_the_same_blocks_in_an_order_of_its_seed(corpus_of, documents, load, pack, monkeypatch):
+    monkeypatch.setattr(blocks_module, "SHUFFLED_BLOCKS", 50)
+    corpus, tokenizer = corpus_of(documents), load()
+
+    def rows(seed, **loader):
+        stream, _ = pack(corpus, tokenizer, 16, streaming=True, shuffle_seed=seed)
+        batches = DataLoader(stream.with_format("torch"), batch_size=None, **loader)
+        return [tuple(row["input_ids"].tolist()) for row in batches]
+
+    plain, one, other = rows(None), rows(1), rows(2)
+    assert len(plain) > 150
+    assert sorted(plain) == sorted(one) == sorted(other)
+    assert len({tuple(plain), tuple(one), tuple(other)}) == 3
+    assert rows(1) == rows(1, num_workers=2) == one

@@ -4,6 +4,7 @@ import codecs
 import gzip
 import hashlib
 import json
+import os
 import shlex
 import tracemalloc
 from collections import Counter
@@ -135,7 +136,9 @@ def test_documents_of_excluded_titles_are_left_out_and_counted(tmp_path):
 
 def test_titles_cannot_be_excluded_where_there_are_none(tmp_path):
     path = write(tmp_path / "a.txt", "one")
-    with pytest.raises(ValueError, match=r"exclude_titles has no effect: no document of .*a.txt has a title"):
+    with pytest.raises(
+        ValueError, match=r"exclude_titles has no effect: the documents of text files as .*a.txt have no"
+    ):
         texts(path, exclude_titles={"Ulm"})
 
 
@@ -237,6 +240,13 @@ UNREADABLE = {
     "offsets": ("a.jsonl", b'{"text": "Ulm", "entities": [[1, 4]]}', r"a.jsonl:1: entity \[1, 4\) lies outside .* 3 "),
     "empty entity": ("a.jsonl", b'{"text": "Ulm", "entities": [[1, 1]]}', r"a.jsonl:1: entity \[1, 1\) lies outside"),
     "odd entity": ("a.jsonl", b'{"text": "Ulm", "entities": ["Ulm"]}', r"a.jsonl:1: expected entities as objects"),
+    "entity of no list": (
+        "a.jsonl",
+        b'{"text": "Ulm", "entities": 5}',
+        r"a.jsonl:1: expected a list of entities, got 5",
+    ),
+    "deep JSON": ("a.jsonl", b"[" * 99_999, r"a.jsonl:1: expected one JSON object a line, got no JSON"),
+    "UTF-16": ("a.txt", "one".encode("utf-16"), r"a.txt:1: not UTF-8 near .*iconv -f utf-16"),
     "no Parquet": ("a.parquet", b"plain text", r"a.parquet: not a Parquet file"),
     "empty": ("a.txt", b"", r"no document with text in .*a.txt"),
     "blank": ("a.jsonl", b'{"text": " "}\n', r"no document with text in .*a.jsonl; left out: \{'blank': 1\}"),
@@ -273,3 +283,19 @@ def test_missing_sources_are_refused(tmp_path):
         texts("someone/nothing")
     with pytest.raises(ValueError, match="sources must name at least one"):
         Corpus(())
+
+
+def test_what_is_no_file_that_can_be_read_twice_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(ValueError, match="is a pipe or device"):
+        Corpus((tmp_path / "pipe.txt",)).files()
+
+
+def test_an_empty_name_is_not_the_current_folder():
+    with pytest.raises(ValueError, match="is a shell variable unset"):
+        Corpus(("",))
+
+
+def test_a_configuration_is_for_data_sets_alone(tmp_path):
+    with pytest.raises(ValueError, match="config and split are for a data set of the Hub"):
+        Corpus((tmp_path / "a.txt",), config="en")

@@ -225,13 +225,7 @@ def test_checkpoints_can_be_kept_to_train_from(run, finished, tmp_path):
     ("changes", "tolerance"),
     [
         ({"activation_checkpointing": True}, 1e-5),
-        pytest.param(
-            {"bf16": True},
-            0.05,
-            marks=pytest.mark.skipif(
-                not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no bf16 instructions"
-            ),
-        ),
+        ({"bf16": True}, 0.05),
     ],
 )
 def test_less_memory_trains_to_about_the_same(run, tiny_model, tmp_path, changes, tolerance):
