@@ -82,6 +82,15 @@ def test_commands_of_a_page_name_options_that_exist(page, capsys):
             assert not missing, f"{line}: unknown {missing}"
 
 
+def test_perplexities_of_the_starting_point_are_those_of_its_record():
+    page = (ROOT / "docs/dapt.md").read_text(encoding="utf-8")
+    stated = re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \|$", page, flags=re.MULTILINE)
+    losses = read_record(ROOT / "model_cards/results/dapt-music/minilm-mlm.json")["losses"]
+    assert stated == [
+        (str(row["step"]), f"{row['token_perplexity']:.2f}", f"{row['span_perplexity']:.2f}") for row in losses
+    ]
+
+
 def test_scores_in_readme_are_those_of_the_records():
     """Rows `| music | 51.2 ± 0.4 | … |` of the table of direct fine-tuning, mean and spread over the seeds."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -64,6 +64,7 @@ def test_options_land_in_corpus_and_arguments(told, tmp_path):
     }
     (tmp_path / "names.tsv").write_text("Miles Davis\tmusicalartist\n\nABBA\tband\n")
     (tmp_path / "titles.txt").write_text("Jazz\nRock and roll\n")
+    (tmp_path / "c.txt").write_text("an owl\n")
     corpus, args, more = told(
         *("--masking", "entity", "--gazetteer", "names.tsv", "--exclude_titles", "titles.txt", "--resume"),
         *("--domain", "music", "--level", "entity", "--held_out_corpus", "c.txt", "--text_column", "body"),
