@@ -62,6 +62,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Keep other processes out of the folder. Raises FolderInUse where one is in it."""
     if folder.exists() and not folder.is_dir():
         raise FolderInUse(f"{folder}: is a file; choose another folder")
+    new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK_FILE)
     try:
@@ -73,7 +74,7 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         (folder / LOCK_FILE).unlink(missing_ok=True)
         lock.release()
-        if folder.is_dir() and not any(folder.iterdir()):
+        if new and not any(folder.iterdir()):
             folder.rmdir()
 
 

@@ -26,10 +26,13 @@ def test_two_processes_cannot_be_in_one_folder(tmp_path):
     assert [path.name for path in folder.iterdir()] == ["model"]
 
 
-def test_a_folder_that_stays_empty_goes_again(tmp_path):
+def test_a_folder_that_stays_empty_goes_again_unless_it_was_there(tmp_path):
     with locked(tmp_path / "run"):
         assert (tmp_path / "run").is_dir()
     assert not (tmp_path / "run").exists()
+    with locked(tmp_path):
+        pass
+    assert tmp_path.is_dir()
 
 
 def test_a_file_in_the_place_of_the_folder_is_left_alone(tmp_path):
