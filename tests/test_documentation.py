@@ -91,6 +91,14 @@ def test_perplexities_of_the_starting_point_are_those_of_its_record():
     ]
 
 
+@pytest.mark.parametrize("name", ["general-span", "music-span"])
+def test_perplexities_after_pre_training_are_those_of_the_records(name):
+    page = (ROOT / "docs/dapt.md").read_text(encoding="utf-8")
+    (stated,) = re.findall(rf"\| ([\d.]+) \| ([\d.]+) \| \[{name}\]", page)
+    last = read_record(ROOT / f"model_cards/results/dapt-music/{name}.json")["losses"][-1]
+    assert stated == tuple(f"{last[f'{masking}_perplexity']:.2f}" for masking in ("token", "span"))
+
+
 def test_scores_in_readme_are_those_of_the_records():
     """Rows `| music | 51.2 ± 0.4 | … |` of the table of direct fine-tuning, mean and spread over the seeds."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from datasets import Dataset
 from transformers import (
     AutoModelForMaskedLM,
     DataCollatorForLanguageModeling,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -95,7 +96,9 @@ def bench_dapt(data_dir: str | None = None) -> list[tuple[str, str, str]]:
         load = partial(AutoModelForMaskedLM.from_pretrained, folder)
         for _ in range(ROUNDS):
             for name, make in (("stock", stock_trainer), ("ours", our_trainer)):
-                make(load(), tokenizer, blocks, timers[name], folder).train()
+                trainer = make(load(), tokenizer, blocks, timers[name], folder)
+                trainer.remove_callback(PrinterCallback)
+                trainer.train()
     peak = max(before, matmul_peak())
     stock, ours = (timers[name].fastest for name in ("stock", "ours"))
     flop, everywhere = masked_lm_flop(model, BLOCK, MASKED), masked_lm_flop(model, BLOCK, 1.0)
