@@ -18,7 +18,6 @@ from transformers import (
     AutoModelForMaskedLM,
     AutoModelForTokenClassification,
     AutoTokenizer,
-    TrainerCallback,
 )
 
 from crossner_hf import records
@@ -44,17 +43,6 @@ RECIPE = {
     "use_cpu": True,
     "disable_tqdm": True,
 }
-
-
-class Stop(TrainerCallback):
-    """Ctrl-C as soon as a checkpoint past a point of the run is written."""
-
-    def __init__(self, epoch: float):
-        self.epoch = epoch
-
-    def on_save(self, args, state, control, **kwargs):
-        if state.epoch >= self.epoch:
-            raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -254,10 +242,10 @@ def test_workers_that_live_on_get_the_next_epoch_s_masks(run, tiny_model, tmp_pa
 
 
 @pytest.mark.parametrize("epoch", [0.5, 1.0, 1.5, 2.0])
-def test_a_run_stopped_anywhere_goes_on_to_the_same_weights(run, finished, tmp_path, epoch):
+def test_a_run_stopped_anywhere_goes_on_to_the_same_weights(run, finished, tmp_path, epoch, stop_at):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[Stop(epoch)])
+        run(folder, callbacks=[stop_at(epoch)])
     assert not (folder / "model.safetensors").exists()
     record = run(folder, resume=True)
     assert record["resumed"] is True
@@ -274,7 +262,7 @@ def test_another_seed_gives_other_weights(run, finished, tmp_path):
     assert not same_weights(tmp_path / "run", finished[0])
 
 
-def test_a_streamed_run_ends_and_resumes_alike_with_and_without_workers(run, tmp_path):
+def test_a_streamed_run_ends_and_resumes_alike_with_and_without_workers(run, tmp_path, stop_at):
     steps = {"streaming": True, "max_steps": 12}
     record = run(tmp_path / "whole", **steps)
     assert (record["steps"], record["epochs"], record["pieces_seen"]) == (12, None, 12 * 4 * 16)
@@ -284,19 +272,19 @@ def test_a_streamed_run_ends_and_resumes_alike_with_and_without_workers(run, tmp
     run(tmp_path / "workers", dataloader_num_workers=2, **steps)
     assert same_weights(tmp_path / "workers", tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", callbacks=[Stop(0.0)], **steps)
+        run(tmp_path / "cut", callbacks=[stop_at(0.0)], **steps)
     run(tmp_path / "cut", resume=True, **steps)
     assert same_weights(tmp_path / "cut", tmp_path / "whole")
 
 
-def test_a_stream_is_read_once_and_training_ends_with_it(run, finished, tmp_path, caplog):
+def test_a_stream_is_read_once_and_training_ends_with_it(run, finished, tmp_path, caplog, stop_at):
     blocks = finished[1]["corpus"]["blocks"]
     with caplog.at_level(logging.WARNING, logger="crossner_hf"):
         record = run(tmp_path / "run", streaming=True, max_steps=1000, save_steps=3)
     assert record["pieces_seen"] == blocks * 16
     assert f"the stream ended after {record['steps']} of 1000 steps" in caplog.text
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, callbacks=[Stop(0.0)])
+        run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, callbacks=[stop_at(0.0)])
     run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, resume=True)
     assert same_weights(tmp_path / "cut", tmp_path / "run")
 
@@ -314,20 +302,9 @@ def layouts(tmp_path_factory, tiny_model, zoo_text, own_cache, child_environment
     return folder, {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
-def test_accumulation_and_two_processes_give_one_gradient_and_the_same_losses(layouts):
+def test_accumulation_and_two_processes_give_one_gradient_and_the_same_losses(layouts, assert_one_gradient):
     folder, saw = layouts
-    assert {name: run["world_size"] for name, run in saw.items()} == {
-        "whole.0": 1,
-        "accumulated.0": 1,
-        "two.0": 2,
-        "two.1": 2,
-    }
-    whole = load_file(folder / "whole.0.safetensors")
-    assert max(gradient.abs().max() for gradient in whole.values()) > 0.01
-    for name in ("accumulated.0", "two.0", "two.1"):
-        other = load_file(folder / f"{name}.safetensors")
-        for parameter, gradient in whole.items():
-            assert torch.allclose(other[parameter], gradient, rtol=0, atol=1e-5), (name, parameter)
+    assert_one_gradient(folder, saw)
     for name in ("accumulated.0", "two.0"):
         assert len(saw[name]["losses"]) == 4
         assert saw[name]["losses"] == pytest.approx(saw["whole.0"]["losses"], abs=1e-5)

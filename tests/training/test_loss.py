@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 from transformers.modeling_outputs import TokenClassifierOutput
 
@@ -109,20 +108,9 @@ def layouts(tmp_path_factory, tiny_model, write_zoo, zoo_sentences, own_cache, c
     return folder, saw
 
 
-def test_one_batch_micro_batches_and_two_processes_give_one_gradient(layouts):
+def test_one_batch_micro_batches_and_two_processes_give_one_gradient(layouts, assert_one_gradient):
     folder, saw = layouts
-    assert {name: run["world_size"] for name, run in saw.items()} == {
-        "whole.0": 1,
-        "accumulated.0": 1,
-        "two.0": 2,
-        "two.1": 2,
-    }
-    whole = load_file(folder / "whole.0.safetensors")
-    assert max(gradient.abs().max() for gradient in whole.values()) > 0.01
-    for name in ("accumulated.0", "two.0", "two.1"):
-        other = load_file(folder / f"{name}.safetensors")
-        for parameter, gradient in whole.items():
-            assert torch.allclose(other[parameter], gradient, rtol=0, atol=1e-5), (name, parameter)
+    assert_one_gradient(folder, saw)
 
 
 def test_they_report_the_same_losses_and_scores(layouts):
