@@ -52,16 +52,22 @@ def zoo_sentences() -> Callable[..., list[tuple[list[str], list[str]]]]:
     return draw
 
 
-@pytest.fixture(scope="session")
-def write_zoo(zoo_sentences) -> Callable[[Path], Path]:
-    """Writes the own domain `zoo`, with 24, 13 and 11 sentences, into a folder, and gives the folder."""
+def conll(sentences: list[tuple[list[str], list[str]]]) -> str:
+    """Sentences and their tags as the text of a CoNLL file."""
+    return "\n".join("".join(f"{word}\t{tag}\n" for word, tag in zip(*pair)) for pair in sentences)
 
-    def write(folder: Path) -> Path:
+
+@pytest.fixture(scope="session")
+def write_zoo(zoo_sentences) -> Callable[..., Path]:
+    """Writes the own domain `zoo`, with 24, 13 and 11 sentences or with given ones, into a folder; gives the folder."""
+
+    def write(folder: Path, sentences: list[tuple[list[str], list[str]]] | None = None) -> Path:
         folder.mkdir(parents=True)
         (folder / "domain.json").write_text(json.dumps({"name": "zoo", "entity_types": ["animal", "place"]}))
         for seed, (split, size) in enumerate(ZOO_SIZES.items()):
-            sentences = ["".join(f"{w}\t{t}\n" for w, t in zip(*pair)) for pair in zoo_sentences(size, seed, most=6)]
-            (folder / f"{split}.txt").write_text("\n".join(sentences), encoding="utf-8")
+            (folder / f"{split}.txt").write_text(
+                conll(sentences or zoo_sentences(size, seed, most=6)), encoding="utf-8"
+            )
         return folder
 
     return write
@@ -177,7 +183,7 @@ def random_tagger(tiny_model, zoo, tmp_path_factory) -> Callable[..., str]:
 
         from crossner_hf.inference import load_tokenizer
         from crossner_hf.schema import get_domain
-        from crossner_hf.training.fine_tune import load_model
+        from crossner_hf.training.task import load_model
 
         if kind not in made:
             encoder = tiny_model(kind, initializer_range=0.3)

@@ -22,7 +22,7 @@ LAYERS = [
     ["training", "inference", "pipeline"],
     ["corpora"],
     ["data", "masking", "models", "metric"],
-    ["display", "encoding", "words", "packaged", "pieces"],
+    ["display", "encoding", "predictions", "words", "packaged", "pieces"],
     ["records", "schema", "tagging"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from datasets import Dataset, DatasetDict
 from transformers import pipeline
 
 from crossner_hf.encoding import encode_labelled
@@ -15,7 +14,9 @@ from crossner_hf.inference import Tagger, load_tokenizer, tag
 from crossner_hf.metric import score
 from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments
-from crossner_hf.training.fine_tune import load_model, make_trainer
+from crossner_hf.training.examples import stage_examples
+from crossner_hf.training.fine_tune import make_trainer
+from crossner_hf.training.task import Task, load_model
 from crossner_hf.training.trainer import token_loss
 
 LAYOUTS = Path(__file__).with_name("training") / "layouts.py"
@@ -28,12 +29,10 @@ TAGGERS = {
 class Fitted:
     """A tagger trained on eight sentences of the zoo."""
 
-    def __init__(self, encoder, build, zoo, pairs, folder):
-        self.domain = get_domain(zoo)
+    def __init__(self, encoder, build, domain, pairs, folder):
+        self.domain = domain
         self.sentences = [words for words, _ in pairs]
         self.tags = [tags for _, tags in pairs]
-        ids = [[self.domain.label2id[tag] for tag in tags] for tags in self.tags]
-        rows = Dataset.from_dict({"tokens": self.sentences, "ner_tags": ids})
         torch.manual_seed(0)
         self.tokenizer = load_tokenizer(encoder)
         self.model = build(encoder, self.domain)
@@ -48,9 +47,8 @@ class Fitted:
             use_cpu=True,
             disable_tqdm=True,
         )
-        trainer, _ = make_trainer(
-            self.model, self.tokenizer, self.domain, DatasetDict(train=rows, validation=rows), args
-        )
+        task = Task({"target": self.domain}, encoder)
+        trainer = make_trainer(self.model, task, stage_examples(*args.stages(), task, self.model.config, args), args)
         trainer.train()
         self.dev = trainer.evaluate()
         self.folder = str(folder / "saved")
@@ -60,10 +58,11 @@ class Fitted:
 
 
 @pytest.fixture(scope="module", params=TAGGERS)
-def fitted(request, tiny_model, zoo, zoo_sentences, tmp_path_factory):
+def fitted(request, tiny_model, write_zoo, zoo_sentences, tmp_path_factory):
     kind, build = TAGGERS[request.param]
     encoder = tiny_model(kind, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    return Fitted(encoder, build, zoo, zoo_sentences(8, seed=7), tmp_path_factory.mktemp(request.param))
+    folder, pairs = tmp_path_factory.mktemp(request.param), zoo_sentences(8, seed=7)
+    return Fitted(encoder, build, get_domain(write_zoo(folder / "zoo", pairs)), pairs, folder)
 
 
 def test_it_learns_eight_sentences_by_heart(fitted):

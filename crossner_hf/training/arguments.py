@@ -6,6 +6,8 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from crossner_hf.training.settings import ENCODER_REPEATS, HEADS, OPTIMIZERS, SETTINGS, Stage, stages
+
 # The values of the released code (main.py and run.sh of zliucr/CrossNER), which are the defaults below.
 PUBLISHED_SEEDS = (555, 666, 777)
 
@@ -61,6 +63,10 @@ class RunArguments(TrainingArguments):
             raise ValueError(f"dataloader_num_workers must be at least 0, got {self.dataloader_num_workers}")
 
 
+DRAWS = ("first", "seeded")
+_CHOICES = {"setting": SETTINGS, "source_head": HEADS, "source_optimizer": OPTIMIZERS, "few_shot_draw": DRAWS}
+
+
 @dataclass
 class FineTuningArguments(RunArguments):
     """`TrainingArguments` with the published recipe as defaults, and what CrossNER adds to them.
@@ -105,6 +111,53 @@ class FineTuningArguments(RunArguments):
     max_length: int | None = field(
         default=None, metadata={"help": "Most pieces a training sentence may have; default: what the encoder takes."}
     )
+    setting: str = field(
+        default="direct",
+        metadata={
+            "help": "What is trained on: direct (the target alone), pre_train_then_fine_tune (first the source's "
+            "labels, then the target's), joint (both at once).",
+            "choices": SETTINGS,
+        },
+    )
+    source: str = field(default="conll2003", metadata={"help": "Source domain of the other two settings."})
+    source_epochs: float = field(default=2.0, metadata={"help": "Exactly so many epochs of the source stage."})
+    source_head: str = field(
+        default="source",
+        metadata={
+            "help": "Labels of the source stage: source (its own; the stage is kept and shared by all targets, "
+            "whose heads take over the rows of the types they share) or target (the official form).",
+            "choices": HEADS,
+        },
+    )
+    source_optimizer: str = field(
+        default="carried",
+        metadata={
+            "help": "Adam's moments after the source stage: carried over, as officially, or fresh.",
+            "choices": OPTIMIZERS,
+        },
+    )
+    source_cache: str | None = field(
+        default=None,
+        metadata={"help": "Folder of finished source stages, shared by runs; default: crossner/sources in HF_HOME."},
+    )
+    target_repeats: int | None = field(
+        default=None,
+        metadata={
+            "help": "Joint training: draws of a target sentence for one of a source sentence; default: 50, and 10 "
+            "for LSTM models."
+        },
+    )
+    num_sentences: int | None = field(
+        default=None, metadata={"help": "Few-shot: train on so many of the target's sentences; default: on all."}
+    )
+    few_shot_draw: str = field(
+        default="first",
+        metadata={
+            "help": "Which ones: first (the first of the file, officially) or seeded (drawn by the seed; a "
+            "smaller draw is part of a larger one).",
+            "choices": DRAWS,
+        },
+    )
 
     def __post_init__(self):
         if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in DEV_SCORES:
@@ -115,6 +168,30 @@ class FineTuningArguments(RunArguments):
             raise ValueError(f"early_stopping_patience must be 0 or more, got {self.early_stopping_patience}")
         if self.max_length is not None and self.max_length < 4:
             raise ValueError(f"max_length must be at least 4 pieces, got {self.max_length}")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        for name in ("num_sentences", "target_repeats"):
+            if (getattr(self, name) or 1) < 1 or getattr(self, name) == 0:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 < self.source_epochs < float("inf"):
+            raise ValueError(f"source_epochs must be more than 0, got {self.source_epochs}")
+
+    def stages(self) -> tuple[Stage, ...]:
+        """What the setting trains, in this order."""
+        return stages(
+            self.setting,
+            source_head=self.source_head,
+            source_epochs=self.source_epochs,
+            source_optimizer=self.source_optimizer,
+            target_repeats=self.target_repeats or ENCODER_REPEATS,
+        )
+
+    def source_settings(self) -> dict[str, Any]:
+        """How the setting uses the source, for the record."""
+        if self.setting == "joint":
+            return {"target_repeats": self.target_repeats or ENCODER_REPEATS}
+        return {"head": self.source_head, "epochs": self.source_epochs, "optimizer": self.source_optimizer}
 
 
 # Arguments whose names begin so change neither what is computed nor its result.
@@ -123,6 +200,7 @@ _PASSING = (
     *(
         "include_num_input_tokens_seen",
         "save_total_limit",
+        "source_cache",
         "keep_checkpoints",
         "save_on_each_node",
         "push_to_hub",

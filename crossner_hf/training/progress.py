@@ -47,17 +47,21 @@ class Progress(TrainerCallback):
 
 
 class RunProgress(Progress):
-    """Of fine-tuning: the last loss, the last dev F1 and the best one."""
+    """Of fine-tuning: the last loss, the last dev F1 and the best one; where no dev is scored, the loss alone."""
 
-    task = "fine-tuning"
-
-    def __init__(self):
+    def __init__(self, task: str = "fine-tuning"):
         super().__init__()
+        self.task = task
         self.best = 0.0
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.best = 100 * (state.best_metric or 0.0)
         super().on_train_begin(args, state, control, **kwargs)
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        super().on_log(args, state, control, logs, **kwargs)
+        if args.eval_strategy == "no" and "loss" in (logs or {}) and state.is_world_process_zero and self.bar is None:
+            print(f"{self.task}: epoch {state.epoch:.2g}  loss {float(self.loss):.3f}", file=sys.stderr, flush=True)
 
     def said_of(self, state, metrics):
         if "eval_conlleval_f1" not in metrics:

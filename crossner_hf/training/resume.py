@@ -18,15 +18,17 @@ from crossner_hf.training.progress import RunClock
 
 
 @contextmanager
-def claimed(asked: Mapping[str, Any], args: RunArguments, *, resume: bool) -> Iterator[tuple[dict | None, str | None]]:
+def claimed(
+    asked: Mapping[str, Any], args: RunArguments, *, resume: bool, wait: bool = False
+) -> Iterator[tuple[dict | None, str | None]]:
     """For a run's length its folder is its own. Gives the record if it is finished, and the checkpoint to go on from.
 
-    The first process decides for all. A run that fails before its first checkpoint leaves nothing behind. Raises
-    FolderInUse where `args.output_dir` holds anything but this run, or another process is at work there, and OSError
-    where a checkpoint or the model cannot be written.
+    The first process decides for all; with `wait`, it waits for another run's process that is at work there. A run that
+    fails before its first checkpoint leaves nothing behind. Raises FolderInUse where `args.output_dir` holds anything
+    but this run, or another process is at work there, and OSError where a checkpoint or the model cannot be written.
     """
     folder = Path(args.output_dir)
-    with run_folder.locked(folder) if args.should_save else nullcontext():
+    with run_folder.locked(folder, wait=wait) if args.should_save else nullcontext():
         found = _open_run(folder, asked, args, resume=resume)
         try:
             yield found

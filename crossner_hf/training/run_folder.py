@@ -58,15 +58,15 @@ def _is_ours(path: Path) -> bool:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of the folder. Raises FolderInUse where one is in it."""
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Keep other processes out of the folder. Where one is in it, wait for its end, or raise FolderInUse."""
     if folder.exists() and not folder.is_dir():
         raise FolderInUse(f"{folder}: is a file; choose another folder")
     new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK_FILE)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
         raise FolderInUse(f"{folder}: another process is at work on this run; wait, or choose another folder") from None
     try:

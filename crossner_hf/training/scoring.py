@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from crossner_hf.data.builder import load
 from crossner_hf.data.sources import is_official
@@ -61,9 +61,32 @@ def evaluate(
     conventions = check_conventions(conventions, has_tokens=True)
     domain = domain if isinstance(domain, Domain) else get_domain(domain)
     tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(str(model))
+    return tagged_split(tagger, domain, split, data_dir=data_dir, verify=verify).scores(conventions)
+
+
+class TaggedSplit(NamedTuple):
+    """The sentences of a split, their gold labels, and those that a tagger gave them."""
+
+    domain: Domain
+    tokens: list[list[str]]
+    gold: list[list[str]]
+    predicted: list[list[str]]
+
+    def scores(self, conventions: Sequence[str] = ("conlleval", "strict", "pooled")) -> dict[str, Any]:
+        generic = self.domain.generic_types
+        return score(self.predicted, self.gold, conventions=conventions, generic_types=generic, tokens=self.tokens)
+
+    def predicted_ids(self) -> list[list[int]]:
+        return [[self.domain.label2id[label] for label in labels] for labels in self.predicted]
+
+
+def tagged_split(
+    tagger: Tagger, domain: Domain, split: str, *, data_dir: str | Path | None = None, verify: bool = True
+) -> TaggedSplit:
+    """Tag a split. Raises ValueError where the tagger's labels are not the domain's."""
     names = label_names(dict(enumerate(tagger.labels)), domain, tagger.model.config._name_or_path or "the model")
     dataset = load(domain.folder or domain.name, split=split, data_dir=data_dir, verify=verify)
     tokens = dataset["tokens"][:]
     gold = [[domain.labels[i] for i in tags] for tags in dataset["ner_tags"]]
     predicted = [[names[label] for label in tagged.labels] for tagged in tagger.tag_words(tokens)]
-    return score(predicted, gold, conventions=conventions, generic_types=domain.generic_types, tokens=tokens)
+    return TaggedSplit(domain, tokens, gold, predicted)

@@ -17,6 +17,7 @@ from crossner_hf.metric import compute_metrics
 from crossner_hf.schema import Domain
 from crossner_hf.training.arguments import FineTuningArguments
 from crossner_hf.training.batches import LengthGroupedBatches
+from crossner_hf.training.transfer import Transfer
 
 
 def token_loss(
@@ -53,11 +54,26 @@ def predicted_ids(outputs, labels: Tensor) -> Tensor:
 
 
 class TaggerTrainer(Trainer):
-    """`Trainer` for taggers; dev sentences are expected sorted by length, as `fine_tune` gives them."""
+    """`Trainer` for taggers; dev sentences are expected sorted by length, as `stage_examples` gives them.
+
+    carried: what the optimizer goes on with, in the place of a fresh state
+    """
 
     args: FineTuningArguments
 
-    def __init__(self, *, model, args, processing_class, train_dataset, eval_dataset, compute_metrics=None, **kwargs):
+    def __init__(
+        self,
+        *,
+        model,
+        args,
+        processing_class,
+        train_dataset,
+        eval_dataset,
+        compute_metrics=None,
+        carried: Transfer | None = None,
+        **kwargs,
+    ):
+        self.carried = carried
         super().__init__(
             model=model,
             args=args,
@@ -83,6 +99,15 @@ class TaggerTrainer(Trainer):
         size = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         return LengthGroupedBatches(lengths, size, seed)
+
+    def create_optimizer(self, model=None):
+        new = self.optimizer is None
+        optimizer = super().create_optimizer(model)
+        if new and self.carried is not None:
+            if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+                raise ValueError("FSDP and DeepSpeed cannot carry the optimizer's state over: --source_optimizer fresh")
+            self.carried.into_optimizer(optimizer, self.model)
+        return optimizer
 
     def _get_eval_sampler(self, eval_dataset):
         return SequentialSampler(eval_dataset)

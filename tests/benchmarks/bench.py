@@ -27,8 +27,10 @@ from crossner_hf.metric import score
 from crossner_hf.packaged import encoder_path
 from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments
-from crossner_hf.training.fine_tune import load_model, make_trainer
+from crossner_hf.training.examples import stage_examples
+from crossner_hf.training.fine_tune import make_trainer
 from crossner_hf.training.floor import layer_parameters, matmul_peak
+from crossner_hf.training.task import Task, load_model
 
 
 def best_of(repeats: int, function: Callable, *args, **kwargs) -> float:
@@ -61,8 +63,7 @@ class EpochTimes(TrainerCallback):
 def bench_epoch(data_dir: str | None) -> list[tuple[str, str, str]]:
     """An epoch of politics against the FLOPs it needs: 2 a parameter and piece forward, 6 with the backward pass."""
     domain = get_domain("politics")
-    data = crossner_hf.load("politics", data_dir=data_dir)
-    tokenizer, model = load_tokenizer(encoder_path("minilm")), load_model(encoder_path("minilm"), domain)
+    task, model = Task({"target": domain}, "minilm", data_dir), load_model(encoder_path("minilm"), domain)
     timer = EpochTimes()
     with tempfile.TemporaryDirectory() as folder:
         args = FineTuningArguments(
@@ -73,7 +74,7 @@ def bench_epoch(data_dir: str | None) -> list[tuple[str, str, str]]:
             load_best_model_at_end=False,
             early_stopping_patience=0,
         )
-        trainer, _ = make_trainer(model, tokenizer, domain, data, args, [timer])
+        trainer = make_trainer(model, task, stage_examples(*args.stages(), task, model.config, args), args, [timer])
         before = matmul_peak()
         trainer.train()
         peak = max(before, matmul_peak())

@@ -11,8 +11,8 @@ from crossner_hf import records
 from crossner_hf.cli import main
 from crossner_hf.inference import Tagger, load_tokenizer
 from crossner_hf.schema import Domain, get_domain
-from crossner_hf.training.fine_tune import load_model
 from crossner_hf.training.scoring import evaluate, label_names
+from crossner_hf.training.task import load_model
 
 
 def write_tagger(folder, tokenizer, model, names):

@@ -1,6 +1,7 @@
 """A fine-tuning run and one gradient of it, laid out over processes and micro-batches; what it saw goes to a file.
 
-Run by tests as `python layouts.py ENCODER DOMAIN FOLDER PER_DEVICE ACCUMULATION`, alone or under torchrun.
+Run by tests as `python layouts.py ENCODER DOMAIN FOLDER PER_DEVICE ACCUMULATION [JSON]`, alone or under torchrun; the
+JSON holds further arguments of the run.
 """
 
 import json
@@ -25,7 +26,7 @@ class FirstGradient(TrainerCallback):
             self.found = {name: p.grad.clone() for name, p in model.named_parameters()}
 
 
-def main(encoder: str, domain: str, folder: str, per_device: str, accumulation: str) -> None:
+def main(encoder: str, domain: str, folder: str, per_device: str, accumulation: str, further: str = "{}") -> None:
     gradient = FirstGradient()
     args = FineTuningArguments(
         output_dir=folder,
@@ -38,6 +39,7 @@ def main(encoder: str, domain: str, folder: str, per_device: str, accumulation: 
         logging_strategy="steps",
         logging_steps=1,
         disable_tqdm=True,
+        **json.loads(further),
     )
     history: list = []
 

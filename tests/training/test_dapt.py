@@ -27,9 +27,9 @@ from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForToken
 from crossner_hf.schema import get_domain
 from crossner_hf.training.dapt import dapt
 from crossner_hf.training.dapt_arguments import DaptArguments
-from crossner_hf.training.fine_tune import load_model
 from crossner_hf.training.resume import weights_hash
 from crossner_hf.training.run_folder import FolderInUse
+from crossner_hf.training.task import load_model
 
 LAYOUTS = Path(__file__).with_name("dapt_layouts.py")
 RECIPE = {

@@ -16,13 +16,14 @@ from safetensors.torch import load_file
 from transformers import AutoModelForTokenClassification, TrainerCallback
 
 from crossner_hf import records
-from crossner_hf.data.builder import load
-from crossner_hf.inference import Tagger, load_tokenizer
+from crossner_hf.inference import Tagger
 from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments
-from crossner_hf.training.fine_tune import fine_tune, load_model, make_trainer
+from crossner_hf.training.examples import stage_examples
+from crossner_hf.training.fine_tune import fine_tune, make_trainer
 from crossner_hf.training.run_folder import FolderInUse
 from crossner_hf.training.scoring import evaluate
+from crossner_hf.training.task import Task, load_model
 
 # Dev F1 rises, then stalls: with patience 2 this run stops early, some epochs after its best one.
 RECIPE = {
@@ -173,9 +174,10 @@ def test_words_beyond_max_length_count_as_outside_are_counted_and_said(run, fini
     assert min(cut.values()) > 5
     assert f"{cut['validation']} of {total} entities of validation lie beyond max_length=8 pieces" in caplog.text
     # While it trains, what lies behind the cut cannot be found; the final scores reach it by windows.
-    model, tokenizer = AutoModelForTokenClassification.from_pretrained(finished[0]), load_tokenizer(str(finished[0]))
+    model = AutoModelForTokenClassification.from_pretrained(finished[0])
     args = FineTuningArguments(output_dir=str(tmp_path / "none"), max_length=8, use_cpu=True)
-    trainer, _ = make_trainer(model, tokenizer, get_domain(zoo), load(zoo), args)
+    task = Task({"target": get_domain(zoo)}, str(finished[0]))
+    trainer = make_trainer(model, task, stage_examples(*args.stages(), task, model.config, args), args)
     recall = trainer.evaluate()["eval_conlleval_recall"]
     assert 0 < recall <= (total - cut["validation"]) / total
     assert recall < scores["recall"]

@@ -1,0 +1,49 @@
+"""The paper's three settings as data: which stages a run trains, on whose sentences, with whose labels."""
+
+from typing import NamedTuple
+
+SETTINGS = ("direct", "pre_train_then_fine_tune", "joint")
+HEADS = ("source", "target")
+OPTIMIZERS = ("carried", "fresh")
+
+# How often the released code repeats the target's sentences in joint training (main.py, --bert and without it).
+ENCODER_REPEATS = 50
+LSTM_REPEATS = 10
+
+
+class Stage(NamedTuple):
+    """One training of a run.
+
+    rows:      whose training sentences it sees: 'source', 'target' or both
+    labels:    whose label list its head has
+    epochs:    exactly so many, with no dev score to choose among them; None: as the run's arguments say
+    repeats:   how often a target sentence is drawn for one time that a source sentence is
+    optimizer: 'fresh', or 'carried': with the moments that the stage before left
+    """
+
+    rows: tuple[str, ...]
+    labels: str
+    epochs: float | None = None
+    repeats: int = 1
+    optimizer: str = "fresh"
+
+
+def stages(
+    setting: str,
+    *,
+    source_head: str = "source",
+    source_epochs: float = 2.0,
+    source_optimizer: str = "carried",
+    target_repeats: int = ENCODER_REPEATS,
+) -> tuple[Stage, ...]:
+    """The stages of a setting, in their order (Liu et al. 2021, section 4; main.py of the released code)."""
+    if setting == "direct":
+        return (Stage(("target",), "target"),)
+    if setting == "joint":
+        return (Stage(("source", "target"), "target", repeats=target_repeats),)
+    if setting == "pre_train_then_fine_tune":
+        return (
+            Stage(("source",), source_head, epochs=source_epochs),
+            Stage(("target",), "target", optimizer=source_optimizer),
+        )
+    raise ValueError(f"unknown setting {setting!r}; known are {', '.join(SETTINGS)}")
