@@ -10,12 +10,19 @@ from crossner_hf.cli.run_options import add_preset, parse_run, run_parser
 EPILOG = """examples:
   crossner-hf train --domain music --model bert-base-cased --output runs/music
   crossner-hf train --domain politics --model DIR --preset small --seed 666 --output runs/politics-666
+  crossner-hf train --domain ai --model bert-base-cased --setting pre_train_then_fine_tune --output runs/ai
+  crossner-hf train --domain music --model bert-base-cased --num_sentences 25 --output runs/music-25
   crossner-hf train --domain my_domain/ --model bert-base-cased --output runs/mine
   torchrun --nproc_per_node 2 -m crossner_hf train --domain music --model bert-base-cased --output runs/music
 
 The defaults are the published recipe; --preset small suits encoders of about 20 M parameters. Every field of
-transformers.TrainingArguments is an option too. OUTPUT then holds the model of the best dev epoch, run.json and
-record.json with the scores of dev and test."""
+transformers.TrainingArguments is an option too. OUTPUT then holds the model of the best dev epoch, run.json,
+record.json with the scores of dev and test, and predictions.json with the labels given to the test sentences.
+
+settings: direct trains on the target's sentences alone; pre_train_then_fine_tune first trains on the source's labels
+for two epochs (once for an encoder and a seed; kept in --source_cache); joint trains on both, the target drawn 50 times
+as often. An epoch of joint training is long: --eval_strategy steps --eval_steps 200 --save_strategy steps --save_steps
+200 scores dev, and counts --early_stopping_patience, in steps."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         FineTuningArguments,
         "train",
         usage="crossner-hf train --domain DOMAIN --model MODEL --output FOLDER [--preset small] [--seed N] [OPTION …]",
-        description="Fine-tune an encoder on a domain's training sentences, choose the epoch on dev, score test once.",
+        description="Fine-tune an encoder on a domain, in a setting of the paper; choose on dev, score test.",
         epilog=EPILOG,
     )
     task.add_argument("--domain", required=True, help=domain_help())
@@ -63,6 +70,9 @@ def print_result(record: dict, output: Path) -> None:
     from crossner_hf.display import score_table
 
     chosen = record["best_epoch"] or record["epochs"]  # with no dev scoring the last epoch's model is kept
+    if record.get("source") and record["source"].get("dev"):
+        f1 = 100 * record["source"]["dev"]["conlleval"]["overall"]["f1"]
+        print(f"\nsource stage, {record['source']['domain']}/validation: F1 {f1:.2f} (conlleval)")
     for split, scores in record["scores"].items():
         print(f"\n{record['domain']}/{split}, epoch {chosen:g} of {record['epochs']:g}, seed {record['seed']}")
         print(score_table(scores))

@@ -17,6 +17,7 @@ import torch
 from corpus import bench_corpus
 from dapt import bench_dapt
 from masking import bench_masking
+from settings import bench_settings
 from transformers import TrainerCallback, pipeline
 from transformers.utils import logging
 
@@ -166,6 +167,7 @@ ROWS = {
     "masking": bench_masking,
     "dapt": bench_dapt,
     "corpus": bench_corpus,
+    "settings": bench_settings,
 }
 
 
