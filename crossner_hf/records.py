@@ -73,7 +73,9 @@ def command_line() -> str:
 
 
 def _without_folders(word: str) -> str:
-    option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    option, equals, value = word.partition("=")  # --output=/runs/a, and NAME=/texts/a of `crossner-hf overlap`
+    if os.path.isabs(word):
+        return Path(word).name
     return option + equals + (Path(value).name if os.path.isabs(value) else value)
 
 

@@ -23,6 +23,15 @@ ZOO_SIZES = {"train": 24, "dev": 13, "test": 11}
 
 
 @pytest.fixture(scope="session")
+def official():
+    """The folder of the official files."""
+    folder = os.environ.get("CROSSNER_DATA_DIR")
+    if not folder:
+        pytest.skip("CROSSNER_DATA_DIR does not name the official files")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
 def own_cache(tmp_path_factory):
     """Where `datasets` keeps what the tests of one run prepare."""
     datasets = pytest.importorskip("datasets")

@@ -26,9 +26,9 @@ LAYERS = [
     ["records", "schema", "tagging"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-WITHOUT_TORCH = ["records", "schema", "tagging", "display", "words", "pieces", "metric"]
+WITHOUT_TORCH = ["records", "schema", "tagging", "display", "predictions", "words", "pieces", "metric", "corpora"]
 # data.builder imports datasets, which may import torch; these modules of data read files without it.
-DATA_WITHOUT_TORCH = ["conll", "markup", "sources", "download", "deduplicate", "registration"]
+DATA_WITHOUT_TORCH = ["conll", "markup", "sentences", "sources", "download", "deduplicate", "registration"]
 
 
 def modules():

@@ -101,9 +101,10 @@ def test_the_command_keeps_names_and_loses_absolute_folders(monkeypatch):
         "--model=/data/m",
         "--domain",
         "music",
+        "NAME=/texts/b",
     ]
     monkeypatch.setattr(sys, "argv", typed)
-    assert command_line() == "crossner-hf train --output a --model=m --domain music"
+    assert command_line() == "crossner-hf train --output a --model=m --domain music NAME=b"
 
 
 def test_the_command_keeps_relative_paths_and_quotes_words_with_spaces(monkeypatch):

@@ -12,6 +12,8 @@ COMMANDS = {
     "data": ("data", "look at, check and export the labelled data"),
     "dapt": ("dapt", "pre-train an encoder further on raw text of a domain"),
     "train": ("train", "fine-tune an encoder on a domain, score it, save it with its record"),
+    "experiment": ("experiment", "grids of runs, and the report on their records"),
+    "overlap": ("overlap", "how many frequent words domains and corpora share"),
     "evaluate": ("evaluate", "score a saved tagger on a domain's split"),
     "predict": ("predict", "tag text, CoNLL columns or JSON lines"),
     "demo": ("demo", "the whole way on the packaged sample and encoder, offline"),
@@ -25,7 +27,7 @@ class CommandParser(argparse.ArgumentParser):
         return (
             f"crossner-hf {__version__}: CrossNER, named entity recognition across domains.\n\n"
             "usage: crossner-hf COMMAND …    (crossner-hf COMMAND --help teaches each)\n\n"
-            + "".join(f"  {name:<10}{text}\n" for name, (_, text) in COMMANDS.items())
+            + "".join(f"  {name:<12}{text}\n" for name, (_, text) in COMMANDS.items())
             + "\nstart here: crossner-hf demo\n"
         )
 

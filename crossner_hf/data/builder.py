@@ -12,8 +12,8 @@ from datasets.exceptions import DatasetGenerationError
 
 import crossner_hf.schema
 import crossner_hf.tagging
-from crossner_hf.data import conll, deduplicate, download, markup, sources
-from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAIN_FILE, SAMPLES, Domain, get_domain
+from crossner_hf.data import conll, deduplicate, download, markup, sentences, sources
+from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAIN_FILE, Domain, get_domain
 
 NAME = "crossner"
 VERSION = datasets.Version("1.0.0")
@@ -77,16 +77,9 @@ class CrossNER(datasets.GeneratorBasedBuilder):
         domain = self.config.domain
         files_of = partial(download.domain_files, data_dir=self.config.data_dir, verify=self.config.verify)
         seen = deduplicate.seen_texts(domain, split, files_of) if domain.name in DEDUPLICATED else set()
-        for key, (tokens, tags) in enumerate(read_sentences(domain, path)):
+        for key, (tokens, tags) in enumerate(sentences.read_sentences(domain, path)):
             if deduplicate.text(tokens) not in seen:
                 yield key, {"id": str(key), "tokens": tokens, "ner_tags": tags}
-
-
-def read_sentences(domain: Domain, path: str | Path) -> Iterator[conll.Sentence]:
-    """The sentences of a domain's file: inline markup for the samples, CoNLL columns for all others."""
-    if domain.name in SAMPLES:
-        return markup.read_markup(Path(path), frozenset(domain.entity_types))
-    return conll.read_conll(path, domain.label2id)
 
 
 def load(
@@ -130,7 +123,7 @@ def fingerprint(data_dir: str | Path | None) -> str:
     with no source at hand.
     """
     root = sources.data_root(data_dir)
-    modules = (crossner_hf.schema, crossner_hf.tagging, conll, deduplicate, download, markup, sources)
+    modules = (crossner_hf.schema, crossner_hf.tagging, conll, deduplicate, download, markup, sentences, sources)
     ours = [Path(__file__), *(Path(module.__file__) for module in modules), *sources.SAMPLE_FOLDER.rglob("*.txt")]
     parts = [sources.sha256_of(path) for path in sorted(ours)]
     for name, official in sources.FILES.items():

@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 from transformers.utils import logging
 
 from crossner_hf.data.blocks import Corpus, block_dataset
-from crossner_hf.data.builder import read_sentences
+from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.sources import SAMPLE_FOLDER
 from crossner_hf.packaged import encoder_path
 from crossner_hf.schema import get_domain

@@ -19,15 +19,6 @@ LEGAL = {
 
 
 @pytest.fixture(scope="package")
-def official():
-    """The folder of the official files."""
-    folder = os.environ.get("CROSSNER_DATA_DIR")
-    if not folder:
-        pytest.skip("CROSSNER_DATA_DIR does not name the official files")
-    return Path(folder)
-
-
-@pytest.fixture(scope="package")
 def prepared(tmp_path_factory):
     """Where `datasets` keeps what the tests of one run prepare."""
     return tmp_path_factory.mktemp("prepared")

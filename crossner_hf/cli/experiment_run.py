@@ -1,0 +1,143 @@
+"""crossner-hf experiment run"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from crossner_hf.cli.options import add_data_options, quiet
+
+EPILOG = """examples:
+  crossner-hf experiment run --preset smoke --output exp/smoke
+  crossner-hf experiment run --preset main-table --models bert-base-cased --output exp/main
+  crossner-hf experiment run --preset few-shot --models minilm --recipe small --output exp/few --dry_run
+  crossner-hf experiment run --preset corpus-size --corpus music.txt --models minilm --recipe small --output exp/size
+  crossner-hf experiment run grid.yaml --output exp/mine
+
+a grid, with every key it may have; only domains must be there:
+  domains: [politics, music, my_domain/]
+  settings: [direct, pre_train_then_fine_tune, joint]
+  models:
+    - bert-base-cased
+    - dapt: {model: bert-base-cased, corpus: music.txt, masking: span, percent: 50}   # made once, for all its runs
+  sizes: [all, 25, 100]        # few-shot: so many training sentences
+  draw: first                  # which ones: first, or seeded
+  seeds: [555, 666, 777]
+  preset: small                # as in crossner-hf train; default: published
+  arguments: {learning_rate: 1.0e-4, source_head: target}     # whatever crossner-hf train takes
+  arguments_of: {joint: {eval_strategy: steps, eval_steps: 200, save_strategy: steps, save_steps: 200}}
+
+Several processes, also on several machines, share a grid: start the same command on the same folder as often as you
+like. Each takes the next run that nobody has; a run whose process died is taken over, from its last checkpoint.
+  CUDA_VISIBLE_DEVICES=0 crossner-hf experiment run grid.yaml --output exp/mine &
+  CUDA_VISIBLE_DEVICES=1 crossner-hf experiment run grid.yaml --output exp/mine &
+To train ONE run on several devices is another matter, and torchrun's:
+  torchrun --nproc_per_node 2 -m crossner_hf train --domain music --model bert-base-cased --output runs/music
+
+OUTPUT then holds runs/NAME with model, record.json and predictions.json of each run, dapt/NAME with the checkpoints
+made, sources/ with source stages, failed/NAME.json for each failed run, and grid.json. Stopped or killed, the same
+command goes on; finished runs are skipped, failed ones are tried again. The exit status is 0, or 1 if a run failed."""
+
+LISTS = ("domains", "settings", "models", "sizes", "seeds")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parse, run the grid, print what became of it."""
+    parser = _parser()
+    given = parser.parse_args(list(argv))
+    if (given.grid is None) == (given.preset is None):
+        parser.error("give either a file with a grid or --preset main-table, few-shot, corpus-size or smoke")
+    quiet()
+    grid = _grid(given)
+    data = {"data_dir": given.data_dir, "verify": not given.no_verify, "extend": given.extend}
+    if given.dry_run:
+        return _dry_run(grid, given.output, data)
+    from crossner_hf.experiments.runner import run_grid
+    from crossner_hf.experiments.worker import in_words
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # how Slurm ends a job: as Ctrl-C does
+    try:
+        summary = run_grid(grid, given.output, **data, say=_say)
+    except KeyboardInterrupt:
+        print(f"\nstopped; the same command goes on ({given.output})", file=sys.stderr)
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    print(f"\n{len(summary.finished)} finished, {len(summary.failed)} failed, in {in_words(summary.seconds)}")
+    for name, reason in summary.failed.items():
+        print(f"  {name}: {reason}")
+    if summary.failed:
+        print(f"{given.output}/failed has the tracebacks; the same command tries the failed ones again")
+    print(f"records: {given.output}/runs  (crossner-hf experiment report {given.output})")
+    return 1 if summary.failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="crossner-hf experiment run",
+        description="Run a grid of fine-tunings: domains × settings × models × sizes × seeds, each with its record.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("grid", nargs="?", metavar="GRID.yaml", help="a file with a grid")
+    parser.add_argument("--preset", help="in its place: main-table, few-shot, corpus-size or smoke")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of the grid, shared by all processes")
+    parser.add_argument("--dry_run", action="store_true", help="show what would run and its cost; writes nothing")
+    parser.add_argument("--extend", action="store_true", help="add runs to the grid that FOLDER holds")
+    own = parser.add_argument_group("in the place of what the grid says")
+    for name in LISTS:
+        own.add_argument(f"--{name}", nargs="+", metavar=name[:-1].upper(), help=f"its {name}")
+    own.add_argument("--draw", help="few-shot sentences: first or seeded")
+    own.add_argument("--recipe", help="the grid's key `preset`: published or small")
+    own.add_argument("--corpus", nargs="+", metavar="FILE", default=[], help="raw text for --preset corpus-size")
+    add_data_options(parser)
+    return parser
+
+
+def _grid(given: argparse.Namespace):
+    from crossner_hf.experiments.grid import Grid, preset_values
+    from crossner_hf.experiments.grid_checks import read_grid
+
+    own: dict[str, Any] = {name: getattr(given, name) for name in (*LISTS, "draw") if getattr(given, name) is not None}
+    for name in {"sizes", "seeds"} & own.keys():
+        own[name] = [int(value) if value.isdecimal() else value for value in own[name]]
+    if given.recipe is not None:
+        own["preset"] = given.recipe
+    if given.preset is not None:
+        return Grid.of(preset_values(given.preset, given.corpus, **own), f"--preset {given.preset}")
+    if given.corpus:
+        raise ValueError("--corpus is for --preset corpus-size; in a grid, a model may say 'dapt: {corpus: …}'")
+    values, lines = read_grid(given.grid)
+    lines = {key: line for key, line in lines.items() if key.partition(".")[0] not in own}
+    return Grid.of({**values, **own} if isinstance(values, dict) else values, given.grid, lines)
+
+
+def _dry_run(grid, output: str, data: dict[str, Any]) -> int:
+    from crossner_hf.display import table
+    from crossner_hf.experiments.cost import EFFICIENCY, peak_here, seconds_of
+    from crossner_hf.experiments.runner import plan
+    from crossner_hf.experiments.worker import in_words
+
+    planned = plan(grid, output, **data)
+    peak = peak_here()
+
+    def cells(flop: float | None) -> tuple[str, str]:
+        return ("?", "?") if flop is None else (f"{flop / 1e12:,.1f}", in_words(seconds_of(flop, peak)))
+
+    left = [row for row in planned if row.state != "finished"]
+    known = sum(row.flop for row in left if row.flop is not None)
+    rows = [(row.name, row.state, *cells(row.flop)) for row in planned]
+    print(table(("run", "state", "TFLOP", "at most"), [*rows, (f"left: {len(left)}", "", *cells(known))]))
+    print(
+        f"\nTFLOP: 6 × parameters without embeddings × pieces × epochs, 2 for scoring; a source stage counts with the "
+        f"first run\nthat needs it. Time: one process, at {EFFICIENCY:.0%} of this machine's {peak / 1e9:,.0f} GFLOP/s "
+        "of float32 matrix products, measured now.\nAt most: early stopping ends most runs before their last epoch. "
+        "Nothing has been run or written."
+    )
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

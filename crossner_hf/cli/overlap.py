@@ -1,0 +1,133 @@
+"""crossner-hf overlap"""
+
+import argparse
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+
+from crossner_hf.cli.options import add_data_options
+
+EPILOG = """A STREAM is, with or without a NAME= of your own before it:
+  a domain      music, conll2003, sample_music, …, or the folder of your own: the words of its labelled sentences
+  raw text      a file or folder of text (documents between blank lines), JSON lines or Parquet
+  a data set    of the Hub, by its id; read as a stream
+A domain's name wins over a file of that name; write ./music for the file.
+
+A word counts if it has a letter and is no stop word. Two streams are compared by their TOP_K most frequent words, by as
+many as the smaller has where that is fewer; words as frequent as the last one are taken in the order of the alphabet.
+
+examples:
+  crossner-hf overlap conll2003 politics science music literature ai --top_k 1000
+  crossner-hf overlap music jazz=articles/jazz.jsonl wiki=wiki.parquet --plot overlap.png --to json > overlap.json"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parse, count, print the matrix."""
+    from crossner_hf.corpora.overlap import OverlapArguments, notes, overlap
+    from crossner_hf.corpora.overlap_plot import check_plot, plot_overlap
+    from crossner_hf.corpora.streams import open_stream
+    from crossner_hf.schema import SPLITS
+
+    args = _parser().parse_args(argv)
+    settings = OverlapArguments(args.top_k, args.stop_words, args.casing)
+    if args.plot:
+        check_plot(args.plot)  # before hours of counting
+    options = {
+        "splits": ("train",) if args.split == "train" else SPLITS,
+        "data_dir": args.data_dir,
+        "verify": not args.no_verify,
+        "splitter": args.splitter,
+        "text_column": args.text_column,
+        "config": args.corpus_config,
+        "corpus_split": args.corpus_split,
+    }
+    record = overlap([open_stream(text, **options) for text in args.streams], settings)
+    print({"table": as_table, "csv": as_csv, "json": as_json}[args.to](record), flush=True)
+    for note in notes(record):
+        print(f"note: {note}", file=sys.stderr)
+    if args.plot:
+        plot_overlap(record, args.plot)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from crossner_hf.corpora.overlap import CASINGS, OverlapArguments
+    from crossner_hf.words import DEFAULT_SPLITTER, SPLITTERS
+
+    parser = argparse.ArgumentParser(
+        prog="crossner-hf overlap",
+        description="Percent of words that the most frequent words of two or more streams share.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("streams", nargs="+", metavar="STREAM", help="two or more; see below")
+    for option in fields(OverlapArguments):
+        parser.add_argument(
+            f"--{option.name}",
+            type=option.type,
+            default=option.default,
+            choices=CASINGS if option.name == "casing" else None,
+            metavar={"stop_words": "english|none|FILE"}.get(option.name),
+            help=f"{option.metadata['help']} (default: {option.default})",
+        )
+    parser.add_argument("--split", choices=("train", "all"), default="all", help="of domains (default: all)")
+    parser.add_argument("--to", choices=("table", "csv", "json"), default="table", help="json: the record")
+    parser.add_argument("--plot", metavar="FILE", help="a heat map too, as .png or .svg (extra: plots)")
+    parser.add_argument(
+        "--splitter",
+        choices=tuple(SPLITTERS),
+        default=DEFAULT_SPLITTER,
+        help=f"word splitter for raw text (default: {DEFAULT_SPLITTER}); words of domains are as in their files",
+    )
+    parser.add_argument("--text_column", default="text", help="column of the text in JSON lines, Parquet and data sets")
+    parser.add_argument("--corpus_config", help="configuration of a Hub data set")
+    parser.add_argument("--corpus_split", default="train", help="its split (default: train)")
+    add_data_options(parser)
+    return parser
+
+
+def as_table(record: dict) -> str:
+    """The matrix, what it is, and the sizes of the streams."""
+    from crossner_hf.corpora.overlap_plot import caption
+    from crossner_hf.display import table
+
+    streams = record["streams"]
+    rows = [(label, *(f"{value:.1f}" for value in values)) for label, values in _rows(record)]
+    sizes = [
+        (
+            stream["label"],
+            *(f"{stream[key]:,}" for key in ("tokens", "counted", "distinct", "top", "least_count", "tied")),
+        )
+        for stream in streams
+    ]
+    header = ("stream", "tokens", "counted", "distinct", "compared", "least count", "words with it")
+    return "\n".join(
+        (
+            ": ".join(caption(record)),
+            "",
+            table(("", *(stream["label"] for stream in streams)), rows),
+            "",
+            table(header, sizes),
+        )
+    )
+
+
+def as_csv(record: dict) -> str:
+    """The matrix alone, a row a stream."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(("stream", *(stream["label"] for stream in record["streams"])))
+    writer.writerows((label, *(f"{value:.2f}" for value in values)) for label, values in _rows(record))
+    return file.getvalue().rstrip("\n")
+
+
+def as_json(record: dict) -> str:
+    return json.dumps(record, indent=1, ensure_ascii=False)
+
+
+def _rows(record: dict) -> list[tuple[str, list[float]]]:
+    return [(stream["label"], values) for stream, values in zip(record["streams"], record["matrix"]["percent"])]

@@ -1,0 +1,99 @@
+"""The overlap matrix as a heat map, for the screen (PNG) or for print (SVG)."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+FORMATS = (".png", ".svg")
+COLOURS = "Blues"  # one hue that only gets darker, so it reads alike in grey and with any colour blindness
+DIAGONAL = "#ececec"
+CELL = 0.78  # inches
+LEVEL_NAMES = 10  # characters; longer names would run into each other
+
+
+def check_plot(path: str | Path) -> None:
+    """Raises ValueError for an ending that is not `.png` or `.svg`, ImportError where matplotlib is not installed."""
+    if Path(path).suffix.lower() not in FORMATS:
+        raise ValueError(f"{path}: the heat map is written as {' or '.join(FORMATS)}; choose such a name")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "heat maps need matplotlib, which the extra brings: pip install 'crossner-hf[plots]'"
+        ) from error
+
+
+def plot_overlap(record: dict[str, Any], path: str | Path) -> None:
+    """Write the heat map of an overlap record, whole or not at all.
+
+    The colours span the values off the diagonal, which is grey: it is always 100 and would flatten the rest.
+    """
+    check_plot(path)
+    import matplotlib
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        # A fixed salt and no date: one record gives one file.
+        with matplotlib.rc_context({"svg.hashsalt": "crossner-hf", "font.family": "DejaVu Sans"}):
+            kind = path.suffix.lower()[1:]
+            metadata = {"Date": None} if kind == "svg" else None
+            _figure(record).savefig(temporary, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _figure(record: dict[str, Any]):
+    import numpy
+    from matplotlib.figure import Figure
+
+    labels = [stream["label"] for stream in record["streams"]]
+    percent = numpy.array(record["matrix"]["percent"])
+    others = numpy.ma.masked_array(percent, numpy.eye(len(labels), dtype=bool))
+    low = 5 * numpy.floor(others.min() / 5)  # in whole fives, so that small differences look small
+    high = max(5 * numpy.ceil(others.max() / 5), low + 5)
+    figure = Figure(figsize=(CELL * len(labels) + 2.2, CELL * len(labels) + 1.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_facecolor(DIAGONAL)
+    image = axes.imshow(others, cmap=COLOURS, vmin=low, vmax=high)
+    for row, column in numpy.ndindex(percent.shape):
+        colour = "#6b6b6b" if row == column else _readable_on(image.cmap(image.norm(percent[row, column])))
+        axes.text(column, row, f"{percent[row, column]:.1f}", ha="center", va="center", color=colour, fontsize=10)
+    _frame(axes, labels)
+    axes.set_title("\n".join(caption(record)), fontsize=9, loc="left", pad=9, linespacing=1.5)
+    bar = figure.colorbar(image, ax=axes, shrink=0.75, aspect=24, pad=0.03)
+    bar.set_label("shared words (%)", fontsize=9)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=8, length=0)
+    return figure
+
+
+def _frame(axes, labels: Sequence[str]) -> None:
+    """Names at the edges, white lines between the cells, nothing else."""
+    places = range(len(labels))
+    slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) > LEVEL_NAMES else {}
+    axes.set_xticks(places, labels, **slanted)
+    axes.set_yticks(places, labels)
+    axes.set_xticks([place + 0.5 for place in places[:-1]], minor=True)
+    axes.set_yticks([place + 0.5 for place in places[:-1]], minor=True)
+    axes.grid(which="minor", color="white", linewidth=2)
+    axes.tick_params(which="both", length=0, labelsize=10)
+    axes.spines[:].set_visible(False)
+
+
+def _readable_on(background: Sequence[float]) -> str:
+    """Black or white, whichever has the higher contrast by the WCAG's relative luminance."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
+
+
+def caption(record: dict[str, Any]) -> tuple[str, str]:
+    """What the numbers are, in two lines."""
+    stops = record["stop_words"]["name"]
+    without = "no stop words taken out" if stops == "none" else f"stop words out ({stops})"
+    case = "lower case" if record["casing"] == "lower" else "case kept"
+    return f"Percent of words shared among the {record['top_k']:,} most frequent", f"{without}, {case}"
