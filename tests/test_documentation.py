@@ -74,7 +74,7 @@ def test_commands_of_a_page_name_options_that_exist(page, capsys):
             command, *words = line.split()
             assert command in COMMANDS, line
             options = {word.split("=")[0] for word in words if word.startswith("--")}
-            help_of = [command, *([words[0]] if command == "data" else []), "--help"]
+            help_of = [command, *([words[0]] if command in ("data", "experiment") else []), "--help"]
             with pytest.raises(SystemExit):
                 main(help_of)
             known = capsys.readouterr().out
