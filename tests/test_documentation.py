@@ -91,12 +91,20 @@ def test_perplexities_of_the_starting_point_are_those_of_its_record():
     ]
 
 
-@pytest.mark.parametrize("name", ["general-span", "music-span"])
+@pytest.mark.parametrize("name", ["general-span", "music-token", "music-span"])
 def test_perplexities_after_pre_training_are_those_of_the_records(name):
     page = (ROOT / "docs/dapt.md").read_text(encoding="utf-8")
     (stated,) = re.findall(rf"\| ([\d.]+) \| ([\d.]+) \| \[{name}\]", page)
     last = read_record(ROOT / f"model_cards/results/dapt-music/{name}.json")["losses"][-1]
     assert stated == tuple(f"{last[f'{masking}_perplexity']:.2f}" for masking in ("token", "span"))
+
+
+def mean_and_spread(paths, split: str) -> tuple[str, str]:
+    """F1 over the three seeds, as pages state it."""
+    found = [read_record(path) for path in sorted(paths)]
+    assert [record["seed"] for record in found] == [555, 666, 777]
+    f1 = [100 * record["scores"][split]["conlleval"]["overall"]["f1"] for record in found]
+    return f"{statistics.mean(f1):.2f}", f"{statistics.stdev(f1):.2f}"
 
 
 def test_scores_in_readme_are_those_of_the_records():
@@ -105,12 +113,22 @@ def test_scores_in_readme_are_those_of_the_records():
     rows = re.findall(r"^\| (\w+) +\| ([\d.]+) ± ([\d.]+) +\| ([\d.]+) ± ([\d.]+) +\|", readme, flags=re.MULTILINE)
     assert {row[0] for row in rows} == {"politics", "music"}
     for domain, *stated in rows:
-        records = [
-            read_record(p) for p in sorted((ROOT / "model_cards/results/direct-minilm").glob(f"{domain}-*.json"))
-        ]
-        assert [record["seed"] for record in records] == [555, 666, 777]
-        measured = []
-        for split in ("validation", "test"):
-            f1 = [100 * record["scores"][split]["conlleval"]["overall"]["f1"] for record in records]
-            measured += [f"{statistics.mean(f1):.2f}", f"{statistics.stdev(f1):.2f}"]
-        assert stated == measured, domain
+        paths = list((ROOT / "model_cards/results/direct-minilm").glob(f"{domain}-*.json"))
+        assert tuple(stated) == mean_and_spread(paths, "validation") + mean_and_spread(paths, "test"), domain
+
+
+STARTS = ("minilm-mlm", "general-span", "music-token", "music-span")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/dapt.md"])
+def test_scores_after_pre_training_are_those_of_the_records(page):
+    """Rows `| … | 1.0 M pieces | dev F1 | test F1 |`: of README at the end of pre-training, of the page also half way."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if " M pieces |" in line and " ± " in line]
+    stated = [re.findall(r"([\d.]+) ± ([\d.]+)", row) for row in rows]
+    ends = {name: ("",) if page == "README.md" or name == "minilm-mlm" else ("-half", "") for name in STARTS}
+    expected = []
+    for name in (f"{name}{end}" for name in STARTS for end in ends[name]):
+        paths = list((ROOT / "model_cards/results/dapt-music").glob(f"tagger-{name}-[567]*.json"))
+        expected.append([mean_and_spread(paths, split) for split in ("validation", "test")])
+    assert stated == expected

@@ -54,6 +54,8 @@ def fine_tune(
     domains = {"target": domain if isinstance(domain, Domain) else get_domain(domain)}
     if args.setting != "direct":
         domains["source"] = get_domain(args.source)
+        if domains["source"] == domains["target"]:
+            raise ValueError(f"{domains['target'].name} is source and target at once; name another --source")
     task = Task(domains, model, data_dir, verify, random_weights)
     *before, stage = args.stages()
     sums = {whose: task.checksums(whose) for whose in domains}

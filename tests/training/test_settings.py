@@ -88,6 +88,11 @@ def test_values_that_mean_nothing_are_refused(tmp_path, values, message):
         FineTuningArguments(output_dir=str(tmp_path), use_cpu=True, **values)
 
 
+def test_a_domain_is_not_its_own_source(run, zoo, tmp_path):
+    with pytest.raises(ValueError, match="zoo is source and target at once; name another --source"):
+        run(tmp_path / "run", setting="joint", source=str(zoo))
+
+
 def test_few_shot_is_the_first_sentences_or_nested_draws():
     assert few_shot_rows(100, 10, "first", seed=5) == list(range(10))
     draws = [set(few_shot_rows(100, number, "seeded", seed=5)) for number in (10, 25, 100)]
