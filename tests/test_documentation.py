@@ -29,13 +29,10 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def runnable(code: str) -> str:
-    """The block as a test runs it: offline, on the sample where the official files are not at hand, a few steps."""
+    """The block as a test runs it: offline, on the sample, a few steps."""
     for long, short in SHORTER.items():
         code = code.replace(long, short)
-    code = code.replace('"bert-base-cased"', repr(encoder_path("minilm")))
-    if not os.environ.get("CROSSNER_DATA_DIR"):
-        code = code.replace('"music"', '"sample_music"')
-    return code
+    return code.replace('"bert-base-cased"', repr(encoder_path("minilm"))).replace('"music"', '"sample_music"')
 
 
 def python_pages():
