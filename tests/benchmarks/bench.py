@@ -17,6 +17,7 @@ import torch
 from corpus import bench_corpus
 from dapt import bench_dapt
 from masking import bench_masking
+from report import bench_report
 from settings import bench_settings
 from transformers import TrainerCallback, pipeline
 from transformers.utils import logging
@@ -168,6 +169,7 @@ ROWS = {
     "dapt": bench_dapt,
     "corpus": bench_corpus,
     "settings": bench_settings,
+    "report": bench_report,
 }
 
 

@@ -13,7 +13,9 @@ from crossner_hf.records import read_record
 from crossner_hf.schema import BUILT_IN
 
 KIND = "fine_tuning"
-RECORD_FILE = "record.json"  # of a run's folder, as run.json is; training.run_folder has the names too, and imports torch
+RECORD_FILE = (
+    "record.json"  # of a run's folder, as run.json is; training.run_folder has the names too, and imports torch
+)
 RUN_FILE = "run.json"
 COLLECTED = ".predictions.json"  # NAME.predictions.json lies beside NAME.json
 
@@ -69,12 +71,11 @@ def collect(folders: Sequence[str | Path], convention: str = "conlleval") -> Col
     for folder in map(Path, folders):
         if not folder.exists():
             raise ValueError(f"{folder}: no such folder; name one that `crossner-hf experiment run` or `train` wrote")
-        for path in _candidates(folder):
-            shown = Path(folder.resolve().name, path.relative_to(folder) if path != folder else "").as_posix()
-            if path.resolve() in seen:
-                continue
-            seen.add(path.resolve())
-            _take(found, path, shown, convention)
+        root = folder.resolve()
+        for path in _candidates(root):
+            if path not in seen:
+                seen.add(path)
+                _take(found, path, f"{root.name}{str(path).removeprefix(str(root))}", convention)
     if not found.runs:
         raise ValueError(_nothing(folders, found))
     return found

@@ -20,17 +20,18 @@ def confusion(runs: Sequence[Compared], gold: Gold) -> np.ndarray:
     the row's type that overlap no gold entity. So all columns but the last add up to the gold entities.
     """
     types = len(gold.domain.entity_types)
-    table = np.zeros((types, types + len(OTHER_COLUMNS)), dtype=int)
+    width = types + len(OTHER_COLUMNS)
+    cells = np.zeros(types * width, dtype=int)
     wanted = gold.spans
     for run in runs:
         found = find_spans(run.ids, gold.starts)
         end, kind = at_start(found, len(run.ids))
         exact = end[wanted.start] == wanted.end
-        touched = _touched(wanted, run.ids)
-        column = np.where(exact, kind[wanted.start], np.where(touched, types, types + 1))
-        np.add.at(table, (wanted.type, column), 1)
-        np.add.at(table, (found.type[~_touched(found, gold.ids)], types + 2), 1)
-    return table
+        missed = types + 1 - _touched(wanted, run.ids)  # the column before `missed` is `boundary`
+        cells += np.bincount(wanted.type * width + np.where(exact, kind[wanted.start], missed), minlength=len(cells))
+        spurious = found.type[~_touched(found, gold.ids)].astype(int)
+        cells += np.bincount(spurious * width + types + 2, minlength=len(cells))
+    return cells.reshape(types, width)
 
 
 def _touched(these, ids: np.ndarray) -> np.ndarray:
@@ -40,7 +41,7 @@ def _touched(these, ids: np.ndarray) -> np.ndarray:
 
 
 class HardSentence(NamedTuple):
-    """A test sentence: F1 over all runs of all systems, entities missed in them (of `wanted`), and what some predict."""
+    """A test sentence: F1 over all runs, entities missed in them (of `wanted`), and what some systems predict."""
 
     number: int
     tokens: list[str]

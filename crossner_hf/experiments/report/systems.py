@@ -21,7 +21,7 @@ _WITHOUT_EFFECT = ("save_", "logging_", "dataloader_", "include_num_input", "per
 
 
 class EvalSet(NamedTuple):
-    """A test split: that of a domain, by the checksum of its file. `label` names the domain, and the file if need be."""
+    """A test split: that of a domain, by the checksum of its file. label: its name, with the checksum if need be"""
 
     domain: str
     sha256: str
@@ -51,14 +51,16 @@ class System:
 
     @property
     def model(self) -> str:
-        share = "" if self.percent in (None, 100) else f"{self.percent:g} %"
+        share = "" if self.percent in (None, 100) else f"{self.percent:g}\u00a0%"
         told = ", ".join(part for part in (self.dapt, share) if part)
         return f"{self.encoder} + DAPT{f' ({told})' if told else ''}" if self.percent is not None else self.encoder
 
     @property
     def training(self) -> str:
         """The setting, few-shot size and details in words."""
-        size = "" if self.size is None else f"{self.size} sentences" + (" (seeded draw)" if self.draw == "seeded" else "")
+        size = (
+            "" if self.size is None else f"{self.size} sentences" + (" (seeded draw)" if self.draw == "seeded" else "")
+        )
         return "; ".join(part for part in (SETTINGS.get(self.setting, self.setting), size, self.detail) if part)
 
     @property
@@ -70,7 +72,8 @@ class System:
         settings = list(SETTINGS)
         place = settings.index(self.setting) if self.setting in settings else len(settings)
         full = float("inf") if self.size is None else self.size
-        return (-full, self.encoder, self.percent is not None, self.dapt, -(self.percent or 0), place, self.draw, self.key)
+        pre_trained = (self.percent is not None, self.dapt, -(self.percent or 0))
+        return (self.size is not None, self.encoder, *pre_trained, -full, place, self.draw, self.key)
 
 
 @dataclass
@@ -193,7 +196,10 @@ def _tell_checkpoints_apart(runs: Sequence[Run], eval_sets: dict[int, EvalSet], 
 def _named(parts: Mapping[int, dict[str, Any]]) -> dict[int, System]:
     """A system for each run; recipes of one base tell in `detail` what they differ in."""
     recipes: dict[str, dict[str, dict]] = defaultdict(dict)
-    keys = {run: (json.dumps(p["base"], sort_keys=True), json.dumps(p["recipe"], sort_keys=True)) for run, p in parts.items()}
+    keys = {
+        run: (json.dumps(p["base"], sort_keys=True), json.dumps(p["recipe"], sort_keys=True))
+        for run, p in parts.items()
+    }
     for run, (base, recipe) in keys.items():
         recipes[base][recipe] = parts[run]["recipe"]
     found = {}
