@@ -31,6 +31,9 @@ bench: .venv/.dev
 
 .venv/.dev: .venv/.offline
 	@echo "installing what the tests need …"
+	@# seqeval comes as source alone, and its setup.py fetches setuptools-scm without what that needs itself.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools setuptools-scm wheel
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation seqeval
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[offline,dev]'
 	@touch $@
 
