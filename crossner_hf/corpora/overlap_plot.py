@@ -60,7 +60,7 @@ def _figure(record: dict[str, Any]):
     axes.set_facecolor(DIAGONAL)
     image = axes.imshow(others, cmap=COLOURS, vmin=low, vmax=high)
     for row, column in numpy.ndindex(percent.shape):
-        colour = "#6b6b6b" if row == column else _readable_on(image.cmap(image.norm(percent[row, column])))
+        colour = "#6b6b6b" if row == column else readable_on(image.cmap(image.norm(percent[row, column])))
         axes.text(column, row, f"{percent[row, column]:.1f}", ha="center", va="center", color=colour, fontsize=10)
     _frame(axes, labels)
     axes.set_title("\n".join(caption(record)), fontsize=9, loc="left", pad=9, linespacing=1.5)
@@ -84,7 +84,7 @@ def _frame(axes, labels: Sequence[str]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _readable_on(background: Sequence[float]) -> str:
+def readable_on(background: Sequence[float]) -> str:
     """Black or white, whichever has the higher contrast by the WCAG's relative luminance."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

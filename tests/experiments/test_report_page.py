@@ -76,7 +76,8 @@ def report(tmp_path_factory):
     report_runs.write_grid(make, ["sample_music", str(hostile)])
     report_runs.write_few_shot(make, "sample_music", sizes=(10, 25))
     report_runs.write_corpus_sizes(make, "sample_music", percents=(1, 100))
-    make(encoder={"name": ATTACKS[0], "sha256": "", "dapt": None}, arguments={ATTACKS[1]: 1})
+    make(encoder={"name": ATTACKS[0] + r" $\foo$", "sha256": "", "dapt": None}, arguments={ATTACKS[1]: 1})
+    (make.folder / "grid.json").write_text('{"schema_version": 1, "grid": {}, "runs": {"music-joint-minilm-555": {}}}')
     (make.folder / "cut.json").write_text('{"schema_version": 1, "kin')
     make(seed=666, setting="joint", source={"domain": "conll2003"}, predictions=False)
     found = write_report([make.folder], folder / "out", data_dirs=[hostile], resamples=300)
@@ -183,6 +184,12 @@ def test_files_set_aside_and_duplicates_that_do_not_agree_are_named(report, page
     assert report.set_aside[0].shown == "runs/cut.json"
     assert "contradicting" in page.text
     assert "runs/cut.json" in page.text
+
+
+def test_runs_of_a_grid_without_a_record_are_listed(report):
+    text = (report.folder / "report.md").read_text(encoding="utf-8")
+    assert re.search(r"music-joint-minilm-555\W+not begun", text)
+    assert "grid.json" not in text
 
 
 def test_one_report_gives_one_text(report, tmp_path):

@@ -50,7 +50,7 @@ def test_a_folder_that_is_named_twice_or_holds_another_one_counts_once(make):
 
 def test_other_json_files_and_records_of_other_kinds_are_no_runs(make):
     path = make()
-    (make.folder / "grid.json").write_text('{"grid": {}, "runs": {}}')
+    (make.folder / "grid.json").write_text('{"schema_version": 1, "grid": {}, "runs": {}}')
     (path.parent / "checkpoint-3").mkdir()
     shutil.copy(path, path.parent / "checkpoint-3")
     records.write_record(make.folder / "dapt" / "record.json", records.new_record("dapt"))
@@ -100,6 +100,15 @@ def test_truncated_foreign_and_unfinished_records_are_set_aside_and_the_rest_cou
         ),
         ({"seed": "555"}, "seed should be a int, got '555'"),
         ({"encoder": {}}, "encoder has no name"),
+        ({"encoder": {"name": "e", "dapt": "music"}}, r"encoder.dapt should be a dict, got 'music'"),
+        ({"encoder": {"name": "e", "dapt": {"percent": "all"}}}, r"encoder.dapt.percent should be a number, got 'all'"),
+        ({"few_shot": 25}, "few_shot should be a dict, got '25'"),
+        ({"few_shot": {"sentences": "25"}}, "few_shot.sentences should be a int, got '25'"),
+        ({"setting": ["direct"]}, "setting should be a str"),
+        ({"source": "conll2003"}, "source should be a dict"),
+        ({"arguments": []}, "arguments should be a dict"),
+        ({"data_sha256": ["ab"]}, "data_sha256 should be a dict"),
+        ({"scores": {"test": [1]}}, "scores.test should be a dict"),
     ],
 )
 def test_a_record_that_cannot_be_what_it_says_is_set_aside(make, values, reason):
@@ -109,6 +118,12 @@ def test_a_record_that_cannot_be_what_it_says_is_set_aside(make, values, reason)
     assert len(found.runs) == 1
     with pytest.raises(ValueError, match=reason):
         raise ValueError(reasons(found)["runs/run-0002/record.json"])
+
+
+def test_parts_that_older_records_lack_may_be_null(make):
+    change(make(), setting=None, few_shot=None, source=None, arguments=None)
+    ((system, _),) = group(collect([make.folder]).runs).cells
+    assert (system.setting, system.size) == ("direct", None)
 
 
 def test_nothing_to_report_on_is_an_error_that_says_what_to_do(tmp_path, make):

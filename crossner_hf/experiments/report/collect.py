@@ -13,10 +13,10 @@ from crossner_hf.records import read_record
 from crossner_hf.schema import BUILT_IN
 
 KIND = "fine_tuning"
-RECORD_FILE = (
-    "record.json"  # of a run's folder, as run.json is; training.run_folder has the names too, and imports torch
-)
+# Names of files that training.run_folder and experiments.grid_folder write; they import torch.
+RECORD_FILE = "record.json"
 RUN_FILE = "run.json"
+GRID_FILE = "grid.json"
 COLLECTED = ".predictions.json"  # NAME.predictions.json lies beside NAME.json
 
 
@@ -93,7 +93,7 @@ def _candidates(folder: Path) -> Iterator[Path]:
             continue
         for name in sorted(files):
             mine = name.endswith(".json") and not name.startswith(".")
-            if mine and name != PREDICTIONS_FILE and not name.endswith(COLLECTED):
+            if mine and name not in (PREDICTIONS_FILE, GRID_FILE) and not name.endswith(COLLECTED):
                 yield Path(place, name)
 
 
@@ -133,6 +133,15 @@ def _check(record: dict[str, Any], convention: str) -> None:
             raise ValueError(f"{key} should be a {kind.__name__}, got {str(record.get(key))[:60]!r}")
     if not isinstance(record["encoder"].get("name"), str):
         raise ValueError("encoder has no name")
+    optional = {"setting": str, "few_shot": dict, "source": dict, "arguments": dict, "data_sha256": dict}
+    told = [(key, record.get(key), kind) for key, kind in optional.items()]
+    told += [("encoder.dapt", record["encoder"].get("dapt"), dict), ("scores.test", record["scores"].get("test"), dict)]
+    numbers = (("few_shot", "sentences", int), ("encoder.dapt", "percent", int | float))
+    of = {name: value for name, value, kind in told if isinstance(value, dict)}
+    told += [(f"{name}.{key}", of[name].get(key), kind) for name, key, kind in numbers if name in of]
+    for name, value, kind in told:
+        if value is not None and not isinstance(value, kind):
+            raise ValueError(f"{name} should be a {getattr(kind, '__name__', 'number')}, got {str(value)[:60]!r}")
     domain, types = record["domain"], record["entity_types"]
     if domain in BUILT_IN and tuple(types) != BUILT_IN[domain].entity_types:
         differing = sorted(set(map(str, types)) ^ set(BUILT_IN[domain].entity_types))

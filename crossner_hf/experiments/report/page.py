@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterable, Sequence
 
-from crossner_hf.corpora.overlap_plot import _readable_on as readable_on
+from crossner_hf.corpora.overlap_plot import readable_on
 from crossner_hf.experiments.report.document import Best, Document, Figure, Marked, Section, Shaded, Table
 from crossner_hf.tagging import Span
 

@@ -203,6 +203,8 @@ def _broken(text: str, width: int) -> str:
 def _svg(figure, name: str) -> str:
     for axis in figure.axes:  # of a grid with more places than panels
         axis.set_visible(axis.has_data())
+    for text in figure.findobj(lambda artist: hasattr(artist, "set_parse_math")):
+        text.set_parse_math(False)  # a name may hold $
     figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")  # or saving would lay it out twice more
     file = io.StringIO()

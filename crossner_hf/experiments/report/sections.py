@@ -187,9 +187,16 @@ def _kinds_figure(block: Block, view: View) -> Figure | None:
 
 
 def left_out_section(
-    collected: Collected, results: Results, analyses: Sequence[Analysis], set_aside: Sequence[SetAside]
+    collected: Collected,
+    results: Results,
+    analyses: Sequence[Analysis],
+    set_aside: Sequence[SetAside],
+    unfinished: Sequence[SetAside],
 ) -> Section | None:
     section = Section("Left out")
+    if unfinished:
+        rows = [[run.shown, run.reason] for run in unfinished]
+        section.parts.append(Table("Runs of a grid that have no record.", ["Run", "State"], rows, names=2))
     missing = [f"{a.eval_set.label}: {a.missing}." for a in analyses if a.missing]
     if missing:
         said = "Confusion, significance and hardest sentences need predictions and the test sentences. Not shown for "

@@ -19,7 +19,7 @@ from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.sources import FILE_NAMES, domain_folder, sha256_of
 from crossner_hf.experiments.report.collect import Run
 from crossner_hf.experiments.report.systems import EvalSet
-from crossner_hf.metric.crossner.span_f1 import _find_spans as find_spans  # label ids of a domain are its codes
+from crossner_hf.metric.crossner.span_f1 import find_spans  # label ids of a domain are its codes
 from crossner_hf.predictions import SCHEMA_VERSION
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAIN_FILE, Domain, get_domain
 

@@ -158,14 +158,16 @@ def _parts(record: Mapping[str, Any]) -> dict[str, Any]:
     encoder, few_shot = record["encoder"], record.get("few_shot") or {}
     dapt, source = encoder.get("dapt"), dict(record.get("source") or {})
     base = {
-        "setting": record.get("setting", "direct"),
+        "setting": record.get("setting") or "direct",
         "encoder": (dapt or {}).get("start") or encoder["name"],
         "dapt": "",
         "percent": None,
         "size": few_shot.get("sentences"),
         "draw": few_shot.get("draw", "") if few_shot else "",
     }
-    recipe = {k: v for k, v in record.get("arguments", {}).items() if not k.startswith((*_ELSEWHERE, *_WITHOUT_EFFECT))}
+    recipe = {
+        k: v for k, v in (record.get("arguments") or {}).items() if not k.startswith((*_ELSEWHERE, *_WITHOUT_EFFECT))
+    }
     if dapt:
         own = dapt.get("domain") in (None, record["domain"])
         corpus = dapt.get("corpus") if isinstance(dapt.get("corpus"), str) else None if own else dapt["domain"]

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from crossner_hf import __version__
 from crossner_hf.experiments.report import error_sections, files, plots, sections
 from crossner_hf.experiments.report.analysis import Analysis, analyse
-from crossner_hf.experiments.report.collect import SetAside, collect
+from crossner_hf.experiments.report.asked import not_run
+from crossner_hf.experiments.report.collect import RUN_FILE, SetAside, collect
 from crossner_hf.experiments.report.curves import Series, corpus_series, few_shot_series
 from crossner_hf.experiments.report.document import Document, Figure, markdown
 from crossner_hf.experiments.report.page import page
@@ -60,7 +61,9 @@ def write_report(
         plots.check_plots()
     analyses = [analyse(results, e, data_dirs, resamples) for e in results.eval_sets]
     unused = [note for a in analyses for note in a.unused]
-    set_aside = [*collected.set_aside, *results.set_aside, *unused]
+    unfinished = not_run(folders)
+    told = {f"{run.shown}/{RUN_FILE}" for run in unfinished}
+    set_aside = [run for run in (*collected.set_aside, *results.set_aside, *unused) if run.shown not in told]
     few_shot = {a.eval_set: _few_shot(results, a) for a in analyses}
     corpus = {e: corpus_series(results.of(e)) for e in results.eval_sets}
     view = sections.View(results, convention, with_plots)
@@ -73,7 +76,7 @@ def write_report(
         error_sections.confusion_section(analyses, view),
         error_sections.significance_section(analyses, view),
         error_sections.sentences_section(analyses, view),
-        sections.left_out_section(collected, results, analyses, set_aside),
+        sections.left_out_section(collected, results, analyses, set_aside, unfinished),
     ]
     document = Document("Experiment report", _summary(results, convention), [s for s in found if s and s.parts])
     texts = {

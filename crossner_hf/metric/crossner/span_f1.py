@@ -139,7 +139,7 @@ class _Pair:
     def spans(self) -> tuple[_Spans, _Spans]:
         """The entities of both sides as conlleval reads them, sentence by sentence."""
         starts = (np.cumsum(self.lengths) - self.lengths)[self.lengths > 0]
-        return _find_spans(self.predicted, starts), _find_spans(self.gold, starts)
+        return find_spans(self.predicted, starts), find_spans(self.gold, starts)
 
 
 def _counts(pair: _Pair, convention: str) -> np.ndarray:
@@ -148,7 +148,7 @@ def _counts(pair: _Pair, convention: str) -> np.ndarray:
     if convention == "token":
         return _count_equal(pair, *map(_words_as_spans, both))
     if convention == "pooled":
-        return _count_equal(pair, *(_find_spans(tags, np.arange(min(1, len(tags)))) for tags in both))
+        return _count_equal(pair, *(find_spans(tags, np.arange(min(1, len(tags)))) for tags in both))
     predicted, gold = pair.spans
     if convention == "strict":  # seqeval's strict entities are conlleval's with a B- in front: codes of B- are odd
         predicted, gold = (s.where(tags[s.start] & 1 == 1) for s, tags in zip(pair.spans, both))
@@ -160,7 +160,7 @@ def _counts(pair: _Pair, convention: str) -> np.ndarray:
     return _count_equal(pair, predicted, gold)
 
 
-def _find_spans(tags: np.ndarray, sentence_starts: np.ndarray) -> _Spans:
+def find_spans(tags: np.ndarray, sentence_starts: np.ndarray) -> _Spans:
     """The entities in codes (words,): one opens at a B-, at a change of type and at the start of a sentence."""
     types = (tags + 1) >> 1
     opens = tags & 1 == 1
