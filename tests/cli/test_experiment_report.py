@@ -1,16 +1,12 @@
 """`crossner-hf experiment report`: options land where they belong, errors in one line, no torch is imported."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+import report_runs
 
 from crossner_hf import cli
 from crossner_hf.cli.experiment import main
-
-_spec = importlib.util.spec_from_file_location("report_runs", Path(__file__).parents[1] / "experiments/report_runs.py")
-report_runs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(report_runs)
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """The report's numbers against plain recounts: means, averages, curves, confusion, bootstrap, hardest sentences."""
 
-import importlib.util
 import itertools
 import statistics
 from pathlib import Path
 
 import numpy as np
 import pytest
+import report_runs
 
 from crossner_hf.experiments import published
 from crossner_hf.experiments.report.analysis import analyse
@@ -29,15 +29,6 @@ from crossner_hf.experiments.report.tables import (
 from crossner_hf.metric import score
 from crossner_hf.schema import DOMAINS, Domain, get_domain
 from crossner_hf.tagging import spans
-
-_spec = importlib.util.spec_from_file_location("report_runs", Path(__file__).with_name("report_runs.py"))
-report_runs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(report_runs)
-
-
-@pytest.fixture
-def make(tmp_path):
-    return report_runs.RunMaker(tmp_path / "runs")
 
 
 def results_of(make) -> Results:

@@ -1,25 +1,21 @@
 """The report's page, Markdown and CSV: whole, harmless whatever the text, with no network, also in a browser."""
 
 import csv
-import importlib.util
 import json
 import re
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
+import report_runs
 
 from crossner_hf import records
 from crossner_hf.experiments.report.write import write_report
 
 pytest.importorskip("matplotlib")
 
-_spec = importlib.util.spec_from_file_location("report_runs", Path(__file__).with_name("report_runs.py"))
-report_runs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(report_runs)
 
 ATTACKS = (
     "<script>document.body.id='owned'</script>",

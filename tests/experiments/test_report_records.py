@@ -1,25 +1,16 @@
 """Which records a report reads, what it sets aside, and which runs are runs of one system."""
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+import report_runs
 
 from crossner_hf import records
 from crossner_hf.experiments.report.collect import collect
 from crossner_hf.experiments.report.sentences import read_gold, read_predictions
 from crossner_hf.experiments.report.systems import group
-
-_spec = importlib.util.spec_from_file_location("report_runs", Path(__file__).with_name("report_runs.py"))
-report_runs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(report_runs)
-
-
-@pytest.fixture
-def make(tmp_path):
-    return report_runs.RunMaker(tmp_path / "runs")
 
 
 def change(path: Path, **values) -> None:

@@ -1,6 +1,5 @@
 """The runner: every run of a grid is done once, whoever is killed, fails, or works beside it."""
 
-import importlib.util
 import json
 import signal
 import subprocess
@@ -9,6 +8,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import grid_jobs
 import pytest
 
 from crossner_hf import records
@@ -19,9 +19,6 @@ from crossner_hf.experiments.runner import plan, run_grid
 from crossner_hf.experiments.worker import in_words
 
 PROGRAM = Path(__file__).with_name("grid_jobs.py")
-_spec = importlib.util.spec_from_file_location("grid_jobs", PROGRAM)
-grid_jobs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(grid_jobs)
 Jobs, grid_of, record_of = grid_jobs.Jobs, grid_jobs.grid_of, grid_jobs.record_of
 
 LEASE = 3.0  # seconds; a busy machine may keep a live process from its beat for two thirds of it
