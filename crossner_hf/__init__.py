@@ -1,9 +1,11 @@
 """CrossNER (Liu et al., AAAI 2021), cross-domain named entity recognition, for the Hugging Face libraries.
 
-Importing this package makes the name `crossner` known to `datasets` and the task `crossner` to the pipelines of
-`transformers`, at once where the library is already imported, otherwise when it is. Neither is imported by it.
+Importing this package makes the name `crossner` known to `datasets`, and to `transformers` the task `crossner` of its
+pipelines and the models of its own, at once where the library is already imported, otherwise when it is. Neither is
+imported by it.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -72,3 +74,32 @@ def _register_pipeline(module) -> None:
     from crossner_hf.pipeline import register
 
     register()
+
+
+# What registering the models needs of transformers: the module, and a name that it holds once it is imported whole.
+_NEEDED = {
+    "transformers.modeling_utils": "PreTrainedModel",
+    "transformers.models.auto.configuration_auto": "AutoConfig",
+    "transformers.models.auto.modeling_auto": "AutoModelForTokenClassification",
+    "transformers.models.auto.tokenization_auto": "AutoTokenizer",
+}
+_registering = False
+
+
+def _register_models(module) -> None:
+    """Any of them may come first, in the midst of another: then that one's own end is awaited."""
+    global _registering
+    half_way = any(name in sys.modules and not hasattr(sys.modules[name], part) for name, part in _NEEDED.items())
+    if _registering or half_way:
+        return
+    _registering = True
+    try:
+        from crossner_hf.models.registration import register
+
+        register()
+    finally:
+        _registering = False
+
+
+for _name in _NEEDED:
+    wrapt.register_post_import_hook(_register_models, _name)

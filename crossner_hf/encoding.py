@@ -37,8 +37,14 @@ def max_pieces(tokenizer, config=None) -> int:
     return min([*limits, positions] if positions else limits, default=DEFAULT_MAX_PIECES)
 
 
+def encoder_config(config):
+    """The config that describes the encoder: the model's own, or the one inside it where the model is composed."""
+    return getattr(config, "encoder_config", None) or config
+
+
 def position_limit(config) -> int | None:
     """The most positions that a model's table holds; None where it has none, or none is known."""
+    config = encoder_config(config)
     table = getattr(config, "max_position_embeddings", None)
     if not table or table < 0:
         return None

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
-from .encoding import Window, best_context, encode_windows, max_pieces
+from .encoding import Window, best_context, encode_windows, encoder_config, max_pieces
 from .tagging import spans
 from .words import DEFAULT_SPLITTER, Word, split_words
 
@@ -24,7 +24,10 @@ NEED_PREFIX_SPACE = frozenset({"bart", "bloom", "deberta", "gpt2", "longformer",
 
 
 class Tagged(NamedTuple):
-    """A label for each word of a sentence, and the probability that the model gives it."""
+    """A label for each word of a sentence, and the probability that the model gives it.
+
+    A model with a CRF gives each word of an entity the probability of the whole entity.
+    """
 
     labels: list[str]
     scores: list[float]
@@ -59,7 +62,7 @@ def load_tokenizer(name_or_path: str, **kwargs):
     It pads and cuts on the right: padding on the left would move the words of a model that, like BERT, counts
     positions from the row's beginning.
     """
-    if load_config(name_or_path, **kwargs).model_type in NEED_PREFIX_SPACE:
+    if encoder_config(load_config(name_or_path, **kwargs)).model_type in NEED_PREFIX_SPACE:
         kwargs["add_prefix_space"] = True
     tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # what transformers makes up where the files are missing
@@ -77,7 +80,8 @@ def takes_word_mask(model) -> bool:
 class Tagger:
     """A token-classification model and its tokenizer, ready to tag sentences or raw text.
 
-    model:        any model whose output has `logits (batch, time, labels)`; `predicted_ids (batch, time)` wins if there
+    model:        any model whose output has `logits (batch, time, labels)`; where it has them, `predicted_ids` and
+                  `scores`, both (batch, time), win over the logits' softmax
     max_length:   pieces a window, special ones included; longer sentences are tagged in overlapping windows
     batch_pieces: pieces a batch, padding included
     splitter:     how raw text is split into words; by default what the model's config names as `word_splitter`
@@ -175,9 +179,11 @@ class Tagger:
             batch["word_mask"] = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
             batch["word_mask"][row, column] = True
         output = self.model(**batch)
+        own_ids, own_scores = getattr(output, "predicted_ids", None), getattr(output, "scores", None)
+        if own_ids is not None and own_scores is not None:
+            return own_ids[row, column].tolist(), own_scores[row, column].tolist()
         probabilities = output.logits[row, column].float().softmax(-1)
-        predicted = getattr(output, "predicted_ids", None)
-        label_ids = probabilities.argmax(-1) if predicted is None else predicted[row, column]
+        label_ids = probabilities.argmax(-1) if own_ids is None else own_ids[row, column]
         scores = probabilities.gather(-1, label_ids.unsqueeze(-1)).squeeze(-1)
         return label_ids.tolist(), scores.tolist()
 

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import AutoModelForTokenClassification, Pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
+from .encoding import encoder_config
 from .inference import NEED_PREFIX_SPACE, Entity, Tagger, load_tokenizer
 
 TASK = "crossner"
@@ -30,7 +31,7 @@ class CrossNERPipeline(Pipeline):
 
     def __init__(self, *args, splitter: str | None = None, batch_pieces: int | None = None, **kwargs):
         super().__init__(*args, **kwargs)
-        if self.model.config.model_type in NEED_PREFIX_SPACE and not self.tokenizer.add_prefix_space:
+        if encoder_config(self.model.config).model_type in NEED_PREFIX_SPACE and not self.tokenizer.add_prefix_space:
             self.tokenizer = load_tokenizer(self.tokenizer.name_or_path)
         self.tagger = Tagger(self.model, self.tokenizer, splitter=splitter, batch_pieces=batch_pieces)
 

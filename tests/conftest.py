@@ -183,6 +183,17 @@ def tiny_model(tmp_path_factory) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
+def tiny_vectors(tmp_path_factory) -> str:
+    """A file of word vectors, 16 numbers each, of the zoo's words and of some that it does not have."""
+    words = dict.fromkeys(" ".join((*ANIMALS, *PLACES, *FILLERS, "animal place badger Lisbon")).split())
+    rng = random.Random(0)
+    lines = (" ".join([word, *(f"{rng.gauss(0, 0.5):.4f}" for _ in range(16))]) for word in words)
+    path = tmp_path_factory.mktemp("vectors") / "tiny.txt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def random_tagger(tiny_model, zoo, tmp_path_factory) -> Callable[..., str]:
     """Gives the folder of a tiny tagger for the zoo that tags at random, yet with much between its labels."""
     made: dict[str, str] = {}
@@ -192,12 +203,12 @@ def random_tagger(tiny_model, zoo, tmp_path_factory) -> Callable[..., str]:
 
         from crossner_hf.inference import load_tokenizer
         from crossner_hf.schema import get_domain
-        from crossner_hf.training.task import load_model
+        from crossner_hf.training.encoder_taggers import EncoderTaggers
 
         if kind not in made:
             encoder = tiny_model(kind, initializer_range=0.3)
             torch.manual_seed(1)
-            model = load_model(encoder, get_domain(zoo))
+            model = EncoderTaggers(encoder).build(get_domain(zoo))
             with torch.no_grad():
                 model.classifier.weight.mul_(5)
             made[kind] = str(tmp_path_factory.mktemp("tagger") / kind)

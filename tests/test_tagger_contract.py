@@ -7,35 +7,41 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import pipeline
+from transformers import DataCollatorForTokenClassification, pipeline
 
 from crossner_hf.encoding import encode_labelled
-from crossner_hf.inference import Tagger, load_tokenizer, tag
+from crossner_hf.inference import Tagger, tag, takes_word_mask
 from crossner_hf.metric import score
 from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments
 from crossner_hf.training.examples import stage_examples
 from crossner_hf.training.fine_tune import make_trainer
-from crossner_hf.training.task import Task, load_model
+from crossner_hf.training.settings import TaggerChoice
+from crossner_hf.training.task import Task
 from crossner_hf.training.trainer import token_loss
 
 LAYOUTS = Path(__file__).with_name("training") / "layouts.py"
-# Name: (kind of tiny encoder, function of encoder and domain that gives the untrained tagger).
+NO_DROPOUT = "hidden_dropout_prob=0.0,attention_probs_dropout_prob=0.0"
+SMALL = "hidden_size=24,char_dim=8,char_filters=8,hidden_dropout_prob=0.0,unknown_rate=0.0"
+# Name: (what the tagger starts from, which tagger it is).
 TAGGERS = {
-    "linear": ("bert", load_model),
+    "linear": ("bert", TaggerChoice(config_overrides=NO_DROPOUT)),
+    "crf": ("bert", TaggerChoice("crf", config_overrides=NO_DROPOUT)),
+    "bilstm-crf": ("vectors", TaggerChoice("bilstm-crf", "vectors", config_overrides=SMALL)),
+    "coach": ("vectors", TaggerChoice("coach", config_overrides=f"template_weight=1.0,{SMALL}")),
 }
 
 
 class Fitted:
     """A tagger trained on eight sentences of the zoo."""
 
-    def __init__(self, encoder, build, domain, pairs, folder):
-        self.domain = domain
+    def __init__(self, start, choice, domain, pairs, folder):
+        self.start, self.choice, self.domain = start, choice, domain
         self.sentences = [words for words, _ in pairs]
         self.tags = [tags for _, tags in pairs]
         torch.manual_seed(0)
-        self.tokenizer = load_tokenizer(encoder)
-        self.model = build(encoder, self.domain)
+        task = Task({"target": self.domain}, start, choice=choice)
+        self.tokenizer, self.model = task.tokenizer, task.new_tagger("target")
         args = FineTuningArguments(
             output_dir=str(folder / "run"),
             max_steps=300,
@@ -47,7 +53,6 @@ class Fitted:
             use_cpu=True,
             disable_tqdm=True,
         )
-        task = Task({"target": self.domain}, encoder)
         trainer = make_trainer(self.model, task, stage_examples(*args.stages(), task, self.model.config, args), args)
         trainer.train()
         self.dev = trainer.evaluate()
@@ -58,11 +63,11 @@ class Fitted:
 
 
 @pytest.fixture(scope="module", params=TAGGERS)
-def fitted(request, tiny_model, write_zoo, zoo_sentences, tmp_path_factory):
-    kind, build = TAGGERS[request.param]
-    encoder = tiny_model(kind, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    folder, pairs = tmp_path_factory.mktemp(request.param), zoo_sentences(8, seed=7)
-    return Fitted(encoder, build, get_domain(write_zoo(folder / "zoo", pairs)), pairs, folder)
+def fitted(request, tiny_model, tiny_vectors, write_zoo, zoo_sentences, tmp_path_factory):
+    start, choice = TAGGERS[request.param]
+    folder, pairs = tmp_path_factory.mktemp("contract"), zoo_sentences(8, seed=7)
+    start = tiny_vectors if start == "vectors" else tiny_model(start)
+    return Fitted(start, choice, get_domain(write_zoo(folder / "zoo", pairs)), pairs, folder)
 
 
 def test_it_learns_eight_sentences_by_heart(fitted):
@@ -83,10 +88,12 @@ def test_padding_and_batch_mates_are_neutral(fitted, zoo_sentences):
 def test_every_parameter_gets_a_gradient(fitted):
     labels = [[fitted.domain.label2id[tag] for tag in tags] for tags in fitted.tags]
     columns, _ = encode_labelled(fitted.tokenizer, fitted.sentences[:1], labels[:1], 64)
-    batch = {name: torch.tensor(rows) for name, rows in columns.items()}
+    batch = DataCollatorForTokenClassification(fitted.tokenizer)([{name: rows[0] for name, rows in columns.items()}])
     fitted.model.train()
     fitted.model.zero_grad()
-    token_loss(fitted.model(**batch), batch["labels"]).backward()
+    output = fitted.model(**batch)
+    loss = output.loss if takes_word_mask(fitted.model) else token_loss(output, batch["labels"])
+    loss.backward()
     without = [name for name, p in fitted.model.named_parameters() if p.grad is None or not p.grad.any()]
     fitted.model.zero_grad()
     fitted.model.eval()
@@ -116,20 +123,24 @@ def test_the_stock_pipeline_with_first_pieces_agrees_where_spaces_part_all_words
     assert len(mine & theirs) >= 0.9 * max(len(mine), len(theirs))
 
 
-def test_it_runs_in_two_processes(fitted, zoo, tmp_path, child_environment, request, tiny_model):
-    kind, _ = TAGGERS[request.node.callspec.params["fitted"]]
+def test_all_run_in_two_processes(tiny_model, tiny_vectors, zoo, tmp_path, child_environment):
+    runs = []
+    for number, (start, choice) in enumerate(TAGGERS.values()):
+        start = tiny_vectors if start == "vectors" else tiny_model(start)
+        runs.append([start, str(zoo), str(tmp_path / f"run{number}"), "4", "1", json.dumps(choice._asdict())])
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(LAYOUTS)]
     done = subprocess.run(
-        [*torchrun, tiny_model(kind), str(zoo), str(tmp_path / "run"), "4", "1"],
+        [*torchrun, "--several", json.dumps(runs)],
         env=child_environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for rank in (0, 1):
-        saw = json.loads((tmp_path / f"run.{rank}.json").read_text())
-        assert saw["world_size"] == 2
-        assert len(saw["losses"]) == 2 * 3  # 24 sentences in steps of 2 x 4
-    assert len(list(Tagger.from_pretrained(str(tmp_path / "run")).tag_words([["fox"]]))) == 1
+    for _, _, folder, *_ in runs:
+        for rank in (0, 1):
+            saw = json.loads(Path(f"{folder}.{rank}.json").read_text())
+            assert saw["world_size"] == 2
+            assert len(saw["losses"]) == 2 * 3  # 24 sentences in steps of 2 x 4
+        assert len(list(Tagger.from_pretrained(folder).tag_words([["fox"]]))) == 1

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from crossner_hf.experiments.grid_checks import Places, check_arguments, check_list, no_unknown
-from crossner_hf.experiments.grid_entries import ALL, Dapt, read_domain, read_model, read_size, slug
+from crossner_hf.experiments.grid_entries import ALL, Dapt, Variant, read_domain, read_model, read_size, slug
 from crossner_hf.schema import DOMAINS, get_domain
 from crossner_hf.training.settings import SETTINGS
 
@@ -67,12 +67,12 @@ class Grid:
     """What to run. `Grid.of` makes one from plain values and checks them; see GRIDS for examples.
 
     preset, arguments, arguments_of: values of FineTuningArguments for all runs, and for those of one setting; the later
-    wins over the earlier
+    wins over the earlier, and what a model sets for itself over all
     """
 
     domains: tuple[str, ...]
     settings: tuple[str, ...] = ("direct",)
-    models: tuple[str | Dapt, ...] = ("bert-base-cased",)
+    models: tuple[str | Dapt | Variant, ...] = ("bert-base-cased",)
     sizes: tuple[int | None, ...] = (None,)
     draw: str = "first"
     seeds: tuple[int, ...] = (555, 666, 777)
@@ -104,7 +104,9 @@ class Grid:
             if setting not in SETTINGS:
                 raise ValueError(f"{at('settings')}: unknown setting {setting!r}; known are {', '.join(SETTINGS)}")
         if "models" in chosen:
-            chosen["models"] = tuple(read_model(m, chosen["preset"], at("models")) for m in chosen["models"])
+            chosen["models"] = tuple(
+                read_model(m, chosen["preset"], at("models"), _OF_THE_GRID) for m in chosen["models"]
+            )
         if "sizes" in chosen:
             chosen["sizes"] = tuple(read_size(s, chosen["domains"], at("sizes")) for s in chosen["sizes"])
         for seed in chosen.get("seeds", ()):
@@ -129,13 +131,14 @@ class Grid:
         for domain in self.domains:
             for setting in self.settings:
                 values = preset(self.preset) | dict(self.arguments) | dict(self.arguments_of.get(setting, {}))
-                for model in self.models:
+                for entry in self.models:
+                    model, own = (entry.model, entry.arguments) if isinstance(entry, Variant) else (entry, {})
                     for size in self.sizes:
                         for seed in self.seeds:
-                            told = {**values, "setting": setting, "seed": seed}
+                            told = {**values, **own, "setting": setting, "seed": seed}
                             if size is not None:
                                 told |= {"num_sentences": size, "few_shot_draw": self.draw}
-                            name = run_name(domain, setting, model, size, seed)
+                            name = run_name(domain, setting, entry, size, seed)
                             if name.casefold() in found:
                                 raise ValueError(f"two runs of the grid would share the folder {name}: rename a model")
                             found[name.casefold()] = Run(name, domain, setting, model, size, seed, told)
@@ -143,11 +146,12 @@ class Grid:
 
     def dapts(self) -> list[Dapt]:
         """The checkpoints to be made for the runs."""
-        return [model for model in self.models if isinstance(model, Dapt)]
+        bases = [entry.model if isinstance(entry, Variant) else entry for entry in self.models]
+        return list({base.name: base for base in bases if isinstance(base, Dapt)}.values())
 
     def as_json(self) -> dict[str, Any]:
         """As JSON gives it back."""
-        content = asdict(self) | {"models": [asdict(m) if isinstance(m, Dapt) else m for m in self.models]}
+        content = asdict(self) | {"models": [m if isinstance(m, str) else asdict(m) for m in self.models]}
         return _plain(content)
 
     def _check_arguments(self, at: Places) -> None:
@@ -166,7 +170,7 @@ class Grid:
             of[setting] = check_arguments(values, FineTuningArguments, at, key, _OF_THE_GRID)
         object.__setattr__(self, "arguments", checked)
         object.__setattr__(self, "arguments_of", of)
-        for run in {run.setting: run for run in self.runs()}.values():
+        for run in {repr({**run.arguments, "seed": 0}): run for run in self.runs()}.values():
             try:
                 FineTuningArguments(output_dir="grid", **run.arguments)
                 get_domain(run.arguments.get("source", "conll2003"))
@@ -196,10 +200,10 @@ def preset_values(name: str, corpus: Iterable[str] = (), **overrides: Any) -> di
     return values
 
 
-def run_name(domain: str, setting: str, model: str | Dapt, size: int | None, seed: int) -> str:
+def run_name(domain: str, setting: str, model: str | Dapt | Variant, size: int | None, seed: int) -> str:
     """music-pretrain-minilm-n25-555: safe as a folder's name, and told by the run alone."""
     short = "pretrain" if setting == "pre_train_then_fine_tune" else setting
-    of_model = model.name if isinstance(model, Dapt) else slug(model)
+    of_model = slug(model) if isinstance(model, str) else model.name
     return "-".join([slug(domain), short, of_model, *([] if size is None else [f"n{size}"]), str(seed)])
 
 

@@ -35,6 +35,22 @@ class Dapt:
         return f"{slug(self.model)}-dapt-{corpus}{masking}{percent}-{_hash(text)}"
 
 
+@dataclass(frozen=True)
+class Variant:
+    """A model with arguments of its own: `{tagger: crf, model: minilm}`."""
+
+    model: str | Dapt
+    arguments: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Readable, and different for all that differs."""
+        rest = {key: value for key, value in self.arguments.items() if key != "tagger"}
+        parts = [self.arguments.get("tagger"), self.model.name if isinstance(self.model, Dapt) else slug(self.model)]
+        parts.append(_hash(repr(sorted(rest.items()))) if rest else None)
+        return "-".join(part for part in parts if part)
+
+
 def read_domain(name: Any, where: str) -> str:
     if not isinstance(name, str):
         raise ValueError(f"{where}: a domain is a name or a folder, got {name!r}")
@@ -57,13 +73,29 @@ def read_size(size: Any, domains: Iterable[str], where: str) -> int | None:
     return size
 
 
-def read_model(entry: Any, preset: str, where: str) -> str | Dapt:
+def read_model(entry: Any, preset: str, where: str, of_the_grid: Mapping[str, str]) -> str | Dapt | Variant:
+    """A grid's model. of_the_grid: arguments that it cannot have of its own, and what sets them"""
     if isinstance(entry, str) and entry.strip():
         return entry
-    if not isinstance(entry, Mapping) or list(entry) != ["dapt"] or not isinstance(entry["dapt"], Mapping):
+    if isinstance(entry, Mapping) and isinstance(entry.get("dapt"), Mapping) and "model" not in entry:
+        base: str | Dapt = _read_dapt(entry, preset, where)
+    elif isinstance(entry, Mapping) and isinstance(entry.get("model"), str) and entry["model"].strip():
+        base = entry["model"]
+    else:
         raise ValueError(
-            f"{where}: a model is a name, a folder, a Hub id or 'dapt: {{model: …, corpus: …}}', got {entry!r}"
+            f"{where}: a model is a name, a folder, a Hub id, 'dapt: {{model: …, corpus: …}}' or, with arguments of "
+            f"its own, 'model: …, tagger: …', got {entry!r}"
         )
+    own = {key: value for key, value in entry.items() if key not in ("model", "dapt")}
+    if not own:
+        return base
+    from crossner_hf.training.arguments import FineTuningArguments
+
+    at = Places(where, {})
+    return Variant(base, check_arguments(own, FineTuningArguments, at, "models", of_the_grid, also=("model", "dapt")))
+
+
+def _read_dapt(entry: Mapping, preset: str, where: str) -> Dapt:
     from crossner_hf.training.arguments import preset as values_of
     from crossner_hf.training.dapt_arguments import DAPT_PRESETS, DaptArguments
 

@@ -6,7 +6,20 @@ from typing import Any
 
 from transformers import TrainingArguments
 
-from crossner_hf.training.settings import ENCODER_REPEATS, HEADS, OPTIMIZERS, SETTINGS, Stage, stages
+from crossner_hf.training.settings import (
+    ENCODER_REPEATS,
+    HEADS,
+    LSTM_REPEATS,
+    OPTIMIZERS,
+    SETTINGS,
+    TAGGERS,
+    VOCABULARIES,
+    WORD_TAGGERS,
+    FewShot,
+    Stage,
+    TaggerChoice,
+    stages,
+)
 
 # The values of the released code (main.py and run.sh of zliucr/CrossNER), which are the defaults below.
 PUBLISHED_SEEDS = (555, 666, 777)
@@ -28,6 +41,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "per_device_train_batch_size": 8,
         "num_train_epochs": 25,
     },
+    "lstm": {"learning_rate": 1e-3, "max_grad_norm": 5.0},
 }
 
 
@@ -64,7 +78,14 @@ class RunArguments(TrainingArguments):
 
 
 DRAWS = ("first", "seeded")
-_CHOICES = {"setting": SETTINGS, "source_head": HEADS, "source_optimizer": OPTIMIZERS, "few_shot_draw": DRAWS}
+_CHOICES = {
+    "setting": SETTINGS,
+    "source_head": HEADS,
+    "source_optimizer": OPTIMIZERS,
+    "few_shot_draw": DRAWS,
+    "tagger": TAGGERS,
+    "vocabulary": VOCABULARIES,
+}
 
 
 @dataclass
@@ -110,6 +131,29 @@ class FineTuningArguments(RunArguments):
     )
     max_length: int | None = field(
         default=None, metadata={"help": "Most pieces a training sentence may have; default: what the encoder takes."}
+    )
+    tagger: str = field(
+        default="linear",
+        metadata={
+            "help": "What is trained: linear (a layer over an encoder), crf (the same with a CRF), or from word "
+            "vectors bilstm-crf (Lample et al. 2016) or coach (Liu et al. 2020).",
+            "choices": TAGGERS,
+        },
+    )
+    vocabulary: str = field(
+        default="train",
+        metadata={
+            "help": "Words that bilstm-crf and coach know: those of the training sets (train), or also all others of "
+            "the vector file, as they are there (vectors).",
+            "choices": VOCABULARIES,
+        },
+    )
+    char_vectors: str | None = field(
+        default=None,
+        metadata={"help": "bilstm-crf and coach: text file of character n-gram vectors, put beside the word's vector."},
+    )
+    config_overrides: str | None = field(
+        default=None, metadata={"help": "Values of the model's config: hidden_size=100,hidden_dropout_prob=0.3"}
     )
     setting: str = field(
         default="direct",
@@ -171,6 +215,10 @@ class FineTuningArguments(RunArguments):
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if self.tagger not in WORD_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
+            raise ValueError(f"vocabulary and char_vectors are for {' and '.join(WORD_TAGGERS)}, not {self.tagger}")
+        if self.tagger != "linear" and self.label_smoothing_factor:
+            raise ValueError(f"label_smoothing_factor is for the linear tagger; the loss of {self.tagger} knows none")
         for name in ("num_sentences", "target_repeats"):
             if (getattr(self, name) or 1) < 1 or getattr(self, name) == 0:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -184,14 +232,23 @@ class FineTuningArguments(RunArguments):
             source_head=self.source_head,
             source_epochs=self.source_epochs,
             source_optimizer=self.source_optimizer,
-            target_repeats=self.target_repeats or ENCODER_REPEATS,
+            target_repeats=self._repeats(),
         )
+
+    def tagger_choice(self) -> TaggerChoice:
+        return TaggerChoice(self.tagger, self.vocabulary, self.char_vectors, self.config_overrides)
+
+    def few_shot(self) -> FewShot | None:
+        return FewShot(self.num_sentences, self.few_shot_draw, self.seed) if self.num_sentences else None
 
     def source_settings(self) -> dict[str, Any]:
         """How the setting uses the source, for the record."""
         if self.setting == "joint":
-            return {"target_repeats": self.target_repeats or ENCODER_REPEATS}
+            return {"target_repeats": self._repeats()}
         return {"head": self.source_head, "epochs": self.source_epochs, "optimizer": self.source_optimizer}
+
+    def _repeats(self) -> int:
+        return self.target_repeats or (LSTM_REPEATS if self.tagger in WORD_TAGGERS else ENCODER_REPEATS)
 
 
 # Arguments whose names begin so change neither what is computed nor its result.

@@ -46,8 +46,7 @@ class Examples:
 def stage_examples(stage: Stage, task: Task, config, args: FineTuningArguments) -> Examples:
     """The encoded sentences of a stage, for a model with that config.
 
-    A sentence that is drawn several times stands in `train` by several indices, not copies. Raises ValueError where
-    `args.num_sentences` are more than there are.
+    A sentence that is drawn several times stands in `train` by several indices, not copies.
     """
     labels = task.domains[stage.labels]
     limit = min(args.max_length or 1_000_000, max_pieces(task.tokenizer, config))
@@ -59,9 +58,6 @@ def stage_examples(stage: Stage, task: Task, config, args: FineTuningArguments) 
         tokens, tags = rows["tokens"], rows["ner_tags"]
         if whose == "source":
             tags = translate(tags, task.domains["source"], labels)
-        elif args.num_sentences is not None:
-            chosen = few_shot_rows(len(tokens), args.num_sentences, args.few_shot_draw, args.seed)
-            tokens, tags = [tokens[i] for i in chosen], [tags[i] for i in chosen]
         encoded, seen = encode_labelled(task.tokenizer, tokens, tags, limit)
         name = "train" if whose == "target" else "source"
         cut[name] = _entities_lost(tags, seen, labels, name, limit)
@@ -79,15 +75,6 @@ def stage_examples(stage: Stage, task: Task, config, args: FineTuningArguments) 
     lengths = [len(row) for row in encoded["input_ids"]]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     return Examples(train, DevSet(Dataset.from_dict(encoded).select(order), order, rows["ner_tags"], seen), cut)
-
-
-def few_shot_rows(total: int, number: int, draw: str, seed: int) -> list[int]:
-    """`number` of `total` rows: the first ones, or drawn by the seed, a smaller draw being part of a larger one."""
-    if not 1 <= number <= total:
-        raise ValueError(f"num_sentences must be 1 to {total} (the training set's size), got {number}")
-    if draw == "first":
-        return list(range(number))
-    return sorted(np.random.default_rng(seed).permutation(total)[:number].tolist())
 
 
 def translate(tags: Sequence[Sequence[int]], source: Domain, labels: Domain) -> list[list[int]]:

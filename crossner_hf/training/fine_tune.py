@@ -16,7 +16,7 @@ from crossner_hf.training import run_folder
 from crossner_hf.training.arguments import FineTuningArguments, told_arguments
 from crossner_hf.training.examples import Examples, stage_examples
 from crossner_hf.training.progress import RunProgress, show_progress
-from crossner_hf.training.resume import claimed, train_from, weights_hash
+from crossner_hf.training.resume import claimed, train_from
 from crossner_hf.training.scoring import is_crossner, tagged_split
 from crossner_hf.training.source_stage import source_stage
 from crossner_hf.training.task import Task
@@ -38,12 +38,14 @@ def fine_tune(
     resume: bool = False,
     callbacks: Sequence = (),
 ) -> dict[str, Any]:
-    """Fine-tune an encoder on a domain, choose the epoch on dev, score test once; gives the record.
+    """Train a tagger on a domain, choose the epoch on dev, score test once; gives the record.
 
     `args.setting` says on what; a source stage that `args.source_cache` does not hold is trained first.
 
-    model:          a folder, a Hub id, or 'minilm' (the encoder of the extra `offline`)
-    random_weights: the encoder's architecture alone, with fresh weights
+    model:          what the tagger starts from. An encoder: a folder, a Hub id, or 'minilm' (the one of the extra
+                    `offline`). Word vectors, for `args.tagger` 'bilstm-crf' and 'coach': a text file, or 'glove' (the
+                    ones of the extra `glove`)
+    random_weights: the encoder's architecture alone, or vectors of the same width, with fresh weights
     test:           False leaves the test split unscored
     resume:         go on from the last checkpoint in `args.output_dir`, with the result that the run would have had
                     without the break; a finished run gives its record again
@@ -56,7 +58,7 @@ def fine_tune(
         domains["source"] = get_domain(args.source)
         if domains["source"] == domains["target"]:
             raise ValueError(f"{domains['target'].name} is source and target at once; name another --source")
-    task = Task(domains, model, data_dir, verify, random_weights)
+    task = Task(domains, model, data_dir, verify, random_weights, args.tagger_choice(), args.few_shot())
     *before, stage = args.stages()
     sums = {whose: task.checksums(whose) for whose in domains}
     set_seed(args.seed)
@@ -65,7 +67,7 @@ def fine_tune(
         "domain": domains["target"].name,
         "entity_types": list(domains["target"].entity_types),
         "data_sha256": sums["target"],
-        "encoder": {"name": task.encoder_name, "sha256": weights_hash(tagger)},
+        "encoder": {"name": task.taggers.name, "sha256": task.taggers.sha256(tagger)},
         "random_weights": random_weights,
         "test": test,
         "processes": args.world_size * max(1, args.n_gpu),
@@ -90,7 +92,7 @@ def fine_tune(
         about = {
             **asked,
             "source": source,
-            "encoder": {**asked["encoder"], "dapt": task.pre_training()},
+            "encoder": {**asked["encoder"], "dapt": task.taggers.pre_training()},
             "wall_seconds": round(seconds, 1),
             "resumed": checkpoint is not None,
             "entities_beyond_max_length": examples.cut,
@@ -141,6 +143,7 @@ def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> dict[str
         best_epoch=_best_epoch(trainer),
         dev_by_epoch=[e["eval_conlleval_f1"] for e in trainer.state.log_history if "eval_conlleval_f1" in e],
         scores={split: found.scores() for split, found in tagged.items()},
+        calibration={split: found.calibration() for split, found in tagged.items()},
     )
     run_folder.put_model(folder, ready.model, ready.tokenizer)
     if about["test"]:

@@ -8,6 +8,7 @@ from crossner_hf.data.builder import load
 from crossner_hf.data.sources import is_official
 from crossner_hf.inference import Tagger
 from crossner_hf.metric import check_conventions, score
+from crossner_hf.metric.calibration import calibration
 from crossner_hf.schema import Domain, canonical, get_domain
 from crossner_hf.tagging import split_tag
 
@@ -65,16 +66,20 @@ def evaluate(
 
 
 class TaggedSplit(NamedTuple):
-    """The sentences of a split, their gold labels, and those that a tagger gave them."""
+    """The sentences of a split, their gold labels, and those that a tagger gave them, with its confidence in each."""
 
     domain: Domain
     tokens: list[list[str]]
     gold: list[list[str]]
     predicted: list[list[str]]
+    confidence: list[list[float]]
 
     def scores(self, conventions: Sequence[str] = ("conlleval", "strict", "pooled")) -> dict[str, Any]:
         generic = self.domain.generic_types
         return score(self.predicted, self.gold, conventions=conventions, generic_types=generic, tokens=self.tokens)
+
+    def calibration(self) -> dict[str, Any]:
+        return calibration(self.predicted, self.gold, self.confidence)
 
     def predicted_ids(self) -> list[list[int]]:
         return [[self.domain.label2id[label] for label in labels] for labels in self.predicted]
@@ -88,5 +93,6 @@ def tagged_split(
     dataset = load(domain.folder or domain.name, split=split, data_dir=data_dir, verify=verify)
     tokens = dataset["tokens"][:]
     gold = [[domain.labels[i] for i in tags] for tags in dataset["ner_tags"]]
-    predicted = [[names[label] for label in tagged.labels] for tagged in tagger.tag_words(tokens)]
-    return TaggedSplit(domain, tokens, gold, predicted)
+    tagged = list(tagger.tag_words(tokens))
+    predicted = [[names[label] for label in labels] for labels, _ in tagged]
+    return TaggedSplit(domain, tokens, gold, predicted, [scores for _, scores in tagged])

@@ -1,10 +1,14 @@
-"""The paper's three settings as data: which stages a run trains, on whose sentences, with whose labels."""
+"""The paper's three settings as data: which stages a run trains, on whose sentences, with whose labels; and taggers."""
 
 from typing import NamedTuple
 
 SETTINGS = ("direct", "pre_train_then_fine_tune", "joint")
 HEADS = ("source", "target")
 OPTIMIZERS = ("carried", "fresh")
+ENCODER_TAGGERS = ("linear", "crf")
+WORD_TAGGERS = ("bilstm-crf", "coach")
+TAGGERS = (*ENCODER_TAGGERS, *WORD_TAGGERS)
+VOCABULARIES = ("train", "vectors")
 
 # How often the released code repeats the target's sentences in joint training (main.py, --bert and without it).
 ENCODER_REPEATS = 50
@@ -47,3 +51,27 @@ def stages(
             Stage(("target",), "target", optimizer=source_optimizer),
         )
     raise ValueError(f"unknown setting {setting!r}; known are {', '.join(SETTINGS)}")
+
+
+class TaggerChoice(NamedTuple):
+    """Which tagger a run trains, and what it is made of.
+
+    vocabulary, char_vectors: of the word-level taggers; see FineTuningArguments
+    config_overrides: values of the model's config, `name=value,name=value`
+    """
+
+    tagger: str = "linear"
+    vocabulary: str = "train"
+    char_vectors: str | None = None
+    config_overrides: str | None = None
+
+
+LINEAR = TaggerChoice()
+
+
+class FewShot(NamedTuple):
+    """The target's sentences that a run trains on: the first of the file, or drawn by the seed."""
+
+    sentences: int
+    draw: str
+    seed: int

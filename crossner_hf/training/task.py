@@ -1,30 +1,28 @@
-"""What all stages of a run share: the encoder to start from, and the domains with their files."""
+"""What all stages of a run share: what its taggers start from, and the domains with their files."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoModelForTokenClassification
+import numpy as np
+from transformers import PreTrainedModel
 
-from crossner_hf import records
 from crossner_hf.data.builder import load
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
-from crossner_hf.inference import load_config, load_tokenizer
-from crossner_hf.packaged import encoder_name, encoder_path
 from crossner_hf.schema import Domain
-from crossner_hf.training.run_folder import RECORD_FILE
-from crossner_hf.words import DEFAULT_SPLITTER
+from crossner_hf.training.encoder_taggers import EncoderTaggers
+from crossner_hf.training.settings import LINEAR, WORD_TAGGERS, FewShot, TaggerChoice
 
 
 @dataclass(frozen=True)
 class Task:
-    """An encoder and what it is to learn from.
+    """A tagger to be trained, and what it is to learn from.
 
-    domains: 'target' and, where it is trained on, 'source'
-    model:   a folder, a Hub id, or 'minilm'
+    domains:  'target' and, where it is trained on, 'source'
+    model:    of an encoder a folder, a Hub id, or 'minilm'; of word vectors a file, or 'glove'
+    few_shot: which of the target's training sentences there are; None for all
     """
 
     domains: dict[str, Domain]
@@ -32,19 +30,37 @@ class Task:
     data_dir: str | Path | None = None
     verify: bool = True
     random_weights: bool = False
+    choice: TaggerChoice = LINEAR
+    few_shot: FewShot | None = None
 
     @cached_property
-    def tokenizer(self):
-        return load_tokenizer(encoder_path(self.model))
+    def taggers(self):
+        """What makes untrained taggers and their tokenizer: EncoderTaggers or WordTaggers."""
+        if self.choice.tagger in WORD_TAGGERS:
+            from crossner_hf.training.word_taggers import WordTaggers
 
-    def new_tagger(self, labels: str):
-        """The stock linear tagger with the labels of 'source' or 'target', its head drawn from the global generator."""
-        return load_model(encoder_path(self.model), self.domains[labels], random_weights=self.random_weights)
+            sentences = [words for whose in self.domains for words in self.rows(whose, "train")["tokens"]]
+            more = {"random_weights": self.random_weights}
+            return WordTaggers(self.model, self.domains.values(), sentences, self.choice, **more)
+        return EncoderTaggers(self.model, self.choice, random_weights=self.random_weights)
+
+    @property
+    def tokenizer(self):
+        return self.taggers.tokenizer
+
+    def new_tagger(self, labels: str) -> PreTrainedModel:
+        """An untrained tagger with the labels of 'source' or 'target', drawn from the global generator."""
+        return self.taggers.build(self.domains[labels])
 
     def rows(self, whose: str, split: str) -> dict[str, list[Any]]:
-        """Columns `tokens` and `ner_tags` of a split of 'source' or 'target'."""
+        """Columns `tokens` and `ner_tags` of a split of 'source' or 'target'.
+
+        Raises ValueError where few-shot training asks for more sentences than there are.
+        """
         domain = self.domains[whose]
         data = load(domain.folder or domain.name, split=split, data_dir=self.data_dir, verify=self.verify)
+        if self.few_shot and (whose, split) == ("target", "train"):
+            data = data.select(few_shot_rows(len(data), *self.few_shot))
         return {name: data[name][:] for name in ("tokens", "ner_tags")}
 
     def checksums(self, whose: str) -> dict[str, str]:
@@ -52,29 +68,11 @@ class Task:
         files = domain_files(self.domains[whose], self.data_dir, verify=self.verify)
         return {split: sha256_of(path) for split, path in files.items()}
 
-    @property
-    def encoder_name(self) -> str:
-        return encoder_name(self.model)
 
-    def pre_training(self) -> dict[str, Any] | None:
-        """What the encoder's own record says of its domain-adaptive pre-training; None where it has none."""
-        try:
-            record = records.read_record(Path(encoder_path(self.model)) / RECORD_FILE)
-        except ValueError:
-            return None
-        if record["kind"] != "dapt":
-            return None
-        known = {name: record["arguments"].get(name) for name in ("percent", "max_tokens")}
-        told = {name: record[name] for name in ("domain", "level", "masking", "pieces_seen", "corpus_sha256")}
-        return {"start": record["encoder"]["name"], **told, **known}
-
-
-def load_model(model: str, domain: Domain, *, random_weights: bool = False):
-    """The stock linear tagger over an encoder, with the domain's labels and the name of our word splitter."""
-    config = load_config(model, num_labels=len(domain.labels), id2label=domain.id2label, label2id=domain.label2id)
-    config.word_splitter = DEFAULT_SPLITTER
-    if random_weights:
-        return AutoModelForTokenClassification.from_config(config)
-    return AutoModelForTokenClassification.from_pretrained(
-        model, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
-    )
+def few_shot_rows(total: int, number: int, draw: str, seed: int) -> list[int]:
+    """`number` of `total` rows: the first ones, or drawn by the seed, a smaller draw being part of a larger one."""
+    if not 1 <= number <= total:
+        raise ValueError(f"num_sentences must be 1 to {total} (the training set's size), got {number}")
+    if draw == "first":
+        return list(range(number))
+    return sorted(np.random.default_rng(seed).permutation(total)[:number].tolist())

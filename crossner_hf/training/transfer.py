@@ -39,10 +39,11 @@ class Transfer:
 
     def into_model(self, model: nn.Module) -> None:
         """Raises ValueError where the model is another one than the source stage trained."""
-        head, own = head_parameters(model), model.state_dict()
+        head, own = head_parameters(model), dict(model.named_parameters())
         with torch.no_grad():
             for name, value in load_file(self.folder / "model.safetensors").items():
-                self._put(value, own[name], name, is_head=name in head)
+                if name in own:  # a buffer is not learned; the new model has its own
+                    self._put(value, own[name], name, is_head=name in head)
 
     def into_optimizer(self, optimizer: Optimizer, model: nn.Module) -> None:
         """Raises ValueError where the optimizer is of another kind than the source stage's."""

@@ -24,15 +24,15 @@ from transformers.utils import logging
 
 import crossner_hf
 from crossner_hf.display import table
-from crossner_hf.inference import Tagger, load_tokenizer
+from crossner_hf.inference import Tagger
 from crossner_hf.metric import score
-from crossner_hf.packaged import encoder_path
 from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments
+from crossner_hf.training.encoder_taggers import EncoderTaggers
 from crossner_hf.training.examples import stage_examples
 from crossner_hf.training.fine_tune import make_trainer
 from crossner_hf.training.floor import layer_parameters, matmul_peak
-from crossner_hf.training.task import Task, load_model
+from crossner_hf.training.task import Task
 
 
 def best_of(repeats: int, function: Callable, *args, **kwargs) -> float:
@@ -65,7 +65,7 @@ class EpochTimes(TrainerCallback):
 def bench_epoch(data_dir: str | None) -> list[tuple[str, str, str]]:
     """An epoch of politics against the FLOPs it needs: 2 a parameter and piece forward, 6 with the backward pass."""
     domain = get_domain("politics")
-    task, model = Task({"target": domain}, "minilm", data_dir), load_model(encoder_path("minilm"), domain)
+    task, model = Task({"target": domain}, "minilm", data_dir), EncoderTaggers("minilm").build(domain)
     timer = EpochTimes()
     with tempfile.TemporaryDirectory() as folder:
         args = FineTuningArguments(
@@ -100,7 +100,8 @@ def bench_tagging(data_dir: str | None) -> list[tuple[str, str, str]]:
     """Tagging music/test as raw text, against the stock pipeline with the same model."""
     domain = get_domain("music")
     texts = [" ".join(tokens) for tokens in crossner_hf.load("music", split="test", data_dir=data_dir)["tokens"]]
-    tokenizer, model = load_tokenizer(encoder_path("minilm")), load_model(encoder_path("minilm"), domain).eval()
+    taggers = EncoderTaggers("minilm")
+    tokenizer, model = taggers.tokenizer, taggers.build(domain).eval()
     with torch.no_grad():  # mostly O, as a trained tagger: a fresh head would flood both pipelines with entities
         model.classifier.bias[0] = 1.0
     stock = pipeline("token-classification", model=model, tokenizer=tokenizer, device="cpu")

@@ -11,8 +11,8 @@ from crossner_hf import records
 from crossner_hf.cli import main
 from crossner_hf.inference import Tagger, load_tokenizer
 from crossner_hf.schema import Domain, get_domain
+from crossner_hf.training.encoder_taggers import EncoderTaggers
 from crossner_hf.training.scoring import evaluate, label_names
-from crossner_hf.training.task import load_model
 
 
 def write_tagger(folder, tokenizer, model, names):
@@ -38,7 +38,7 @@ def test_labels_in_another_spelling_and_order_are_matched_by_name(office, tiny_m
     domain = get_domain(office)
     torch.manual_seed(0)
     tokenizer = load_tokenizer(tiny_model())
-    model = load_model(tiny_model(), domain)
+    model = EncoderTaggers(tiny_model()).build(domain)
     expected = evaluate(Tagger(model, tokenizer), office)
     assert expected["conlleval"]["overall"]["support"] == 2
     order = [3, 0, 2, 4, 1]

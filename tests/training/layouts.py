@@ -1,7 +1,7 @@
 """A fine-tuning run and one gradient of it, laid out over processes and micro-batches; what it saw goes to a file.
 
 Run by tests as `python layouts.py ENCODER DOMAIN FOLDER PER_DEVICE ACCUMULATION [JSON]`, alone or under torchrun; the
-JSON holds further arguments of the run.
+JSON holds further arguments of the run. `python layouts.py --several JSON` takes a list of such lists of arguments.
 """
 
 import json
@@ -60,4 +60,5 @@ def main(encoder: str, domain: str, folder: str, per_device: str, accumulation: 
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for run in json.loads(sys.argv[2]) if sys.argv[1] == "--several" else [sys.argv[1:]]:
+        main(*run)

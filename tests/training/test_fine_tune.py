@@ -19,11 +19,12 @@ from crossner_hf import records
 from crossner_hf.inference import Tagger
 from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments
+from crossner_hf.training.encoder_taggers import EncoderTaggers
 from crossner_hf.training.examples import stage_examples
 from crossner_hf.training.fine_tune import fine_tune, make_trainer
 from crossner_hf.training.run_folder import FolderInUse
 from crossner_hf.training.scoring import evaluate
-from crossner_hf.training.task import Task, load_model
+from crossner_hf.training.task import Task
 
 # Dev F1 rises, then stalls: with patience 2 this run stops early, some epochs after its best one.
 RECIPE = {
@@ -186,8 +187,8 @@ def test_words_beyond_max_length_count_as_outside_are_counted_and_said(run, fini
 def test_random_weights_are_the_architecture_alone(tiny_model, zoo):
     domain = get_domain(zoo)
     torch.manual_seed(3)
-    pretrained = load_model(tiny_model("bert"), domain).base_model.state_dict()
-    fresh = load_model(tiny_model("bert"), domain, random_weights=True).base_model.state_dict()
+    pretrained = EncoderTaggers(tiny_model("bert")).build(domain).base_model.state_dict()
+    fresh = EncoderTaggers(tiny_model("bert"), random_weights=True).build(domain).base_model.state_dict()
     assert pretrained.keys() == fresh.keys()
     key = "embeddings.word_embeddings.weight"
     assert torch.equal(pretrained[key], load_file(Path(tiny_model("bert")) / "model.safetensors")[key])

@@ -13,10 +13,11 @@ from crossner_hf.metric import score
 from crossner_hf.predictions import PREDICTIONS_FILE
 from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
 from crossner_hf.training.arguments import FineTuningArguments
+from crossner_hf.training.encoder_taggers import EncoderTaggers
 from crossner_hf.training.examples import few_shot_rows, stage_examples, translate
 from crossner_hf.training.fine_tune import fine_tune
 from crossner_hf.training.settings import Stage, stages
-from crossner_hf.training.task import Task, load_model
+from crossner_hf.training.task import Task
 from crossner_hf.training.transfer import OPTIMIZER_FILE, Transfer, label_map
 
 LAYOUTS = Path(__file__).with_name("layouts.py")
@@ -146,7 +147,7 @@ def test_what_labels_share_is_taken_over_and_the_rest_is_new(run, tiny_model, zo
     (folder,) = (tmp_path / "cache").iterdir()
     source, target = get_domain(circus), get_domain(zoo)
     torch.manual_seed(1)
-    model = load_model(tiny_model("bert"), target)
+    model = EncoderTaggers(tiny_model("bert")).build(target)
     fresh = {name: value.clone() for name, value in model.state_dict().items()}
     transfer = Transfer(folder, source, target)
     transfer.into_model(model)

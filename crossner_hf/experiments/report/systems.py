@@ -15,8 +15,10 @@ SETTINGS = {
     "joint": "joint",
 }
 
+TAGGERS = {"linear": "{}", "crf": "{} + CRF", "bilstm-crf": "BiLSTM-CRF ({})", "coach": "Coach ({})"}
+
 # Arguments that stand elsewhere in the record, and those without an effect on the scores.
-_ELSEWHERE = ("setting", "source", "num_sentences", "few_shot_draw", "target_repeats", "seed")
+_ELSEWHERE = ("setting", "source", "num_sentences", "few_shot_draw", "target_repeats", "seed", "tagger")
 _WITHOUT_EFFECT = ("save_", "logging_", "dataloader_", "include_num_input", "per_device_eval", "use_cpu", "report_to")
 
 
@@ -33,7 +35,8 @@ class EvalSet(NamedTuple):
 class System:
     """What a row of a table stands for.
 
-    encoder: its name or, for a checkpoint of domain-adaptive pre-training, that of the model it started from
+    encoder: what the tagger starts from, with the tagger if it is not the linear one: an encoder, for a checkpoint of
+             domain-adaptive pre-training the model that it started from, or word vectors
     dapt:    that pre-training in a few words, "" for none
     size:    sentences of few-shot training; None for all
     percent: share of the corpus used in domain-adaptive pre-training, None where there was none
@@ -176,6 +179,8 @@ def _parts(record: Mapping[str, Any]) -> dict[str, Any]:
         recipe["max_tokens"] = dapt.get("max_tokens")
     if record.get("random_weights"):
         base["encoder"] += ", random weights"
+    tagger = (record.get("arguments") or {}).get("tagger", "linear")
+    base["encoder"] = TAGGERS.get(tagger, f"{tagger} ({{}})").format(base["encoder"])
     recipe |= {f"source_{k}": v for k, v in source.items() if k not in ("dev", "wall_seconds", "data_sha256")}
     if record.get("processes", 1) != 1:
         recipe["processes"] = record["processes"]

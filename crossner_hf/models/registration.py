@@ -1,0 +1,21 @@
+"""The package's models under their names in transformers: `AutoModelForTokenClassification.from_pretrained(…)`."""
+
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
+
+from .bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
+from .coach import CoachConfig, CoachForTokenClassification
+from .encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
+from .word_tokenizer import WordTokenizer
+
+
+def register() -> None:
+    """Safe to call again."""
+    for config, model, tokenizer in (
+        (EncoderCRFConfig, EncoderCRFForTokenClassification, None),
+        (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification, WordTokenizer),
+        (CoachConfig, CoachForTokenClassification, WordTokenizer),
+    ):
+        AutoConfig.register(config.model_type, config, exist_ok=True)
+        AutoModelForTokenClassification.register(config, model, exist_ok=True)
+        if tokenizer:
+            AutoTokenizer.register(config, tokenizer_class=tokenizer, exist_ok=True)

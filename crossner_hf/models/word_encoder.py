@@ -1,0 +1,39 @@
+"""Words to states: embeddings of words and their characters, and over them a bidirectional LSTM."""
+
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from .lstm import BiLSTM
+from .word_char_embedding import WordCharEmbedding, WordTaggerConfig
+
+
+class WordEncoder(nn.Module):
+    """What the word-level taggers share. `width`: of a state, both directions"""
+
+    def __init__(self, config: WordTaggerConfig):
+        super().__init__()
+        self.embedding = WordCharEmbedding(config)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.lstm = BiLSTM(
+            self.embedding.width, config.hidden_size, config.num_hidden_layers, dropout=config.hidden_dropout_prob
+        )
+        self.width = 2 * config.hidden_size
+
+    def forward(self, input_ids: Tensor, char_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """input_ids, attention_mask: (batch, time); char_ids: (batch, time, chars); gives (batch, time, width)"""
+        mask = input_ids != self.embedding.pad_token_id if attention_mask is None else attention_mask.bool()
+        return self.dropout(self.lstm(self.dropout(self.embedding(input_ids, char_ids)), mask))
+
+
+class WordTagger(PreTrainedModel):
+    """Base of the models over a `WordEncoder`: `encoder`, and how it is initialised."""
+
+    config_class = WordTaggerConfig
+    base_model_prefix = "encoder"
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if module is not self and hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.encoder.embedding

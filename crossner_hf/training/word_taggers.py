@@ -1,0 +1,118 @@
+"""Taggers that start from word vectors, BiLSTM-CRF and Coach, and the vocabulary of their tokenizer."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from crossner_hf.data.sources import sha256_of
+from crossner_hf.models.bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
+from crossner_hf.models.coach import CoachConfig, CoachForTokenClassification
+from crossner_hf.models.vectors import WordVectors, gram_vectors, load_vectors
+from crossner_hf.models.word_tokenizer import Layout, WordTokenizer, build_tokenizer, initial_rows, spellings
+from crossner_hf.schema import Domain
+from crossner_hf.training.config_overrides import override
+from crossner_hf.training.settings import TaggerChoice
+from crossner_hf.words import DEFAULT_SPLITTER
+
+logger = logging.getLogger(__name__)
+
+MODELS = {
+    "bilstm-crf": (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification),
+    "coach": (CoachConfig, CoachForTokenClassification),
+}
+
+
+class WordTaggers:
+    """Untrained taggers over one file of word vectors and one vocabulary, which is made of training sentences alone.
+
+    model:          a vector file, or 'glove'
+    domains:        whose labels taggers may have; Coach also knows the words that describe their types
+    sentences:      of the training sets, as words
+    random_weights: the words' vectors are drawn, too
+    """
+
+    def __init__(
+        self,
+        model: str,
+        domains: Iterable[Domain],
+        sentences: Iterable[Sequence[str]],
+        choice: TaggerChoice,
+        *,
+        random_weights: bool = False,
+    ):
+        self.model, self.choice, self.random_weights = model, choice, random_weights
+        self.counts = Counter(word for sentence in sentences for word in sentence)
+        if choice.tagger == "coach":
+            described = {word for d in domains for t in d.entity_types for word in d.describe(t).split()}
+            self.counts.update(dict.fromkeys(sorted(described), 2))  # not one that is seen once
+
+    @cached_property
+    def vectors(self) -> WordVectors:
+        return load_vectors(self.model, None if self.choice.vocabulary == "vectors" else spellings(self.counts))
+
+    @cached_property
+    def _vocabulary(self) -> tuple[WordTokenizer, Layout]:
+        return build_tokenizer(self.counts, self.vectors, self.choice.vocabulary == "vectors")
+
+    @property
+    def tokenizer(self) -> WordTokenizer:
+        return self._vocabulary[0]
+
+    @cached_property
+    def _grams(self) -> np.ndarray | None:
+        return gram_vectors(self.choice.char_vectors, self._vocabulary[1].words) if self.choice.char_vectors else None
+
+    @property
+    def name(self) -> str:
+        return self.vectors.name + (f" + {Path(self.choice.char_vectors).name}" if self.choice.char_vectors else "")
+
+    def sha256(self, model: PreTrainedModel) -> str:
+        """Of the vectors."""
+        if not self.choice.char_vectors:
+            return self.vectors.sha256
+        both = self.vectors.sha256 + sha256_of(Path(self.choice.char_vectors))
+        return hashlib.sha256(both.encode()).hexdigest()
+
+    @staticmethod
+    def pre_training() -> None:
+        """Word vectors know no domain-adaptive pre-training."""
+
+    def build(self, domain: Domain) -> PreTrainedModel:
+        """A tagger with the domain's labels, all but the vectors drawn from the global generator."""
+        layout = self._vocabulary[1]
+        of_config, of_model = MODELS[self.choice.tagger]
+        config = of_config(
+            vocab_size=len(layout.words),
+            trained_words=layout.trained_words,
+            once_from=layout.once_from,
+            word_dim=self.vectors.dim,
+            gram_dim=0 if self._grams is None else self._grams.shape[1],
+            id2label=domain.id2label,
+            label2id=domain.label2id,
+            word_splitter=DEFAULT_SPLITTER,
+        )
+        override(config, text=self.choice.config_overrides)
+        model = of_model(config)
+        rows, without = initial_rows(layout, self.vectors.dim, None if self.random_weights else self.vectors)
+        grams = None if self._grams is None else torch.from_numpy(self._grams)
+        model.encoder.embedding.start_from(rows, grams)
+        known = layout.trained_words - 2
+        logger.info("%d of %d words of the training sets have no vector in %s", without, known, self.vectors.name)
+        if isinstance(model, CoachForTokenClassification):
+            self._describe(model, domain, rows, grams)
+        return model
+
+    def _describe(self, model: CoachForTokenClassification, domain: Domain, rows: Tensor, grams: Tensor | None) -> None:
+        """Give Coach the words of each type's description, and the sums of their vectors."""
+        table = rows if grams is None else torch.cat([rows, grams], dim=1)
+        ids = [self.tokenizer([domain.describe(t).split()], is_split_into_words=True) for t in domain.entity_types]
+        ids = [encoded["input_ids"][0] for encoded in ids]
+        model.set_label_vectors(torch.stack([table[words].sum(0) for words in ids]), ids)

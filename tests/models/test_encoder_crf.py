@@ -1,0 +1,175 @@
+"""A CRF over any encoder: composed, saved, loaded, decoded."""
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForTokenClassification
+
+import crossner_hf
+from crossner_hf.encoding import encode_labelled, max_pieces
+from crossner_hf.inference import Tagger, load_tokenizer
+from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
+from crossner_hf.schema import get_domain
+from crossner_hf.tagging import may_follow
+from crossner_hf.training.encoder_taggers import EncoderTaggers
+from crossner_hf.training.settings import TaggerChoice
+
+KINDS = ("bert", "roberta", "distilbert", "deberta-v2")
+
+
+@pytest.fixture
+def domain(zoo):
+    return get_domain(zoo)
+
+
+@pytest.fixture
+def build(tiny_model, domain):
+    def build(kind="bert", overrides=None, spread=1.0):
+        torch.manual_seed(0)
+        taggers = EncoderTaggers(
+            tiny_model(kind, initializer_range=0.3), TaggerChoice("crf", config_overrides=overrides)
+        )
+        model = taggers.build(domain).eval()
+        with torch.no_grad():  # so that the labels are not all one
+            for parameter in (model.emitter.classifier.weight, *model.head.parameters()):
+                parameter.copy_(spread * torch.randn_like(parameter))
+        return model, taggers.tokenizer
+
+    return build
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_encoder_takes_a_crf_and_comes_back_the_same(kind, build, tmp_path, zoo_sentences):
+    model, tokenizer = build(kind)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    again = AutoModelForTokenClassification.from_pretrained(tmp_path)
+    assert isinstance(again, EncoderCRFForTokenClassification)
+    assert again.config.encoder_config.model_type == kind
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"} | (
+        {".txt"} if (tmp_path / "merges.txt").exists() else set()
+    )
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+    sentences = [words for words, _ in zoo_sentences(20, seed=3)]
+    saved, direct = Tagger.from_pretrained(str(tmp_path)), Tagger(model, tokenizer)
+    assert saved.max_length == max_pieces(tokenizer, model.config.encoder_config)
+    assert list(saved.tag_words(sentences)) == list(direct.tag_words(sentences))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_encoder_is_the_pretrained_one(kind, build, tiny_model):
+    model, _ = build(kind)
+    linear = AutoModelForTokenClassification.from_pretrained(tiny_model(kind, initializer_range=0.3))
+    expected = linear.base_model.state_dict()
+    assert set(expected) == set(model.base_model.state_dict())
+    assert all(torch.equal(value, expected[name]) for name, value in model.base_model.state_dict().items())
+
+
+def test_it_starts_from_a_masked_language_model_as_dapt_writes_it(tiny_model, domain, tmp_path):
+    masked = AutoModelForMaskedLM.from_pretrained(tiny_model("bert"))
+    masked.save_pretrained(tmp_path)
+    load_tokenizer(tiny_model("bert")).save_pretrained(tmp_path)
+    model = EncoderTaggers(str(tmp_path), TaggerChoice("crf")).build(domain)
+    expected = masked.base_model.state_dict()
+    for name, value in model.base_model.state_dict().items():
+        assert torch.equal(value, expected[name]), name
+
+
+def test_decoding_is_the_best_sequence_of_words_and_knows_no_continuation_pieces(build, zoo_sentences):
+    """Against the CRF run on each sentence's first pieces by hand."""
+    model, tokenizer = build()
+    sentences = [words for words, _ in zoo_sentences(20, seed=4)]
+    tagged = list(Tagger(model, tokenizer).tag_words(sentences))
+    for words, (labels, _) in zip(sentences, tagged):
+        encoded = tokenizer([words], is_split_into_words=True, return_tensors="pt")
+        ids = encoded.word_ids(0)
+        first = [i for i, word in enumerate(ids) if word is not None and word != ids[i - 1]]
+        with torch.no_grad():
+            emissions = model.emitter(**encoded).logits[:, first]
+            best = model.head.crf.viterbi(emissions, torch.ones(1, len(first), dtype=torch.bool))[0]
+        assert labels == [model.config.id2label[i] for i in best.tolist()]
+
+
+def test_with_constraints_every_sequence_is_iob2_and_without_them_not(build, zoo_sentences):
+    sentences = [words for words, _ in zoo_sentences(40, seed=5)]
+    for overrides, expected in (("constrained=true", 0), ("constrained=false", None)):
+        model, tokenizer = build(overrides=overrides)
+        tagged = Tagger(model, tokenizer).tag_words(sentences)
+        stray = sum(not may_follow(before, tag) for labels, _ in tagged for before, tag in zip([None, *labels], labels))
+        assert stray == expected if expected is not None else stray > 0
+
+
+def test_an_entitys_words_share_the_probability_of_the_whole(build, zoo_sentences):
+    from crossner_hf.tagging import spans
+
+    model, tokenizer = build(spread=0.5)
+    with torch.no_grad():
+        for begin in (1, 3):  # B-animal, B-place: what follows is often of the same entity
+            model.head.crf.transitions[begin : begin + 2, begin + 1] += 3
+    several = 0
+    for labels, scores in Tagger(model, tokenizer).tag_words([words for words, _ in zoo_sentences(40, seed=6)]):
+        for start, end, _ in spans(labels):
+            assert scores[start:end] == pytest.approx([scores[start]] * (end - start), abs=1e-5)
+            several += end - start > 1
+        assert all(0 <= score <= 1 for score in scores)
+    assert several > 5
+
+
+def test_logits_alone_give_the_decoded_labels_and_their_probabilities(build, zoo_sentences):
+    model, tokenizer = build()
+    sentences = [words for words, _ in zoo_sentences(20, seed=8)]
+    batch = tokenizer(sentences, is_split_into_words=True, padding=True, return_tensors="pt")
+    word_mask = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
+    for row in range(len(sentences)):
+        ids = batch.word_ids(row)
+        word_mask[row] = torch.tensor([word is not None and word != ids[i - 1] for i, word in enumerate(ids)])
+    with torch.no_grad():
+        output = model(**batch, word_mask=word_mask)
+    assert torch.equal(output.logits.argmax(-1)[word_mask], output.predicted_ids[word_mask])
+    assert torch.allclose(output.logits[word_mask].exp().sum(-1), torch.ones(int(word_mask.sum())), atol=1e-3)
+
+
+def test_gold_tags_that_are_no_iob2_are_read_as_conlleval_reads_them(build, domain):
+    """`O I-animal I-animal` counts as `O B-animal I-animal`; without constraints it is learned as it stands."""
+    model, tokenizer = build()
+    words = [["the", "sea", "lion"]]
+    tags = {
+        name: [[domain.label2id[tag] for tag in tags]]
+        for name, tags in {"stray": ("O", "I-animal", "I-animal"), "whole": ("O", "B-animal", "I-animal")}.items()
+    }
+
+    def loss(name):
+        columns, _ = encode_labelled(tokenizer, words, tags[name], 32)
+        return model(**{key: torch.tensor(value) for key, value in columns.items()}).loss.item()
+
+    assert loss("stray") == pytest.approx(loss("whole"))
+    free, _ = build(overrides="constrained=false")
+    model = free
+    assert loss("stray") != pytest.approx(loss("whole"))
+
+
+def test_overrides_reach_the_config_that_has_the_name(build, tiny_model, domain):
+    model, _ = build(overrides="constrained=false,hidden_dropout_prob=0.4")
+    assert model.config.constrained is False
+    assert model.config.encoder_config.hidden_dropout_prob == 0.4
+    taggers = EncoderTaggers(tiny_model("bert"), TaggerChoice("crf", config_overrides="hiden_dropout_prob=0.4"))
+    with pytest.raises(ValueError, match=r"hiden_dropout_prob=0.4.*did you mean hidden_dropout_prob"):
+        taggers.build(domain)
+
+
+def test_a_config_without_an_encoder_says_so():
+    with pytest.raises(ValueError, match="needs encoder_config"):
+        EncoderCRFForTokenClassification(EncoderCRFConfig())
+
+
+def test_importing_the_package_makes_the_model_known_to_transformers(run_python, build, tmp_path):
+    model, tokenizer = build()
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    program = (
+        "from transformers import AutoModelForTokenClassification\nimport crossner_hf\n"
+        f"print(type(AutoModelForTokenClassification.from_pretrained({str(tmp_path / 'model')!r})).__name__)"
+    )
+    assert "EncoderCRFForTokenClassification" in run_python(program).stdout
+    assert crossner_hf.__version__
+    assert AutoConfig.from_pretrained(tmp_path / "model").model_type == "encoder-crf"
