@@ -25,6 +25,9 @@ _PUBLIC = {
     "Tagger": "inference",
     "tag": "inference",
     "CrossNERPipeline": "pipeline",
+    "EncoderCRFForTokenClassification": "models.encoder_crf",
+    "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
+    "CoachForTokenClassification": "models.coach",
     "FineTuningArguments": "training.arguments",
     "fine_tune": "training.fine_tune",
     "evaluate": "training.scoring",
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
     from crossner_hf.inference import Tagger, tag
     from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
     from crossner_hf.metric import METRIC_DIR, compute_metrics
+    from crossner_hf.models.bilstm_crf import BiLSTMCRFForTokenClassification
+    from crossner_hf.models.coach import CoachForTokenClassification
+    from crossner_hf.models.encoder_crf import EncoderCRFForTokenClassification
     from crossner_hf.pipeline import CrossNERPipeline
     from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
     from crossner_hf.training.arguments import FineTuningArguments

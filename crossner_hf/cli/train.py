@@ -10,12 +10,15 @@ from crossner_hf.cli.run_options import add_preset, parse_run, run_parser
 EPILOG = """examples:
   crossner-hf train --domain music --model bert-base-cased --output runs/music
   crossner-hf train --domain politics --model DIR --preset small --seed 666 --output runs/politics-666
+  crossner-hf train --domain music --model bert-base-cased --tagger crf --output runs/music-crf
+  crossner-hf train --domain music --model glove --tagger bilstm-crf --preset lstm --output runs/music-bilstm-crf
   crossner-hf train --domain ai --model bert-base-cased --setting pre_train_then_fine_tune --output runs/ai
   crossner-hf train --domain music --model bert-base-cased --num_sentences 25 --output runs/music-25
   crossner-hf train --domain my_domain/ --model bert-base-cased --output runs/mine
   torchrun --nproc_per_node 2 -m crossner_hf train --domain music --model bert-base-cased --output runs/music
 
-The defaults are the published recipe; --preset small suits encoders of about 20 M parameters. Every field of
+The defaults are the published recipe; --preset small suits encoders of about 20 M parameters, --preset lstm the
+taggers over word vectors (bilstm-crf and coach, whose --model is a vector file, or glove). Every field of
 transformers.TrainingArguments is an option too. OUTPUT then holds the model of the best dev epoch, run.json,
 record.json with the scores of dev and test, and predictions.json with the labels given to the test sentences.
 
@@ -26,7 +29,7 @@ as often. An epoch of joint training is long: --eval_strategy steps --eval_steps
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, fine-tune, print the scores."""
+    """Parse, train, print the scores."""
     from crossner_hf.training.arguments import PRESETS, FineTuningArguments
 
     parser, task = run_parser(
@@ -37,7 +40,12 @@ def main(argv: Sequence[str]) -> int:
         epilog=EPILOG,
     )
     task.add_argument("--domain", required=True, help=domain_help())
-    task.add_argument("--model", required=True, help="encoder: a folder, a Hub id, or minilm (extra: offline)")
+    task.add_argument(
+        "--model",
+        required=True,
+        help="encoder: a folder, a Hub id, or minilm (extra: offline); for bilstm-crf and coach: a vector file, or "
+        "glove (extra: glove)",
+    )
     add_preset(task, PRESETS)
     task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
     task.add_argument("--random_weights", action="store_true", help="the encoder's architecture with fresh weights")
@@ -76,6 +84,12 @@ def print_result(record: dict, output: Path) -> None:
     for split, scores in record["scores"].items():
         print(f"\n{record['domain']}/{split}, epoch {chosen:g} of {record['epochs']:g}, seed {record['seed']}")
         print(score_table(scores))
+        found = (record.get("calibration") or {}).get(split) or {}
+        if found.get("ece") is not None:
+            sure, right = (100 * found[name] for name in ("confidence", "precision"))
+            print(
+                f"confidence {sure:.1f} % on average, {right:.1f} % right; calibration error {100 * found['ece']:.1f} %"
+            )
     if not record["is_crossner"]:
         print("\nThis is no CrossNER score: the data is not the official CrossNER data.")
     print(f"\nmodel and record: {output}  (crossner-hf predict --model {output} TEXTFILE)")

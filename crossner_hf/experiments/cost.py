@@ -18,6 +18,8 @@ from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments
 from crossner_hf.training.dapt_arguments import DaptArguments
 from crossner_hf.training.floor import layer_parameters, masked_lm_flop, matmul_peak
+from crossner_hf.training.settings import WORD_TAGGERS
+from crossner_hf.training.word_taggers import architecture
 
 # Of all-MiniLM-L6-v2, [CLS] and [SEP] included: 1.16 to 1.30 on the five domains, 1.35 to 1.40 on conll2003.
 PIECES_PER_WORD = 1.25
@@ -54,7 +56,9 @@ class Counter:
             if run.setting == "pre_train_then_fine_tune":
                 args = _arguments(run.arguments)
                 model = run.model.name if isinstance(run.model, Dapt) else run.model
-                key = (model, run.seed, args.source, run.domain if args.source_head == "target" else None)
+                of_words = args.tagger in WORD_TAGGERS  # their vocabulary is that of source and target
+                own = run.domain if of_words or args.source_head == "target" else None
+                key = (model, run.seed, args.source, own, run.size if of_words else None, args.tagger)
                 if key not in stages:
                     stages.add(key)
                     found[run.name] += self.source_stage(run)
@@ -81,11 +85,11 @@ class Counter:
         every = every if every >= 1 else every * epochs * steps
         scorings = {"no": 0, "epoch": epochs, "steps": epochs * steps / every}[args.eval_strategy.value]
         read = dev.pieces * (scorings + 1) + test.pieces
-        return self._parameters(run.model) * (6 * train.pieces * epochs + 2 * read)
+        return self._parameters(run) * (6 * train.pieces * epochs + 2 * read)
 
     def source_stage(self, run: Run) -> float:
         args = _arguments(run.arguments)
-        return 6 * self._parameters(run.model) * self.split(args.source, "train").pieces * args.source_epochs
+        return 6 * self._parameters(run) * self.split(args.source, "train").pieces * args.source_epochs
 
     def dapt(self, dapt: Dapt) -> float | None:
         """FLOP of a pre-training; None for a corpus on the Hub or in packed files."""
@@ -103,8 +107,12 @@ class Counter:
         pieces = sum(path.stat().st_size for _, path in files) / BYTES_PER_PIECE * args.percent / 100
         return per_piece * min(pieces, args.max_tokens or pieces) * args.num_train_epochs
 
-    def _parameters(self, model: str | Dapt) -> int:
-        return layer_parameters(self.network(model.model if isinstance(model, Dapt) else model))
+    def _parameters(self, run: Run) -> float:
+        """That each piece is multiplied with; the pieces of the word-level taggers are words."""
+        args = _arguments(run.arguments)
+        if args.tagger in WORD_TAGGERS:
+            return layer_parameters(architecture(args.tagger_choice())) / PIECES_PER_WORD
+        return layer_parameters(self.network(run.model.model if isinstance(run.model, Dapt) else run.model))
 
     def _network(self, model: str) -> torch.nn.Module:
         """The architecture alone, on the device that holds no numbers."""

@@ -16,6 +16,8 @@ from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments, told_arguments
 from crossner_hf.training.dapt_arguments import DaptArguments
 from crossner_hf.training.run_folder import RECORD_FILE, RUN_FILE
+from crossner_hf.training.settings import WORD_TAGGERS
+from crossner_hf.training.word_taggers import vectors_name
 
 GRID_FILE = "grid.json"
 
@@ -165,7 +167,8 @@ def difference(task: Run | Dapt, record: Mapping[str, Any], sums: Callable[[str]
             "setting": task.setting,
             "seed": task.seed,
         }
-        asked |= {"few_shot": size, "encoder": _encoder(task.model), "data_sha256": dict(sums(task.domain))}
+        name = vectors_name(task.model, told.tagger_choice()) if told.tagger in WORD_TAGGERS else _encoder(task.model)
+        asked |= {"few_shot": size, "encoder": name, "data_sha256": dict(sums(task.domain))}
     found = {"setting": "direct", "few_shot": None, **record, "encoder": (record.get("encoder") or {}).get("name")}
     if asked["encoder"] is None:
         asked["encoder"] = found["encoder"]

@@ -54,7 +54,7 @@ class CRF(nn.Module):
 
     @torch.no_grad()
     def viterbi(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """The most probable tags of each row: (batch, time); any value where `mask` is False."""
+        """The most probable tags of each row: (batch, time); 0 where `mask` is False."""
         with no_autocast(emissions):
             return _viterbi(self._scores(emissions, mask))
 
@@ -118,12 +118,15 @@ def _viterbi(scores: Scores) -> Tensor:
     best = [start.unsqueeze(-1) + at_words[0]]
     for at_word in at_words[1:]:
         best.append((best[-1] + into.unsqueeze(-1)).amax(1) + at_word)
-    best = torch.stack(best).transpose(1, 2).contiguous()
-    is_last = (torch.arange(len(best), device=lengths.device).unsqueeze(1) == lengths - 1).unsqueeze(-1)
-    tags = [(best[-1] + end).argmax(-1)]
-    for t in range(len(best) - 2, -1, -1):
-        tags.append((best[t] + end.where(is_last[t], into.index_select(0, tags[-1]))).argmax(-1))
-    return torch.stack(tags[::-1], dim=1)
+    # One more tag stands for no word: sure beyond a row's words, impossible at them, and `end` leads into it.
+    beyond = torch.arange(len(best), device=lengths.device).unsqueeze(1) >= lengths
+    no_word = torch.where(beyond, torch.inf, -torch.inf).to(emissions.dtype)
+    best = torch.cat([torch.stack(best).transpose(1, 2), no_word.unsqueeze(-1)], dim=-1)
+    into = nn.functional.pad(torch.cat([into, end.unsqueeze(0)]), (0, 1))
+    tags = [torch.full_like(lengths, len(end))]
+    for at_word in reversed(best.unbind()):
+        tags.append((at_word + into.index_select(0, tags[-1])).argmax(-1))
+    return torch.stack(tags[:0:-1], dim=1).masked_fill(beyond.T, 0)
 
 
 def _log_segments(scores: Scores, sums: Sums, tags: Tensor, mask: Tensor, continues: Tensor) -> Tensor:

@@ -28,6 +28,9 @@ class BiLSTM(nn.Module):
         x:    (batch, time, input_size)
         mask: (batch, time) bool, True on real words; a prefix of every row, which may be empty
         """
+        if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):  # there is no such kernel for half precision
+            with torch.autocast("cpu", enabled=False):
+                return self(x.float(), mask)
         rows = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
         times = torch.arange(x.shape[1], device=x.device)
         turned = torch.where(mask, mask.sum(1, keepdim=True) - 1 - times, times)  # its own inverse

@@ -258,6 +258,7 @@ _PASSING = (
         "include_num_input_tokens_seen",
         "save_total_limit",
         "source_cache",
+        "char_vectors",  # the record names the file beside the word vectors, with a checksum of both
         "keep_checkpoints",
         "save_on_each_node",
         "push_to_hub",

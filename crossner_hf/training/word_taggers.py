@@ -15,9 +15,9 @@ from transformers import PreTrainedModel
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.models.bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from crossner_hf.models.coach import CoachConfig, CoachForTokenClassification
-from crossner_hf.models.vectors import WordVectors, gram_vectors, load_vectors
+from crossner_hf.models.vectors import GLOVE, GLOVE_NAME, WordVectors, gram_vectors, load_vectors
 from crossner_hf.models.word_tokenizer import Layout, WordTokenizer, build_tokenizer, initial_rows, spellings
-from crossner_hf.schema import Domain
+from crossner_hf.schema import SOURCE, Domain
 from crossner_hf.training.config_overrides import override
 from crossner_hf.training.settings import TaggerChoice
 from crossner_hf.words import DEFAULT_SPLITTER
@@ -28,6 +28,21 @@ MODELS = {
     "bilstm-crf": (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification),
     "coach": (CoachConfig, CoachForTokenClassification),
 }
+
+
+def vectors_name(model: str, choice: TaggerChoice) -> str:
+    """The name for records of what a tagger starts from."""
+    vectors = GLOVE_NAME if model == GLOVE and not Path(model).is_file() else Path(model).name
+    return vectors + (f" + {Path(choice.char_vectors).name}" if choice.char_vectors else "")
+
+
+def architecture(choice: TaggerChoice) -> PreTrainedModel:
+    """The tagger without numbers, over a vocabulary of nothing and vectors of the default width."""
+    of_config, of_model = MODELS[choice.tagger]
+    config = of_config(id2label=SOURCE.id2label, label2id=SOURCE.label2id)
+    override(config, text=choice.config_overrides)
+    with torch.device("meta"):
+        return of_model(config)
 
 
 class WordTaggers:
@@ -49,6 +64,7 @@ class WordTaggers:
         random_weights: bool = False,
     ):
         self.model, self.choice, self.random_weights = model, choice, random_weights
+        self.name = vectors_name(model, choice)
         self.counts = Counter(word for sentence in sentences for word in sentence)
         if choice.tagger == "coach":
             described = {word for d in domains for t in d.entity_types for word in d.describe(t).split()}
@@ -69,10 +85,6 @@ class WordTaggers:
     @cached_property
     def _grams(self) -> np.ndarray | None:
         return gram_vectors(self.choice.char_vectors, self._vocabulary[1].words) if self.choice.char_vectors else None
-
-    @property
-    def name(self) -> str:
-        return self.vectors.name + (f" + {Path(self.choice.char_vectors).name}" if self.choice.char_vectors else "")
 
     def sha256(self, model: PreTrainedModel) -> str:
         """Of the vectors."""

@@ -14,7 +14,9 @@ import warnings
 from collections.abc import Callable
 
 import torch
+from bilstm import bench_bilstm
 from corpus import bench_corpus
+from crf import bench_crf
 from dapt import bench_dapt
 from masking import bench_masking
 from report import bench_report
@@ -171,6 +173,8 @@ ROWS = {
     "corpus": bench_corpus,
     "settings": bench_settings,
     "report": bench_report,
+    "crf": bench_crf,
+    "bilstm": bench_bilstm,
 }
 
 

@@ -139,9 +139,9 @@ def test_the_best_sequence_is_not_lost_where_it_looks_hopeless_from_both_ends(be
 
 def test_the_best_sequence_is_not_lost_where_all_possible_ones_look_hopeless():
     """Tag 2 is far ahead at two words that it cannot be at; beside it the others nearly vanish, tag 1 before tag 0."""
-    ends, seconds, between = [0.0, -375.0, -5e3], [-600.0, -380.0, 0.0], [-190.0, 0.0, -5e3]
-    emissions = torch.tensor([[ends, seconds, between, between, seconds, ends]], dtype=torch.float64)
-    mask = torch.ones(1, 6, dtype=torch.bool)
+    ends, seconds, between = [0.0, -375.0, -5e3], [-400.0, -375.0, 0.0], [-185.0, 0.0, -5e3]
+    emissions = torch.tensor([[ends, seconds, *[between] * 4, seconds, ends]], dtype=torch.float64)
+    mask = torch.ones(1, 8, dtype=torch.bool)
     assert_same_as_enumeration(crf_whose_tags_follow_only_themselves([True, True, False]), emissions, mask, rank=0)
 
 

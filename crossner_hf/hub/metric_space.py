@@ -1,0 +1,55 @@
+"""The Space of the metric: the module for `evaluate.load("USER/crossner")`, a page to try it on, a card."""
+
+import re
+from pathlib import Path
+
+from crossner_hf.data.builder import CITATION
+from crossner_hf.metric import METRIC_DIR
+from crossner_hf.metric.crossner import span_f1
+from crossner_hf.metric.crossner.labels import ENTITY_TYPES
+from crossner_hf.records import write_text
+
+TEMPLATES = Path(__file__).with_name("templates")
+GRADIO = "6.31.0"  # the version that the page was tried with
+MODULE = ("crossner.py", "labels.py", "span_f1.py")
+
+
+def write_metric_space(folder: str | Path, *, repo: str) -> Path:
+    """Write the Space's files into a folder; gives the folder. Raises ValueError where `repo` cannot hold the metric.
+
+    `evaluate` looks in a Space for a file of the repository's own name.
+    """
+    folder = Path(folder)
+    name = repo.rpartition("/")[2]
+    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise ValueError(f"{repo}: evaluate loads a module of the repository's name, so that must be a Python name")
+    for file in MODULE:
+        text = Path(METRIC_DIR, file).read_text(encoding="utf-8")
+        write_text(folder / (f"{name}.py" if file == MODULE[0] else file), text)
+    write_text(folder / "app.py", (TEMPLATES / "metric_app.py").read_text(encoding="utf-8"))
+    write_text(folder / "requirements.txt", "numpy\n")
+    card = (TEMPLATES / "metric_card.md").read_text(encoding="utf-8")
+    write_text(
+        folder / "README.md",
+        card.format(
+            repo=repo,
+            gradio=GRADIO,
+            conventions=_conventions(),
+            domains=", ".join(f"`{name}`" for name in ENTITY_TYPES),
+            citation=CITATION.strip(),
+        ),
+    )
+    return folder
+
+
+def _conventions() -> str:
+    """Rows of a table from the scorer's own description, so that there is one."""
+    lines = span_f1.__doc__.splitlines()
+    rows: list[list[str]] = []
+    for line in lines:
+        first = line.split(" ", 1)[0]
+        if first in span_f1.CONVENTIONS:
+            rows.append([f"`{first}`", line[len(first) :].strip()])
+        elif rows and line.startswith("  "):
+            rows[-1][1] += f" {line.strip()}"
+    return "\n".join(f"| {name} | {text} |" for name, text in rows)
