@@ -7,8 +7,8 @@ from pathlib import Path
 
 from crossner_hf.cli.options import add_data_options
 
-EPILOG = """Each push is one commit, or none where nothing has changed; broken off, the same command goes on. The token is that
-of `hf auth login`, or HF_TOKEN.
+EPILOG = """Each push is one commit, or none where nothing has changed; broken off, the same command goes on. The token is
+that of `hf auth login`, or HF_TOKEN.
 
 examples:
   crossner-hf push model runs/music --repo USER/music-tagger

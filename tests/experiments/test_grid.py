@@ -138,8 +138,8 @@ def refused(tmp_path, text: str) -> str:
         ("domains: [politics, ai]\nsizes: [150]", "ai has 100 training sentences"),
         ("domains: [music]\nsizes: [all, all]", "grid.yaml:2: sizes holds all twice"),
         ("domains: [music]\ndraw: random", "grid.yaml:2: draw must be one of first, seeded, got 'random'"),
-        ("domains: [music]\npreset: tiny", "grid.yaml:2: preset must be one of published, small, got 'tiny'"),
-        ("domains: [music]\nmodels: [3]", "grid.yaml:2: a model is a name, a folder, a Hub id or"),
+        ("domains: [music]\npreset: tiny", "grid.yaml:2: preset must be one of published, small, lstm, got 'tiny'"),
+        ("domains: [music]\nmodels: [3]", "grid.yaml:2: a model is a name, a folder, a Hub id, 'dapt"),
         ("domains: [music]\nmodels: [{dapt: {model: minilm}}]", "grid.yaml:2: dapt needs corpus"),
         (
             "domains: [music]\nmodels: [{dapt: {model: m, corpus: c.txt, maskin: span}}]",

@@ -200,6 +200,18 @@ def test_random_weights_differ_with_the_seed_and_are_one_system(make):
     assert [s.label for s in group(collect([make.folder]).runs).systems] == ["mine, random weights: direct"]
 
 
+def test_taggers_are_systems_with_names_of_their_own(make):
+    for number, tagger in enumerate((None, "crf", "bilstm-crf", "coach")):
+        arguments = {"learning_rate": 1e-4} | ({"tagger": tagger} if tagger else {})
+        change(make("sample_music", seed=number), arguments=arguments, seed=555)
+    assert {system.label for system in group(collect([make.folder]).runs).systems} == {
+        "tiny-encoder: direct",
+        "tiny-encoder + CRF: direct",
+        "BiLSTM-CRF (tiny-encoder): direct",
+        "Coach (tiny-encoder): direct",
+    }
+
+
 def test_scores_on_other_files_of_one_name_are_another_column(make):
     make()
     change(make(seed=666), data_sha256={"test": "f" * 64})

@@ -14,10 +14,10 @@ from crossner_hf.predictions import PREDICTIONS_FILE
 from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
 from crossner_hf.training.arguments import FineTuningArguments
 from crossner_hf.training.encoder_taggers import EncoderTaggers
-from crossner_hf.training.examples import few_shot_rows, stage_examples, translate
+from crossner_hf.training.examples import stage_examples, translate
 from crossner_hf.training.fine_tune import fine_tune
 from crossner_hf.training.settings import Stage, stages
-from crossner_hf.training.task import Task
+from crossner_hf.training.task import Task, few_shot_rows
 from crossner_hf.training.transfer import OPTIMIZER_FILE, Transfer, label_map
 
 LAYOUTS = Path(__file__).with_name("layouts.py")
