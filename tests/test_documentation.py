@@ -107,11 +107,31 @@ def mean_and_spread(paths, split: str) -> tuple[str, str]:
 def test_scores_in_readme_are_those_of_the_records():
     """Rows `| music | 51.2 ± 0.4 | … |` of the table of direct fine-tuning, mean and spread over the seeds."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\w+) +\| ([\d.]+) ± ([\d.]+) +\| ([\d.]+) ± ([\d.]+) +\|", readme, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (\w+) +\| ([\d.]+) ± ([\d.]+) +\| ([\d.]+) ± ([\d.]+) +\|$", readme, flags=re.MULTILINE)
     assert {row[0] for row in rows} == {"politics", "music"}
     for domain, *stated in rows:
         paths = list((ROOT / "model_cards/results/direct-minilm").glob(f"{domain}-*.json"))
         assert tuple(stated) == mean_and_spread(paths, "validation") + mean_and_spread(paths, "test"), domain
+
+
+def test_scores_of_the_settings_are_those_of_the_records():
+    """Rows `| music | direct | pre-train, then fine-tune | difference |`: every domain of which there are records."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    cells = r"\| (\w+) \| ([\d.]+) ± ([\d.]+) \| ([\d.]+) ± ([\d.]+) \| ([+-][\d.]+) \|"
+    rows = re.findall(f"^{cells}$", readme, flags=re.MULTILINE)
+    folder = ROOT / "model_cards/results/main-minilm"
+    assert {row[0] for row in rows} == {path.name.split("-")[0] for path in folder.iterdir()}
+    for domain, *stated, difference in rows:
+        found = [
+            [p for p in folder.glob(f"{domain}-{setting}-minilm-[567]*.json") if ".predictions" not in p.name]
+            for setting in ("direct", "pretrain")
+        ]
+        assert tuple(stated) == mean_and_spread(found[0], "test") + mean_and_spread(found[1], "test"), domain
+        means = [
+            statistics.mean(100 * read_record(p)["scores"]["test"]["conlleval"]["overall"]["f1"] for p in paths)
+            for paths in found
+        ]
+        assert difference == f"{means[1] - means[0]:+.2f}"
 
 
 STARTS = ("minilm-mlm", "general-span", "music-token", "music-span")

@@ -3,8 +3,10 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import datasets
 from datasets.utils.metadata import MetadataConfigs
@@ -32,6 +34,14 @@ dataset = load_dataset("THIS_FOLDER", "{last}")
 """
 
 
+class Configuration(NamedTuple):
+    """A domain as it stands in a folder: its rows, and its entry under `dataset_info` of the card."""
+
+    domain: Domain
+    splits: datasets.DatasetDict
+    info: datasets.DatasetInfo
+
+
 def export(
     folder: str | Path, names: Sequence[str | Path], *, data_dir: str | Path | None = None, verify: bool = True
 ) -> list[str]:
@@ -39,54 +49,83 @@ def export(
 
     Raises FileExistsError for a folder that holds anything; leaves nothing behind when it fails.
     """
+    with new_folder(folder) as temporary:
+        written = write_configurations(temporary, distinct_domains(names), data_dir=data_dir, verify=verify)
+        (temporary / "README.md").write_text(_card(written, verify), encoding="utf-8")
+    return [configuration.domain.name for configuration in written]
+
+
+@contextmanager
+def new_folder(folder: str | Path) -> Iterator[Path]:
+    """A folder to write to, which becomes `folder` at the end, or is gone where something failed.
+
+    Raises FileExistsError for a folder that holds anything.
+    """
     folder = Path(folder).expanduser().resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(f"{folder}: exists and is not an empty folder; name a new one")
-    domains = [get_domain(name) for name in names]
-    repeated = sorted(name for name, count in Counter(domain.name for domain in domains).items() if count > 1)
-    if not domains or repeated:
-        raise ValueError(f"expected domains with different names to export, got {repeated or 'none'}")
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
-        infos, configs = datasets.info.DatasetInfosDict(), MetadataConfigs()
-        for domain in domains:
-            splits = load(domain.folder or domain.name, data_dir=data_dir, verify=verify)
-            for split, dataset in splits.items():
-                path = temporary / domain.name / f"{split}-00000-of-00001.parquet"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                dataset.to_parquet(path)
-            infos[domain.name] = _info(domain.name, splits, temporary / domain.name)
-            files = [{"split": split, "path": f"{domain.name}/{split}-*"} for split in splits]
-            configs[domain.name] = {"data_files": files}
-        (temporary / "README.md").write_text(_card(domains, infos, configs, verify), encoding="utf-8")
+        yield temporary
         if folder.exists():
             folder.rmdir()
         os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return [domain.name for domain in domains]
 
 
-def _card(
-    domains: Sequence[Domain], infos: datasets.info.DatasetInfosDict, configs: MetadataConfigs, verify: bool
-) -> str:
-    """README.md: what `load_dataset` reads as YAML, then what a person reads."""
-    data = DatasetCardData(
-        language="en", license="other", task_categories=["token-classification"], pretty_name="CrossNER"
-    )
+def distinct_domains(names: Sequence[str | Path]) -> list[Domain]:
+    """The domains of these names. Raises ValueError for none, for an unknown one, and for one named twice."""
+    domains = [get_domain(name) for name in names]
+    repeated = sorted(name for name, count in Counter(domain.name for domain in domains).items() if count > 1)
+    if not domains or repeated:
+        raise ValueError(f"expected domains with different names to export, got {repeated or 'none'}")
+    return domains
+
+
+def write_configurations(
+    folder: Path, domains: Sequence[Domain], *, data_dir: str | Path | None = None, verify: bool = True
+) -> list[Configuration]:
+    """Write each domain's splits as Parquet files to a folder of its name."""
+    written = []
+    for domain in domains:
+        splits = load(domain.folder or domain.name, data_dir=data_dir, verify=verify)
+        for split, dataset in splits.items():
+            path = folder / domain.name / f"{split}-00000-of-00001.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            dataset.to_parquet(path)
+        written.append(Configuration(domain, splits, _info(domain.name, splits, folder / domain.name)))
+    return written
+
+
+def card_header(data: DatasetCardData, described: Sequence[datasets.DatasetInfo]) -> str:
+    """The YAML head of a card: `data`, and what `load_dataset` reads of each configuration.
+
+    That is its features, sizes and files, which are `<configuration>/<split>-*`.
+    """
+    infos, configs = datasets.info.DatasetInfosDict(), MetadataConfigs()
+    for info in described:
+        infos[info.config_name] = info
+        files = [{"split": split, "path": f"{info.config_name}/{split}-*"} for split in info.splits]
+        configs[info.config_name] = {"data_files": files}
     infos.to_dataset_card_data(data)
     configs.to_dataset_card_data(data)
-    text = CARD.format(
-        names=", ".join(domain.name for domain in domains),
-        origins="\n".join(f"- `{domain.name}`: {_origin(domain, verify)}" for domain in domains),
-        last=domains[-1].name,
-        citation=CITATION,
-    )
-    return f"---\n{data.to_yaml()}\n---\n\n{text}"
+    for info in [data["dataset_info"]] if len(described) == 1 else data["dataset_info"]:
+        for feature in info["features"]:
+            if "list" in feature:  # which datasets < 4 reads as a Python list with no `.feature`
+                feature["sequence"] = feature.pop("list")
+    return f"---\n{data.to_yaml()}\n---\n"
+
+
+def origins(domains: Sequence[Domain], verify: bool) -> str:
+    """A list of where the sentences are from and what may be done with them, domains with one answer in one item."""
+    names: dict[str, list[str]] = {}
+    for domain in domains:
+        names.setdefault(_origin(domain, verify), []).append(f"`{domain.name}`")
+    return "\n".join(f"- {', '.join(those)}: {text}" for text, those in names.items())
 
 
 def _origin(domain: Domain, verify: bool) -> str:
-    """Where the sentences are from and what may be done with them."""
     if domain.name in SAMPLES:
         return "sentences written by hand for crossner-hf; not CrossNER, and a score on them is no CrossNER score."
     if not is_official(domain):
@@ -99,6 +138,21 @@ def _origin(domain: Domain, verify: bool) -> str:
     if official_name(domain) == SOURCE.name:
         text += " The text is Reuters' (RCV1): research use only, not to be passed on."
     return text
+
+
+def _card(written: Sequence[Configuration], verify: bool) -> str:
+    """README.md: what `load_dataset` reads as YAML, then what a person reads."""
+    domains = [configuration.domain for configuration in written]
+    data = DatasetCardData(
+        language="en", license="other", task_categories=["token-classification"], pretty_name="CrossNER"
+    )
+    text = CARD.format(
+        names=", ".join(domain.name for domain in domains),
+        origins=origins(domains, verify),
+        last=domains[-1].name,
+        citation=CITATION,
+    )
+    return f"{card_header(data, [configuration.info for configuration in written])}\n{text}"
 
 
 def _info(name: str, splits: datasets.DatasetDict, files: Path) -> datasets.DatasetInfo:

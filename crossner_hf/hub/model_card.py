@@ -1,0 +1,213 @@
+"""A model's card from records alone: that of a tagger, or of a checkpoint of domain-adaptive pre-training."""
+
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub.utils import validate_repo_id
+
+from crossner_hf.data.builder import CITATION
+from crossner_hf.data.sources import COMMIT, REPOSITORY
+from crossner_hf.experiments.report.document import _plain as plain
+from crossner_hf.experiments.report.seeds import summarise
+from crossner_hf.hub.card_facts import Facts, cost_facts, training_facts, training_sentences
+from crossner_hf.hub.eval_results import CONVENTION, TASK, model_index, said_seeds
+from crossner_hf.hub.model_runs import DAPT, LICENCES, ModelRuns, data_name, hub_id, model_runs, pre_training, shown
+from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
+from crossner_hf.schema import BUILT_IN, SOURCE
+from crossner_hf.training.dapt_card import dapt_card
+
+TEMPLATES = Path(__file__).with_name("templates")
+EXAMPLE = "The Beatles recorded Abbey Road in London."
+TAGS = ("named-entity-recognition", "domain-adaptation")
+NOT_CROSSNER = "These are no CrossNER scores: the data is not the official CrossNER data."
+
+
+def model_card(records: Iterable[Mapping[str, Any]], *, repo: str, dataset_repo: str = "USER/crossner") -> str:
+    """Markdown with the metadata that the Hub reads.
+
+    records: of a tagger, one or several seeds; or first that of the pre-training whose checkpoint it is. Records of
+             earlier pre-trainings may stand among them, and tell where the encoder is from
+    repo:    where the model lies, for the code in the card
+
+    Raises ValueError where the records are not of one model.
+    """
+    validate_repo_id(repo)
+    validate_repo_id(dataset_repo)
+    records = list(records)
+    if records and all(record.get("kind") == DAPT for record in records):
+        return _dapt(records[0], records[1:], repo)
+    runs = model_runs(records)
+    commands = list(dict.fromkeys(record["command"] for record in runs.records))
+    card = ModelCard.from_template(
+        _metadata(runs, repo, dataset_repo),
+        template_path=str(TEMPLATES / "model_card.md"),
+        repo=repo,
+        title=plain(f"{data_name(runs)}: {runs.system.model}"),
+        summary=_summary(runs),
+        scores_said=_scores_said(runs),
+        example=EXAMPLE,
+        stock=runs.tagger == "linear",
+        training=_plain_facts(training_facts(runs)),
+        data=plain(data_name(runs)),
+        several=len(runs.seeds) > 1,
+        seeds=said_seeds(runs),
+        overall=_overall(runs),
+        groups=_groups(runs),
+        convention=CONVENTION,
+        split=runs.splits[0],
+        tested="test" in runs.splits,
+        by_type=_by_type(runs),
+        calibration=_calibration(runs),
+        limits=_limits(runs),
+        cost=_plain_facts(cost_facts(runs.records, runs.pre_training or ())),
+        commands=commands,
+        fence=_fence(commands),
+        citation=CITATION if runs.is_crossner else "",
+    )
+    return _tidy(card.content)
+
+
+def _metadata(runs: ModelRuns, repo: str, dataset_repo: str) -> ModelCardData:
+    source = (runs.first.get("source") or {}).get("domain")
+    data = [dataset_repo] if runs.is_official else []
+    known = LICENCES.get(runs.base_model)
+    return ModelCardData(
+        language="en" if runs.domain in BUILT_IN else None,
+        license=known if source is None and known else "other",
+        library_name="transformers",
+        pipeline_tag=TASK,
+        base_model=runs.base_model,
+        datasets=data or None,
+        tags=[*TAGS, *(["crossner"] if runs.is_crossner else [])],
+        model_name=repo.rpartition("/")[2],
+        eval_results=model_index(runs, dataset_repo=dataset_repo),
+    )
+
+
+def _summary(runs: ModelRuns) -> str:
+    types = ", ".join(runs.first["entity_types"])
+    said = f"Tags named entities ({types}) in text about {runs.domain.removesuffix('_dedup')}. "
+    said += (
+        f"{runs.system.model}, fine-tuned on {training_sentences(runs)} of {data_name(runs)} ({runs.system.training})."
+    )
+    if len(runs.seeds) > 1:
+        said += f" This card is of {len(runs.seeds)} runs that differ in their seed alone."
+    return plain(said)
+
+
+def _scores_said(runs: ModelRuns) -> str:
+    split = runs.splits[0]
+    mean = ", mean and sample standard deviation over the " + said_seeds(runs) if len(runs.seeds) > 1 else ""
+    said = f"Micro F1 of entities on {data_name(runs)}, {split} split, convention {CONVENTION}{mean}: "
+    text = f"{plain(said)} **{shown(runs.summary(split, CONVENTION))}**."
+    return text if runs.is_official else f"{text} {NOT_CROSSNER}"
+
+
+def _overall(runs: ModelRuns) -> list[list[str]]:
+    rows = []
+    for split in runs.splits:
+        for convention in DEFAULT_CONVENTIONS:
+            values = [shown(runs.summary(split, convention, metric=m)) for m in ("precision", "recall", "f1")]
+            rows.append([split, convention, *values, f"{runs.scores(split, convention)[0]['overall']['support']:,}"])
+    return rows
+
+
+def _groups(runs: ModelRuns) -> list[list[str]]:
+    split = runs.splits[0]
+    scores = runs.scores(split, CONVENTION)
+    return [
+        [name, shown(runs.summary(split, CONVENTION, name)), f"{scores[0][name]['support']:,}"]
+        for name in ("specialised", "generic")
+        if all(name in found for found in scores)
+    ]
+
+
+def _by_type(runs: ModelRuns) -> list[list[str]]:
+    """Types that are among gold or predictions, in the order of their label ids; a run without one has 0 for it."""
+    scores = runs.scores(runs.splits[0], CONVENTION)
+    rows = []
+    for name in runs.first["entity_types"]:
+        found = [of_run["per_type"].get(name, {}) for of_run in scores]
+        if any(found):
+            values = [shown(summarise([100 * f.get(m, 0.0) for f in found])) for m in ("precision", "recall", "f1")]
+            rows.append([plain(name), *values, f"{max(f.get('support', 0) for f in found):,}"])
+    return rows
+
+
+def _calibration(runs: ModelRuns) -> list[list[str]]:
+    rows = []
+    for split in runs.splits:
+        found = [(record.get("calibration") or {}).get(split) or {} for record in runs.records]
+        if all(f.get("ece") is not None for f in found):
+            values = [shown(summarise([100 * f[name] for f in found])) for name in ("confidence", "precision", "ece")]
+            rows.append([split, f"{sum(f['entities'] for f in found) / len(found):,.0f}", *values])
+    return rows
+
+
+def _limits(runs: ModelRuns) -> list[str]:
+    domain, source = runs.domain, (runs.first.get("source") or {}).get("domain")
+    limits = [
+        f"Trained for one domain, {domain.removesuffix('_dedup')}, on {training_sentences(runs)} of it. It was not "
+        "tried on other text, and knows the types above alone: other entities are missed, or taken for one of these.",
+    ]
+    if runs.is_official:
+        limits.append(
+            "The sentences that it was scored on come split into words ('s and punctuation apart). Raw text is split "
+            "by the rule that the config names as word_splitter, where entities may come out otherwise."
+        )
+        limits.append(
+            "The scores that CrossNER's authors published follow the convention pooled. The labels were corrected "
+            f"once: these scores are on commit {COMMIT[:7]} of {REPOSITORY}."
+        )
+    else:
+        limits.append(NOT_CROSSNER)
+    licence = LICENCES.get(runs.base_model)
+    said = f"{runs.base_model}: {licence}. " if licence else "What it starts from has a licence of its own. "
+    if runs.is_crossner:
+        said += "The labels of CrossNER are published under the MIT licence. "
+    if SOURCE.name in (source, domain.removesuffix("_dedup")):
+        said += f"Trained on {SOURCE.name}, too, whose text is Reuters' (RCV1), for research use only. "
+    return [*map(plain, limits), plain(f"Licences: {said}")]
+
+
+def _plain_facts(facts: Facts) -> Facts:
+    return [(plain(name), plain(text)) for name, text in facts]
+
+
+def _fence(lines: Iterable[str]) -> str:
+    """Backticks of which no line has as many in a row."""
+    runs = [len(run) for line in lines for run in re.findall("`+", line)]
+    return "`" * (max([2, *runs]) + 1)
+
+
+def _tidy(text: str) -> str:
+    """One empty line between parts, where a template's conditions left several."""
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
+
+
+def _dapt(record: Mapping[str, Any], before: Sequence[Mapping[str, Any]], repo: str) -> str:
+    """The README that lies in such a checkpoint's folder, with the repository's name, metadata and cost."""
+    earlier = pre_training(record["encoder"], before) or [{"start": record["encoder"]["name"]}]
+    base = hub_id(earlier[-1]["start"])
+    about = {
+        "checkpoint": {"name": repo},
+        "encoder": {**record["encoder"], "name": plain(record["encoder"]["name"])},
+        "corpus_sha256": {plain(name): value for name, value in record["corpus_sha256"].items()},
+        **{key: record[key] and html.escape(record[key], quote=False) for key in ("domain", "level")},
+    }
+    card = ModelCard(dapt_card({**record, **about}))
+    card.data.language = "en"
+    card.data.license = LICENCES.get(base, "other")
+    card.data.base_model = base
+    whole = ModelCard.from_template(
+        card.data,
+        template_path=str(TEMPLATES / "model_card_dapt.md"),
+        readme=card.text.strip(),
+        cost=_plain_facts(cost_facts([record])),
+        citation=CITATION,
+    )
+    return _tidy(whole.content)
