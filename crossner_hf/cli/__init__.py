@@ -16,6 +16,7 @@ COMMANDS = {
     "overlap": ("overlap", "how many frequent words domains and corpora share"),
     "evaluate": ("evaluate", "score a saved tagger on a domain's split"),
     "predict": ("predict", "tag text, CoNLL columns or JSON lines"),
+    "push": ("push", "push a data set, a model, the metric or results to the Hub"),
     "demo": ("demo", "the whole way on the packaged sample and encoder, offline"),
 }
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from crossner_hf.cli.options import add_data_options, domain_help, quiet
 
+CONVENTIONS = ("conlleval", "strict", "pooled")
 EPILOG = """examples:
   crossner-hf evaluate --model runs/music --domain music
   crossner-hf evaluate --model USER/NAME --domain politics_dedup --split validation --output politics-dev.json
+  crossner-hf evaluate --model USER/NAME --check                       # are the scores of its card still what it gets?
 
 Scores are conlleval's (a stray I- opens an entity, sentence by sentence); strict and pooled, the official script's,
 stand below. Further conventions: --conventions conlleval no_misc token string_set."""
@@ -23,34 +25,59 @@ def main(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", required=True, help="folder or Hub id of a token-classification model")
-    parser.add_argument("--domain", required=True, help=domain_help())
-    parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    parser.add_argument("--domain", help=domain_help())
+    parser.add_argument("--split", choices=("train", "validation", "test"), help="default: test")
+    parser.add_argument("--conventions", nargs="+", help=f"the first is shown; default: {' '.join(CONVENTIONS)}")
     parser.add_argument(
-        "--conventions", nargs="+", default=["conlleval", "strict", "pooled"], help="the first is shown"
+        "--check",
+        action="store_true",
+        help="score anew all that the model's record or card states, and say what differs; exit status 1 if any does. "
+        "--domain is then needed for a domain of your own only",
     )
     parser.add_argument("--output", help="write the record of this evaluation to a JSON file")
     add_data_options(parser)
     args = parser.parse_args(argv)
+    if not args.check and not args.domain:
+        parser.error("--domain is needed, or --check for what the model's card states")
+    if args.check and (args.split or args.conventions or args.output or args.no_verify):
+        parser.error("--check takes splits, conventions and data from the model's record or card, so leave those out")
 
     quiet()
+    return _check(args) if args.check else _score(args)
+
+
+def _check(args: argparse.Namespace) -> int:
+    from crossner_hf.display import table
+    from crossner_hf.hub.check import check_scores, stated_scores
+
+    stated = stated_scores(args.model)
+    differences = check_scores(args.model, stated, domain=args.domain, data_dir=args.data_dir)
+    where = f"{stated.domain} ({', '.join(stated.splits)}), {args.model}"
+    if not differences:
+        print(f"{where}: all {len(stated.scores)} stated scores hold")
+        return 0
+    print(f"{where}: {len(differences)} of {len(stated.scores)} stated scores do not hold")
+    print(table(("score", "stated", "found"), [(str(d.score), d.stated, d.found or "none") for d in differences]))
+    return 1
+
+
+def _score(args: argparse.Namespace) -> int:
     from crossner_hf import records
     from crossner_hf.display import score_table
     from crossner_hf.schema import get_domain
     from crossner_hf.training.scoring import evaluate, is_crossner
 
-    domain = get_domain(args.domain)
+    domain, split, conventions = get_domain(args.domain), args.split or "test", args.conventions or CONVENTIONS
     verify = not args.no_verify
-    scores = evaluate(
-        args.model, domain, args.split, data_dir=args.data_dir, verify=verify, conventions=args.conventions
-    )
-    print(f"{domain.name}/{args.split}, {args.model}")
-    print(score_table(scores, args.conventions[0]))
+    scores = evaluate(args.model, domain, split, data_dir=args.data_dir, verify=verify, conventions=conventions)
+    print(f"{domain.name}/{split}, {args.model}")
+    print(score_table(scores, conventions[0]))
     official = is_crossner(domain, verify)
     if not official:
         print("This is no CrossNER score: the data is not the official CrossNER data.")
     if args.output:
         name = Path(args.model).resolve().name if Path(args.model).exists() else args.model
-        about = {"model": name, "domain": domain.name, "split": args.split, "is_crossner": official}
+        about = {"model": name, "domain": domain.name, "split": split, "is_crossner": official}
         records.write_record(args.output, records.new_record("evaluation", **about, scores=scores))
         print(f"record: {args.output}")
     return 0

@@ -1,6 +1,7 @@
 """Checking a published model: scores that hold, scores that do not, and data or cards that cannot tell."""
 
 import copy
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 from card_records import tagger_record
 from huggingface_hub.errors import RemoteEntryNotFoundError, RepositoryNotFoundError
 
+from crossner_hf.cli import main
 from crossner_hf.data.sources import FILE_NAMES, sha256_of
 from crossner_hf.hub import check
 from crossner_hf.hub.check import Score, Stated, check_scores, stated_scores
@@ -141,3 +143,27 @@ def test_a_model_on_the_hub_is_checked_by_its_record_or_else_its_card(published,
     missing.clear()
     with pytest.raises(ValueError, match="someone/other: neither a folder here nor a model"):
         stated_scores("someone/other")
+
+
+def test_the_command_says_whether_scores_hold(published, record, zoo, capsys):
+    argv = ["evaluate", "--model", str(published), "--domain", str(zoo), "--check"]
+    assert main(argv) == 0
+    assert re.search(r"zoo \(.*\), .*: all \d+ stated scores hold", capsys.readouterr().out)
+    other = copy.deepcopy(record)
+    other["scores"]["test"]["conlleval"]["overall"]["f1"] += 0.01
+    write_record(published / "record.json", other)
+    assert main(argv) == 1
+    out = capsys.readouterr().out
+    assert "1 of" in out
+    right = 100 * record["scores"]["test"]["conlleval"]["overall"]["f1"]
+    assert re.search(rf"test, overall: conlleval f1 +{right + 1:.2f} +{right:.2f}", out)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"), [([], "--domain is needed"), (["--check", "--split", "test"], "so leave those out")]
+)
+def test_the_command_wants_either_a_domain_or_the_check_alone(more, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "--model", "someone/tagger", *more])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err

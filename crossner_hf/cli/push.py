@@ -1,0 +1,122 @@
+"""crossner-hf push"""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossner_hf.cli.options import add_data_options
+
+EPILOG = """Each push is one commit, or none where nothing has changed; broken off, the same command goes on. The token
+is that of `hf auth login`, or HF_TOKEN.
+
+examples:
+  crossner-hf push model runs/music --repo USER/music-tagger
+  crossner-hf push dataset --repo USER/crossner --data_dir ner_data --private
+  crossner-hf push metric --repo USER/crossner
+  crossner-hf push results exp/main --repo USER/crossner-results
+  crossner-hf push model runs/music --repo USER/music-tagger --dry-run out/      # the folder alone, and no network
+
+What a repository then holds loads with no package of ours: load_dataset("USER/crossner", "music"),
+evaluate.load("USER/crossner"), AutoModelForTokenClassification.from_pretrained("USER/music-tagger"). Taggers that are
+no stock class of transformers, and the pipeline "crossner", travel as code and want trust_remote_code=True there."""
+
+KINDS = {"dataset": "dataset", "model": "model", "metric": "space", "results": "dataset"}  # of repository on the Hub
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parse, write the folder, push it."""
+    args = _parser().parse_args(list(argv))
+    if args.dry_run:
+        folder = Path(args.dry_run)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError(f"{folder}: exists and is not an empty folder; name a new one")
+        _write(args, folder)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        print(f"{folder}: {size / 1e6:,.1f} MB, what would be pushed to {args.repo}; nothing was sent")
+        return 0
+    from crossner_hf.hub.push import push_folder
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "repository"
+        _write(args, folder)
+        pushed = push_folder(
+            folder,
+            args.repo,
+            KINDS[args.what],
+            message=args.message or f"Push {args.what} with crossner-hf",
+            private=args.private,
+            revision=args.revision,
+            create_pr=args.create_pr,
+            space_sdk="gradio" if args.what == "metric" else None,
+        )
+    print(f"{pushed.url}  ({'unchanged, no commit' if pushed.unchanged else f'commit {pushed.commit}'})")
+    return 0
+
+
+def _write(args: argparse.Namespace, folder: Path) -> None:
+    if args.what == "model":
+        from crossner_hf.hub.model_repository import write_model_repository
+
+        write_model_repository(args.run, folder, repo=args.repo)
+    elif args.what == "metric":
+        from crossner_hf.hub.metric_space import write_metric_space
+
+        write_metric_space(folder, repo=args.repo)
+    elif args.what == "dataset":
+        from crossner_hf.hub.dataset_repository import write_dataset_repository
+
+        write_dataset_repository(
+            folder,
+            args.configs or None,
+            data_dir=args.data_dir,
+            verify=not args.no_verify,
+            repo=args.repo,
+            reuters_licence=args.i_have_the_reuters_licence,
+        )
+    else:
+        from crossner_hf.hub.results_repository import write_results_repository
+
+        write_results_repository(
+            folder,
+            args.runs,
+            data_dirs=args.data_dir or (),
+            with_plots=not args.no_plots,
+            reuters_licence=args.i_have_the_reuters_licence,
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="crossner-hf push",
+        description="Push a data set, a trained model, the metric or results to the Hub.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    kinds = parser.add_subparsers(dest="what", required=True, metavar="dataset | model | metric | results")
+    dataset = kinds.add_parser("dataset", help="Parquet of each configuration and split, with a card")
+    dataset.add_argument("configs", nargs="*", help="which; default: the five domains and their _dedup variants")
+    add_data_options(dataset)
+    model = kinds.add_parser("model", help="a run of `crossner-hf train` or `dapt`: weights, tokenizer, code, card")
+    model.add_argument("run", metavar="RUN", help="the run's folder")
+    kinds.add_parser("metric", help="a Space with the metric, for evaluate.load, and a page to try it on")
+    results = kinds.add_parser("results", help="records of runs, and the report on them")
+    results.add_argument("runs", nargs="+", metavar="FOLDER", help="folders with records, at any depth")
+    results.add_argument("--data_dir", nargs="+", help="folders of the test sentences, as for experiment report")
+    results.add_argument("--no_plots", action="store_true", help="leave the plots out; they need the extra: plots")
+    for kind in (dataset, results):
+        kind.add_argument(
+            "--i-have-the-reuters-licence",
+            "--i_have_the_reuters_licence",
+            action="store_true",
+            help="also what holds text of conll2003, which is Reuters'",
+        )
+    for kind in kinds.choices.values():
+        kind.add_argument("--repo", required=True, metavar="USER/NAME", help="repository on the Hub, made if need be")
+        kind.add_argument("--private", action="store_true", help="make a new repository private")
+        kind.add_argument("--revision", help="branch to push to; default: main")
+        kind.add_argument("--create-pr", "--create_pr", action="store_true", help="open a pull request with the commit")
+        kind.add_argument("--message", help="of the commit")
+        kind.add_argument("--dry-run", "--dry_run", metavar="FOLDER", help="write the repository's files there instead")
+    return parser

@@ -1,0 +1,221 @@
+"""A folder as one commit to a repository on the Hub, safe to repeat, with one clear sentence where it fails."""
+
+import fnmatch
+import logging
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard, get_token
+from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled, RevisionNotFoundError
+
+# What a push deletes on the Hub where the folder has it no more. All else that lies there is somebody's and stays.
+MANAGED = {
+    "dataset": ("*.parquet", "records/*.json"),
+    "model": ("*.safetensors", "*.json", "*.py", "vocab.txt", ".eval_results/*.yaml"),
+    "space": ("*.py",),
+}
+WAITS = (1, 2, 4, 8, 16)  # seconds before each new try
+LONGEST_WAIT = 600  # seconds; where the Hub asks for more, the user is told instead
+MAX_CARD_BYTES = 10_000_000  # the Hub shows no README that it has to store as a large file
+TO_DO: dict[int | None, str] = {
+    401: "log in with `hf auth login` or set HF_TOKEN, with a token that may write",
+    403: "this account may not write there; push to a repository of your own, or open a pull request (--create-pr)",
+    404: "there is no such repository or branch, or this account cannot see it",
+    409: "somebody else commits to it at the same time; run the same again",
+    412: "it was changed while this push was under way, and nothing was committed; look at it, then run the same again",
+}
+_Result = TypeVar("_Result")
+_log = logging.getLogger(__name__)
+
+
+class Pushed(NamedTuple):
+    """Where it lies, the id of the newest commit there, and whether it was there already, so that none was made."""
+
+    url: str
+    commit: str
+    unchanged: bool
+
+
+def push_folder(
+    folder: str | Path,
+    repo: str,
+    kind: str,
+    *,
+    message: str,
+    private: bool = False,
+    revision: str | None = None,
+    create_pr: bool = False,
+    space_sdk: str | None = None,
+) -> Pushed:
+    """Make the repository hold the folder's files, in one commit, or in none where it does already.
+
+    kind: "model", "dataset" or "space"; a repository that is missing is made, and so is a missing branch
+    private: of a new repository. One that is public already is refused
+    create_pr: as a pull request; an open one of this account with the same message takes the commit instead of a second
+
+    What went up before a connection broke is not sent again by the next try. Files of the kinds that we write are
+    deleted with the same commit where the folder has them no more; any others there stay.
+
+    Raises ValueError for what the user has to change, ConnectionError where trying again later is all there is to do.
+    No message holds the token.
+    """
+    folder = Path(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    _check(folder, files, repo)
+    target = _Target(repo, kind, revision, create_pr, message)
+
+    def ask(call: Callable[[], _Result]) -> _Result:
+        return _ask(call, target)
+
+    api = HfApi()
+    card = folder / "README.md"
+    if card.is_file():
+        text = card.read_text(encoding="utf-8")
+        ask(lambda: RepoCard(text, ignore_metadata_errors=True).validate(repo_type=kind))
+    if not create_pr:
+        ask(lambda: api.create_repo(repo, repo_type=kind, private=private, exist_ok=True, space_sdk=space_sdk))
+    if private and not ask(lambda: api.repo_info(repo, repo_type=kind)).private:
+        raise ValueError(f"{repo}: is public on the Hub, so nothing was sent; make it private in its settings first")
+    before = ask(lambda: _head(api, target))
+    commit = ask(lambda: _commit(api, target, folder, files))
+    _log.debug("%s: %s -> %s", repo, before, commit.oid)
+    url = commit.pr_url or ask(lambda: _pull_request(api, target)[1])
+    return Pushed(url or _url(api, target), commit.oid, unchanged=commit.oid == before)
+
+
+class _Target(NamedTuple):
+    repo: str
+    kind: str
+    revision: str | None
+    create_pr: bool
+    message: str
+
+
+def _check(folder: Path, files: list[Path], repo: str) -> None:
+    if not re.fullmatch(r"[^/\s]+/[^/\s]+", repo):
+        raise ValueError(f"{repo!r}: expected USER/NAME, the account and the repository's name on the Hub")
+    if not files:
+        raise ValueError(f"{folder}: no files here to push")
+    for path in files:
+        if path.name == "README.md" and path.parent == folder and path.stat().st_size > MAX_CARD_BYTES:
+            raise ValueError(
+                f"{path}: {path.stat().st_size / 1e6:.0f} MB, but the Hub shows no card of more than "
+                f"{MAX_CARD_BYTES // 1_000_000} MB; push fewer runs"
+            )
+
+
+def _head(api: HfApi, target: _Target) -> str:
+    """The newest commit where the push will go; a missing branch is made, from main."""
+    where = _pull_request(api, target)[0] or target.revision
+    try:
+        return api.repo_info(target.repo, repo_type=target.kind, revision=where).sha
+    except RevisionNotFoundError:
+        if target.create_pr:
+            raise
+        api.create_branch(target.repo, branch=where, repo_type=target.kind, exist_ok=True)
+        return api.repo_info(target.repo, repo_type=target.kind, revision=where).sha
+
+
+def _commit(api: HfApi, target: _Target, folder: Path, files: list[Path]):
+    """One try, from what the repository holds now: a try before it may have arrived and its answer not."""
+    pull_request = _pull_request(api, target)[0]
+    where = pull_request or target.revision
+    parent = api.repo_info(target.repo, repo_type=target.kind, revision=where).sha
+    names = [path.relative_to(folder).as_posix() for path in files]
+    there = api.list_repo_files(target.repo, repo_type=target.kind, revision=parent)
+    stale = [
+        name
+        for name in there
+        if name not in names and any(fnmatch.fnmatchcase(name, pattern) for pattern in MANAGED[target.kind])
+    ]
+    return api.create_commit(
+        target.repo,
+        [
+            *(CommitOperationAdd(name, path) for name, path in zip(names, files, strict=True)),
+            *(CommitOperationDelete(name, is_folder=False) for name in stale),
+        ],
+        commit_message=target.message,
+        repo_type=target.kind,
+        revision=where,
+        parent_commit=parent,
+        create_pr=target.create_pr and pull_request is None,
+    )
+
+
+def _pull_request(api: HfApi, target: _Target) -> tuple[str, str] | tuple[None, None]:
+    """Reference and URL of the open pull request that an earlier push of the same made."""
+    if not target.create_pr:
+        return None, None
+    me = api.whoami()["name"]
+    found = api.get_repo_discussions(
+        target.repo, repo_type=target.kind, author=me, discussion_type="pull_request", discussion_status="open"
+    )
+    for discussion in found:
+        if discussion.title == target.message and discussion.author == me:
+            return f"refs/pr/{discussion.num}", discussion.url
+    return None, None
+
+
+def _url(api: HfApi, target: _Target) -> str:
+    prefix = "" if target.kind == "model" else f"{target.kind}s/"
+    url = f"{api.endpoint}/{prefix}{target.repo}"
+    return f"{url}/tree/{target.revision}" if target.revision else url
+
+
+def _ask(call: Callable[[], _Result], target: _Target) -> _Result:
+    """Call until it works, waiting where that can help; else raise the one sentence on why it does not."""
+    for wait in (*WAITS, None):
+        try:
+            return call()
+        except OfflineModeIsEnabled:
+            raise ValueError("HF_HUB_OFFLINE is set, so nothing can be pushed; unset it") from None
+        except LocalTokenNotFoundError:
+            raise ValueError(f"{target.repo}: no token is set: {TO_DO[401]}") from None
+        except (HTTPError, ConnectionError, RuntimeError) as error:
+            cause = error.__cause__ if isinstance(error, RuntimeError) else error  # the client wraps those of uploads
+            if not isinstance(cause, (HTTPError, ConnectionError)):
+                raise
+            response = getattr(cause, "response", None)
+            status = response.status_code if response is not None else None
+            asked = _retry_after(response)
+            if wait is None or not _passes(status) or asked > LONGEST_WAIT:
+                kind = ConnectionError if _passes(status) else ValueError
+                raise kind(_without_token(_sentence(cause, status, target, asked))) from None
+            _log.warning("%s; trying again in %d s", _without_token(_said(cause, status)), max(asked, wait))
+            time.sleep(max(asked, wait))
+    raise AssertionError("unreachable")
+
+
+def _passes(status: int | None) -> bool:
+    """Whether it may go away by itself: no answer at all, two commits at once, too many requests, their trouble."""
+    return status is None or status in (408, 409, 429) or status >= 500
+
+
+def _retry_after(response) -> int:
+    value = response.headers.get("Retry-After", "") if response is not None else ""
+    return int(value) if value.isdigit() else 0
+
+
+def _said(error: BaseException, status: int | None) -> str:
+    if status is None:
+        return f"the Hub cannot be reached ({error or type(error).__name__})"
+    message = getattr(error, "server_message", None)
+    return f"the Hub answers {status}" + (f" ({message})" if message else "")
+
+
+def _sentence(error: BaseException, status: int | None, target: _Target, asked: int) -> str:
+    if status == 429 and asked:
+        return f"{target.repo}: too many requests; the Hub asks to come back in {asked} s"
+    again = "nothing was committed; run the same again, what was sent already is not sent twice"
+    default = again if _passes(status) else "nothing was committed"
+    return f"{target.repo}: {_said(error, status)}: {TO_DO.get(status, default)}"
+
+
+def _without_token(text: str) -> str:
+    """What a server or library says back may quote the token."""
+    token = get_token()
+    text = text.replace(token, "…") if token else text
+    return re.sub(r"\bhf_\w{8,}", "…", " ".join(text.split()))
