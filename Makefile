@@ -1,18 +1,29 @@
 # make demo   sets up and runs the main job, offline after the install
 # make test   runs every test; set CROSSNER_DATA_DIR to the official files to test against them too
+# make test-legacy   the loading script and the pushed data set under datasets 3.6, in an environment of its own
 # make lint   style and static checks        make bench   measures speed, as ratios, and prints a table
 # Each target makes .venv and installs what it needs if that is missing. PYTHON= names another interpreter.
 PYTHON ?= python3
 BIN := .venv/bin
 PROJECT := pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-legacy lint bench clean
 
 demo: .venv/.offline
 	@$(BIN)/crossner-hf demo
 
 test: .venv/.dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+test-legacy: .venv/.dev .legacy/.done
+	@rm -rf .legacy/prepared
+	@$(BIN)/python tests/legacy/prepare.py .legacy/prepared
+	@CROSSNER_LEGACY=.legacy/prepared .legacy/bin/python -m pytest tests/legacy
+
+.legacy/.done:
+	@$(PYTHON) -m venv .legacy
+	@.legacy/bin/python -m pip install --quiet --disable-pip-version-check 'datasets==3.6.0' pytest
+	@touch $@
 
 lint: .venv/.dev
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
@@ -38,4 +49,4 @@ bench: .venv/.dev
 	@touch $@
 
 clean:
-	rm -rf .venv runs dist .pytest_cache .ruff_cache
+	rm -rf .venv .legacy runs dist .pytest_cache .ruff_cache

@@ -11,7 +11,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from crossner_hf.data.builder import CITATION
 from crossner_hf.data.sources import COMMIT, REPOSITORY
-from crossner_hf.experiments.report.document import _plain as plain
+from crossner_hf.experiments.report.document import plain
 from crossner_hf.experiments.report.seeds import summarise
 from crossner_hf.hub.card_facts import Facts, cost_facts, training_facts, training_sentences
 from crossner_hf.hub.eval_results import CONVENTION, TASK, model_index, said_seeds

@@ -91,26 +91,26 @@ def _walk(parts: Iterable) -> Iterable:
 def markdown(document: Document) -> str:
     """The document as Markdown; figures are linked as figures/NAME.svg."""
     numbers = {id(part): number for number, part in document.numbered()}
-    blocks = [f"# {_plain(document.title)}", _plain(document.summary)]
+    blocks = [f"# {plain(document.title)}", plain(document.summary)]
     for section in document.sections:
         blocks += _section(section, numbers, 2)
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def _section(section: Section, numbers: dict[int, str], level: int) -> list[str]:
-    blocks = [f"{'#' * level} {_plain(section.title)}"]
+    blocks = [f"{'#' * level} {plain(section.title)}"]
     for part in section.parts:
         if isinstance(part, str):
-            blocks.append(_plain(part))
+            blocks.append(plain(part))
         elif isinstance(part, Section):
             blocks += _section(part, numbers, level + 1)
         elif isinstance(part, Table):
-            blocks += [f"**{numbers[id(part)]}.** {_plain(part.caption)}", _table(part), _plain(part.note)]
+            blocks += [f"**{numbers[id(part)]}.** {plain(part.caption)}", _table(part), plain(part.note)]
         elif isinstance(part, Figure):
-            blocks += [f"![{_plain(part.alt)}](figures/{part.name}.svg)"]
-            blocks += [f"**{numbers[id(part)]}.** {_plain(part.caption)}"]
+            blocks += [f"![{plain(part.alt)}](figures/{part.name}.svg)"]
+            blocks += [f"**{numbers[id(part)]}.** {plain(part.caption)}"]
         else:
-            blocks += [f"**{_plain(part.title)}**", _sentence(part)]
+            blocks += [f"**{plain(part.title)}**", _sentence(part)]
     return blocks
 
 
@@ -119,10 +119,10 @@ def _table(table: Table) -> str:
         return f"| {' | '.join(cells)} |"
 
     def cell(text: str) -> str:
-        return f"**{_plain(text)}**" if isinstance(text, Best) and text else _plain(text)
+        return f"**{plain(text)}**" if isinstance(text, Best) and text else plain(text)
 
     aligned = ["---" if i < table.names else "---:" for i in range(len(table.header))]
-    return "\n".join((line(map(_plain, table.header)), line(aligned), *(line(map(cell, row)) for row in table.rows)))
+    return "\n".join((line(map(plain, table.header)), line(aligned), *(line(map(cell, row)) for row in table.rows)))
 
 
 def _sentence(part: Marked) -> str:
@@ -132,6 +132,6 @@ def _sentence(part: Marked) -> str:
     return "\n".join(" ".join(row.splitlines()) if "\n" in row else row for row in rows)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text in which nothing is read as Markdown or HTML."""
     return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", html.escape(" ".join(text.split()), quote=False))

@@ -1,0 +1,267 @@
+"""Pushing a folder: one commit or none, whatever breaks on the way, and one sentence where it cannot be done.
+
+In this process, with the real client, against the Hub on loopback.
+"""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+from huggingface_hub import CommitOperationAdd, HfApi, constants
+
+from crossner_hf.hub import push
+from crossner_hf.hub.push import push_folder
+
+CARD = "---\nlicense: mit\n---\n\n# A tagger\n"
+LARGE = bytes(range(256)) * 200_000  # 51 MB of bytes, so that it travels in chunks
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The seconds that were slept, by the push itself; the client's own pauses are left out."""
+    slept = []
+    monkeypatch.setattr(push, "time", SimpleNamespace(sleep=slept.append))
+    monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda seconds: None))
+    return slept
+
+
+@pytest.fixture
+def there(hub, monkeypatch, waits):
+    """The Hub as this process' client finds it."""
+    hub.reset()
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    return hub
+
+
+@pytest.fixture
+def repo(request):
+    """A repository of its own for each test."""
+    return f"me/{request.node.name.partition('[')[0][5:60].strip('_')}-{abs(hash(request.node.name)) % 10**6}"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    files = {"README.md": CARD.encode(), "config.json": b"{}", "model.safetensors": bytes(range(256)) * 4_000}
+    for name, content in {**files, ".eval_results/music.yaml": b"[]\n"}.items():
+        path = tmp_path / "run" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return tmp_path / "run"
+
+
+def contents(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def there_are(hub, repo, kind="model", **where):
+    return {name: data for name, data in hub.files(kind, repo, **where).items() if name != ".gitattributes"}
+
+
+def test_a_push_is_one_commit_with_the_folders_files(there, folder, repo):
+    pushed = push_folder(folder, repo, "model", message="First")
+    assert there_are(there, repo) == contents(folder)
+    assert pushed == (f"{there.url}/{repo}", there.commits("model", repo)[0], False)
+    (folder / "config.json").write_text('{"a": 1}')
+    before = len(there.commits("model", repo))
+    push_folder(folder, repo, "model", message="Second")
+    assert len(there.commits("model", repo)) == before + 1
+    assert there_are(there, repo) == contents(folder)
+
+
+def test_the_same_again_makes_no_commit(there, folder, repo):
+    first = push_folder(folder, repo, "model", message="First")
+    before = there.commits("model", repo)
+    assert push_folder(folder, repo, "model", message="Again") == (first.url, first.commit, True)
+    assert there.commits("model", repo) == before
+
+
+def test_what_a_push_wrote_goes_with_the_folder_and_what_others_wrote_stays(there, folder, repo):
+    push_folder(folder, repo, "model", message="First")
+    mine = [CommitOperationAdd("photo.png", b"\x89PNG"), CommitOperationAdd("NOTES.md", b"mine")]
+    HfApi().create_commit(repo, mine, commit_message="Mine")
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+    push_folder(folder, repo, "model", message="Second")
+    assert there_are(there, repo) == {**contents(folder), "photo.png": b"\x89PNG", "NOTES.md": b"mine"}
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset", "space"])
+def test_a_new_repository_can_be_private(kind, there, folder, repo):
+    sdk = "gradio" if kind == "space" else None
+    pushed = push_folder(folder, repo, kind, message="First", private=True, space_sdk=sdk)
+    assert HfApi().repo_info(repo, repo_type=kind).private
+    assert pushed.url == f"{there.url}/{'' if kind == 'model' else kind + 's/'}{repo}"
+
+
+def test_nothing_is_sent_in_private_to_what_is_public(there, folder, repo):
+    HfApi().create_repo(repo)
+    before = there_are(there, repo)
+    with pytest.raises(ValueError, match="is public on the Hub, so nothing was sent"):
+        push_folder(folder, repo, "model", message="First", private=True)
+    assert there_are(there, repo) == before
+
+
+def test_a_branch_is_made_and_main_stays(there, folder, repo):
+    push_folder(folder, repo, "model", message="First")
+    before = there_are(there, repo)
+    (folder / "config.json").write_text('{"a": 1}')
+    pushed = push_folder(folder, repo, "model", message="Second", revision="v2/odd name".replace(" ", "-"))
+    assert pushed.url.endswith("/tree/v2/odd-name")
+    assert there_are(there, repo, revision="v2/odd-name") == contents(folder)
+    assert there_are(there, repo) == before
+
+
+def test_a_pull_request_is_opened_once_and_then_carried_on(there, folder, repo):
+    push_folder(folder, repo, "model", message="First")
+    before = there.commits("model", repo)
+    (folder / "config.json").write_text('{"a": 1}')
+    opened = push_folder(folder, repo, "model", message="Better", create_pr=True)
+    assert not opened.unchanged
+    assert "/discussions/" in opened.url
+    (folder / "config.json").write_text('{"a": 2}')
+    again = push_folder(folder, repo, "model", message="Better", create_pr=True)
+    assert (again.url, again.unchanged) == (opened.url, False)
+    assert push_folder(folder, repo, "model", message="Better", create_pr=True) == (again.url, again.commit, True)
+    (number,) = [p["num"] for p in there.pull_requests("model", repo)]
+    assert there_are(there, repo, revision=f"refs/pr/{number}") == contents(folder)
+    assert there.commits("model", repo) == before
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 409, 429])
+def test_trouble_that_passes_is_waited_for(status, there, folder, repo, waits, caplog):
+    there.fail("POST", "/commit/", status=status, times=2)
+    with caplog.at_level(logging.WARNING):
+        push_folder(folder, repo, "model", message="First")
+    assert there_are(there, repo) == contents(folder)
+    assert waits == [1, 2]
+    assert f"the Hub answers {status}" in caplog.text
+
+
+def test_the_hub_says_how_long_to_wait(there, folder, repo, waits):
+    there.fail("POST", "/commit/", status=429, headers={"Retry-After": "37"})
+    push_folder(folder, repo, "model", message="First")
+    assert waits == [37]
+    there.fail("POST", "/commit/", status=429, headers={"Retry-After": "7200"})
+    (folder / "config.json").write_text('{"a": 1}')
+    with pytest.raises(ConnectionError, match="too many requests; the Hub asks to come back in 7200 s"):
+        push_folder(folder, repo, "model", message="Second")
+    assert waits == [37]
+
+
+def test_an_upload_that_breaks_goes_on_and_sends_nothing_twice(there, folder, repo):
+    (folder / "large.safetensors").write_bytes(LARGE)
+    there.fail("PUT", "", drop=True)
+    push_folder(folder, repo, "model", message="First")
+    assert there_are(there, repo) == contents(folder)
+    there.requests.clear()
+    (folder / "large.safetensors").rename(folder / "other.safetensors")
+    push_folder(folder, repo, "model", message="Second")
+    assert there_are(there, repo) == contents(folder)
+    assert not [r for r in there.requests if r[0] == "PUT"]
+
+
+def test_after_a_push_that_was_given_up_the_same_command_goes_on(there, folder, repo):
+    there.fail("POST", "/commit/", status=500, times=99)
+    with pytest.raises(ConnectionError, match=r"the Hub answers 500.*nothing was committed; run the same again"):
+        push_folder(folder, repo, "model", message="First")
+    assert there_are(there, repo) == {}
+    there.reset()
+    push_folder(folder, repo, "model", message="First")
+    assert there_are(there, repo) == contents(folder)
+    assert not [r for r in there.requests if r[0] == "PUT"]
+
+
+@pytest.mark.parametrize("create_pr", [False, True])
+def test_a_commit_whose_answer_was_lost_is_not_made_twice(create_pr, there, folder, repo):
+    HfApi().create_repo(repo)
+    before = len(there.commits("model", repo))
+    there.fail("POST", "/commit/", drop=True)
+    pushed = push_folder(folder, repo, "model", message="First", create_pr=create_pr)
+    assert not pushed.unchanged
+    if create_pr:
+        assert len(there.pull_requests("model", repo)) == 1
+    else:
+        assert len(there.commits("model", repo)) == before + 1
+        assert there_are(there, repo) == contents(folder)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (401, "log in with `hf auth login` or set HF_TOKEN"),
+        (403, "this account may not write there"),
+        (404, "no such repository or branch"),
+        (412, "it was changed while this push was under way, and nothing was committed"),
+    ],
+)
+def test_what_the_user_has_to_do_is_one_sentence(status, message, there, folder, repo, waits):
+    there.fail("POST", "/commit/", status=status, times=9)
+    with pytest.raises(ValueError, match=message) as raised:
+        push_folder(folder, repo, "model", message="First")
+    assert str(raised.value).startswith(f"{repo}: ")
+    assert "\n" not in str(raised.value)
+    assert waits == []
+    assert there_are(there, repo) == {}
+
+
+def test_somebody_elses_commit_in_between_is_not_written_over(there, folder, repo, monkeypatch):
+    push_folder(folder, repo, "model", message="First")
+    (folder / "config.json").write_text('{"a": 1}')
+    real = HfApi.create_commit
+
+    def slow(self, *args, **kwargs):
+        monkeypatch.setattr(HfApi, "create_commit", real)
+        real(self, repo, [CommitOperationAdd("config.json", b"theirs")], commit_message="Theirs")
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(HfApi, "create_commit", slow)
+    with pytest.raises(ValueError, match="was changed while this push was under way"):
+        push_folder(folder, repo, "model", message="Second")
+    assert there_are(there, repo)["config.json"] == b"theirs"
+
+
+def test_a_server_that_quotes_the_token_does_not_get_it_into_text(there, folder, repo, caplog):
+    there.fail("POST", "/commit/", status=500, times=1, body={"error": f"bad token {there.token}"})
+    there.fail("POST", "/commit/", status=403, body={"error": f"Authorization: Bearer {there.token}"})
+    with caplog.at_level(logging.DEBUG), pytest.raises(ValueError, match="Authorization") as raised:
+        push_folder(folder, repo, "model", message="First")
+    assert there.token not in str(raised.value) + caplog.text
+    assert raised.value.__suppress_context__
+
+
+def test_without_a_token_it_says_how_to_get_one(there, folder, repo, monkeypatch, tmp_path):
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
+    for create_pr in (False, True):
+        with pytest.raises(ValueError, match="log in with `hf auth login` or set HF_TOKEN"):
+            push_folder(folder, repo, "model", message="First", create_pr=create_pr)
+
+
+def test_a_card_that_the_hub_refuses_leaves_no_repository_behind(there, folder, repo):
+    (folder / "README.md").write_text("---\nlicense: [mit\n---\n")
+    with pytest.raises(ValueError):
+        push_folder(folder, repo, "model", message="First")
+    assert not HfApi().repo_exists(repo)
+
+
+def test_what_cannot_be_pushed_is_refused_before_anything_is_sent(there, folder, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no files here to push"):
+        push_folder(tmp_path / "empty", "me/x", "model", message="First")
+    for name in ("crossner", "me/", "/x", "me/a/b", "me/a b"):
+        with pytest.raises(ValueError, match="expected USER/NAME"):
+            push_folder(folder, name, "model", message="First")
+    with pytest.raises(ValueError, match=r"Repo id"):
+        push_folder(folder, "me/wörter--2", "model", message="First")
+    monkeypatch.setattr(push, "MAX_CARD_BYTES", 10)
+    with pytest.raises(ValueError, match=r"README\.md: .* push fewer runs"):
+        push_folder(folder, "me/x", "model", message="First")
+    assert not there.requests
+
+
+def test_offline_says_what_to_unset(there, folder, repo, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ValueError, match="HF_HUB_OFFLINE is set, so nothing can be pushed; unset it"):
+        push_folder(folder, repo, "model", message="First")
