@@ -43,6 +43,8 @@ def python_pages():
 @pytest.mark.parametrize("page", python_pages())
 def test_the_python_blocks_of_a_page_run(page, tmp_path):
     for number, code in enumerate(blocks(page, "python")):
+        if "USER/" in code:  # tests/hub/test_round_trip.py runs these
+            continue
         script = tmp_path / f"block_{number}.py"
         script.write_text(runnable(code), encoding="utf-8")
         done = subprocess.run(
@@ -71,7 +73,7 @@ def test_commands_of_a_page_name_options_that_exist(page, capsys):
             command, *words = line.split()
             assert command in COMMANDS, line
             options = {word.split("=")[0] for word in words if word.startswith("--")}
-            help_of = [command, *([words[0]] if command in ("data", "experiment") else []), "--help"]
+            help_of = [command, *([words[0]] if command in ("data", "experiment", "push") else []), "--help"]
             with pytest.raises(SystemExit):
                 main(help_of)
             known = capsys.readouterr().out
@@ -104,16 +106,6 @@ def mean_and_spread(paths, split: str) -> tuple[str, str]:
     return f"{statistics.mean(f1):.2f}", f"{statistics.stdev(f1):.2f}"
 
 
-def test_scores_in_readme_are_those_of_the_records():
-    """Rows `| music | 51.2 ± 0.4 | … |` of the table of direct fine-tuning, mean and spread over the seeds."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (\w+) +\| ([\d.]+) ± ([\d.]+) +\| ([\d.]+) ± ([\d.]+) +\|$", readme, flags=re.MULTILINE)
-    assert {row[0] for row in rows} == {"politics", "music"}
-    for domain, *stated in rows:
-        paths = list((ROOT / "model_cards/results/direct-minilm").glob(f"{domain}-*.json"))
-        assert tuple(stated) == mean_and_spread(paths, "validation") + mean_and_spread(paths, "test"), domain
-
-
 def test_scores_of_the_settings_are_those_of_the_records():
     """Rows `| music | direct | pre-train, then fine-tune | difference |`: every domain of which there are records."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -121,6 +113,7 @@ def test_scores_of_the_settings_are_those_of_the_records():
     rows = re.findall(f"^{cells}$", readme, flags=re.MULTILINE)
     folder = ROOT / "model_cards/results/main-minilm"
     assert {row[0] for row in rows} == {path.name.split("-")[0] for path in folder.iterdir()}
+    averages = []
     for domain, *stated, difference in rows:
         found = [
             [p for p in folder.glob(f"{domain}-{setting}-minilm-[567]*.json") if ".predictions" not in p.name]
@@ -132,6 +125,9 @@ def test_scores_of_the_settings_are_those_of_the_records():
             for paths in found
         ]
         assert difference == f"{means[1] - means[0]:+.2f}"
+        averages.append(means)
+    direct, pre_trained = (statistics.mean(means) for means in zip(*averages))
+    assert f"{pre_trained - direct:.2f} points on average ({direct:.2f} to {pre_trained:.2f})" in readme
 
 
 STARTS = ("minilm-mlm", "general-span", "music-token", "music-span")

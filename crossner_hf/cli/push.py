@@ -4,8 +4,12 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import add_data_options
+
+if TYPE_CHECKING:
+    from crossner_hf.data.text import Corpus
 
 EPILOG = """Each push is one commit, or none where nothing has changed; broken off, the same command goes on. The token
 is that of `hf auth login`, or HF_TOKEN.
@@ -13,6 +17,7 @@ is that of `hf auth login`, or HF_TOKEN.
 examples:
   crossner-hf push model runs/music --repo USER/music-tagger
   crossner-hf push dataset --repo USER/crossner --data_dir ner_data --private
+  crossner-hf push dataset music --corpus corpus_music=music.txt --repo USER/crossner-music
   crossner-hf push metric --repo USER/crossner
   crossner-hf push results exp/main --repo USER/crossner-results
   crossner-hf push model runs/music --repo USER/music-tagger --dry-run out/      # the folder alone, and no network
@@ -73,6 +78,7 @@ def _write(args: argparse.Namespace, folder: Path) -> None:
             verify=not args.no_verify,
             repo=args.repo,
             reuters_licence=args.i_have_the_reuters_licence,
+            corpora=_corpora(args.corpus),
         )
     else:
         from crossner_hf.hub.results_repository import write_results_repository
@@ -86,6 +92,19 @@ def _write(args: argparse.Namespace, folder: Path) -> None:
         )
 
 
+def _corpora(given: Sequence[str]) -> "dict[str, Corpus]":
+    """NAME=FILE, as often as the name has files."""
+    from crossner_hf.data.text import Corpus
+
+    sources: dict[str, list[str]] = {}
+    for text in given:
+        name, equals, source = text.partition("=")
+        if not (name and equals and source):
+            raise ValueError(f"--corpus {text}: expected NAME=FILE, such as corpus_music=music.txt")
+        sources.setdefault(name, []).append(source)
+    return {name: Corpus(tuple(files)) for name, files in sources.items()}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="crossner-hf push",
@@ -97,6 +116,13 @@ def _parser() -> argparse.ArgumentParser:
     kinds = parser.add_subparsers(dest="what", required=True, metavar="dataset | model | metric | results")
     dataset = kinds.add_parser("dataset", help="Parquet of each configuration and split, with a card")
     dataset.add_argument("configs", nargs="*", help="which; default: the five domains and their _dedup variants")
+    dataset.add_argument(
+        "--corpus",
+        nargs="+",
+        default=(),
+        metavar="NAME=FILE",
+        help="raw text as a further configuration: text, JSON lines or Parquet, or a folder of such",
+    )
     add_data_options(dataset)
     model = kinds.add_parser("model", help="a run of `crossner-hf train` or `dapt`: weights, tokenizer, code, card")
     model.add_argument("run", metavar="RUN", help="the run's folder")

@@ -24,7 +24,7 @@ from crossner_hf.training.word_taggers import architecture
 # Of all-MiniLM-L6-v2, [CLS] and [SEP] included: 1.16 to 1.30 on the five domains, 1.35 to 1.40 on conll2003.
 PIECES_PER_WORD = 1.25
 BYTES_PER_PIECE = 4.5  # of plain English text, roughly
-# Of the matrix-product peak: 0.27 to 0.41 in the six runs under model_cards/results/direct-minilm, at 110 GFLOP/s.
+# Of the matrix-product peak: 0.27 to 0.41 in six direct runs of MiniLM on two cores, at 110 GFLOP/s.
 EFFICIENCY = 0.4
 
 

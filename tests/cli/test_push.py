@@ -63,3 +63,15 @@ def test_what_is_missing_is_asked_for(argv, capsys):
         main(["push", *argv])
     assert stopped.value.code == 2
     assert "usage: crossner-hf push" in capsys.readouterr().err
+
+
+def test_raw_text_is_a_further_configuration(tmp_path, capsys):
+    folder = tmp_path / "out"
+    argv = ("dataset", "sample_music", "--repo", "me/crossner", "--dry-run", folder)
+    status, _, _ = run(capsys, *argv, "--corpus", "raw=sample_music")
+    assert status == 0
+    assert {p.name for p in folder.iterdir() if p.is_dir()} == {"sample_music", "raw"}
+    assert run(capsys, *argv[:-1], tmp_path / "other", "--corpus", "music.txt")[::2] == (
+        2,
+        "crossner-hf push: error: --corpus music.txt: expected NAME=FILE, such as corpus_music=music.txt\n",
+    )

@@ -1,0 +1,82 @@
+"""README's way to the Hub and back, word for word: pushed with the package, loaded where the package is not."""
+
+import importlib.util
+import json
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SENTENCE = "Miles Davis recorded Kind of Blue for Columbia Records."
+
+RUN_COMMANDS = """
+import json, sys
+from crossner_hf.cli import main
+
+for argv in json.loads(sys.argv[1]):
+    assert main(argv) == 0, argv
+"""
+WITH_PACKAGE = """
+import json, os, sys
+import crossner_hf, evaluate
+from transformers import pipeline
+
+tagger = pipeline("crossner", model="runs/tagger")
+metric = evaluate.load(crossner_hf.METRIC_DIR)
+music = crossner_hf.load("music", verify=not json.loads(sys.argv[1]))
+"""
+# The README's block has made music, metric and tagger by then; WITH_PACKAGE has made them of what was pushed.
+SHOW = """
+rows = {split: found.to_list() for split, found in music.items()}
+names = music["test"].features["ner_tags"].feature.names
+tags = [[names[i] for i in row["ner_tags"]] for row in rows["test"]]
+guesses = [["O", *row[1:]] for row in tags]
+scores = metric.compute(predictions=guesses, references=tags)
+entities = [{**found, "score": float(found["score"])} for found in tagger(SENTENCE)]
+print(json.dumps({"rows": rows, "names": names, "scores": scores, "entities": entities}, default=float))
+"""
+
+
+def block(language: str) -> str:
+    """The README's block in a language that speaks of USER's repositories."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (found,) = re.findall(rf"```{language}\n((?:(?!```).)*USER/crossner(?!-)(?:(?!```).)*)```", text, flags=re.DOTALL)
+    return found.replace("USER/", "me/")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The official files, or stand-ins in their form; and whether it is these."""
+    if os.environ.get("CROSSNER_DATA_DIR"):
+        return os.environ["CROSSNER_DATA_DIR"], False
+    spec = importlib.util.spec_from_file_location("prepare", ROOT / "tests" / "legacy" / "prepare.py")
+    prepare = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(prepare)
+    return str(prepare.write_stand_in(tmp_path / "files")), True
+
+
+@pytest.mark.slow
+def test_what_readme_pushes_is_the_same_without_the_package(hub, hub_python, bare_python, files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data_dir, stand_in = files
+    commands = []
+    for line in block("sh").replace("\\\n", " ").splitlines():
+        program, *argv = shlex.split(line, comments=True)
+        assert program == "crossner-hf"
+        commands.append(argv + ["--no_verify"] * (stand_in and argv[:2] == ["push", "dataset"]))
+    assert [argv[:2] for argv in commands if argv[0] == "push"] == [["push", w] for w in ("dataset", "model", "metric")]
+    pushed = hub_python(RUN_COMMANDS, json.dumps(commands), CROSSNER_DATA_DIR=data_dir)
+    assert pushed.returncode == 0, pushed.stderr[-3000:]
+    for kind, repo in (("dataset", "me/crossner"), ("model", "me/music-tagger"), ("space", "me/crossner")):
+        assert "README.md" in hub.files(kind, repo)
+    show = f"SENTENCE = {SENTENCE!r}\n{SHOW}"
+    here = hub_python(WITH_PACKAGE + show, json.dumps(stand_in), CROSSNER_DATA_DIR=data_dir)
+    there = bare_python("import json\n" + block("python") + show)
+    assert here.returncode == there.returncode == 0, here.stderr[-3000:] + there.stderr[-3000:]
+    expected, found = (json.loads(done.stdout.splitlines()[-1]) for done in (here, there))
+    assert found == expected
+    assert found["entities"]
+    assert 0 < found["scores"]["conlleval_f1"] < 1
