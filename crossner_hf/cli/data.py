@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from crossner_hf.cli.options import add_data_options, domain_help, wants_colour
+from crossner_hf.cli.options import add_data_options, domain_help, quiet_datasets, wants_colour
 
 EPILOG = """examples:
   crossner-hf data verify --data_dir ner_data
@@ -90,6 +90,7 @@ def run_show(args) -> int:
 
 
 def run_export(args) -> int:
+    quiet_datasets()
     from crossner_hf.data.export import export
     from crossner_hf.schema import DOMAINS, SOURCE
 

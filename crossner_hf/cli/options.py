@@ -30,6 +30,11 @@ def quiet() -> None:
     """Leave the terminal to our own lines: no bars and no reports of the libraries below."""
     from transformers.utils import logging
 
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")  # read where `datasets` is imported, if it is
+    quiet_datasets()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+
+
+def quiet_datasets() -> None:
+    """No bar for each small file that `datasets` writes. To be called before it is imported."""
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

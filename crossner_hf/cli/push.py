@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import add_data_options
+from crossner_hf.cli.options import add_data_options, quiet_datasets
 
 if TYPE_CHECKING:
     from crossner_hf.data.text import Corpus
@@ -32,6 +32,7 @@ KINDS = {"dataset": "dataset", "model": "model", "metric": "space", "results": "
 def main(argv: Sequence[str]) -> int:
     """Parse, write the folder, push it."""
     args = _parser().parse_args(list(argv))
+    quiet_datasets()
     if args.dry_run:
         folder = Path(args.dry_run)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
