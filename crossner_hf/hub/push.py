@@ -10,6 +10,8 @@ from typing import NamedTuple, TypeVar
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard, get_token
 from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled, RevisionNotFoundError
+from huggingface_hub.utils import validate_repo_id
+from yaml import YAMLError
 
 # What a push deletes on the Hub where the folder has it no more. All else that lies there is somebody's and stays.
 MANAGED = {
@@ -73,8 +75,11 @@ def push_folder(
     api = HfApi()
     card = folder / "README.md"
     if card.is_file():
-        text = card.read_text(encoding="utf-8")
-        ask(lambda: RepoCard(text, ignore_metadata_errors=True).validate(repo_type=kind))
+        try:
+            parsed = RepoCard.load(card)
+        except YAMLError as error:
+            raise ValueError(f"{card}: its metadata is no YAML, and the Hub would refuse it: {error}") from None
+        ask(lambda: parsed.validate(repo_type=kind))
     if not create_pr:
         ask(lambda: api.create_repo(repo, repo_type=kind, private=private, exist_ok=True, space_sdk=space_sdk))
     if private and not ask(lambda: api.repo_info(repo, repo_type=kind)).private:
@@ -97,6 +102,7 @@ class _Target(NamedTuple):
 def _check(folder: Path, files: list[Path], repo: str) -> None:
     if not re.fullmatch(r"[^/\s]+/[^/\s]+", repo):
         raise ValueError(f"{repo!r}: expected USER/NAME, the account and the repository's name on the Hub")
+    validate_repo_id(repo)
     if not files:
         raise ValueError(f"{folder}: no files here to push")
     for path in files:

@@ -152,7 +152,7 @@ def test_the_hub_says_how_long_to_wait(there, folder, repo, waits):
 
 def test_an_upload_that_breaks_goes_on_and_sends_nothing_twice(there, folder, repo):
     (folder / "large.safetensors").write_bytes(LARGE)
-    there.fail("PUT", "", drop=True)
+    there.fail("PUT", "", drop="request")
     push_folder(folder, repo, "model", message="First")
     assert there_are(there, repo) == contents(folder)
     there.requests.clear()
@@ -177,7 +177,7 @@ def test_after_a_push_that_was_given_up_the_same_command_goes_on(there, folder, 
 def test_a_commit_whose_answer_was_lost_is_not_made_twice(create_pr, there, folder, repo):
     HfApi().create_repo(repo)
     before = len(there.commits("model", repo))
-    there.fail("POST", "/commit/", drop=True)
+    there.fail("POST", "/commit/", drop="answer")
     pushed = push_folder(folder, repo, "model", message="First", create_pr=create_pr)
     assert not pushed.unchanged
     if create_pr:
@@ -241,7 +241,11 @@ def test_without_a_token_it_says_how_to_get_one(there, folder, repo, monkeypatch
 
 def test_a_card_that_the_hub_refuses_leaves_no_repository_behind(there, folder, repo):
     (folder / "README.md").write_text("---\nlicense: [mit\n---\n")
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"README\.md: its metadata is no YAML"):
+        push_folder(folder, repo, "model", message="First")
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    there.fail("POST", "/validate-yaml", status=400, body={"error": "license is unknown"})
+    with pytest.raises(ValueError, match="license is unknown"):
         push_folder(folder, repo, "model", message="First")
     assert not HfApi().repo_exists(repo)
 
