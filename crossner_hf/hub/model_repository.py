@@ -1,0 +1,171 @@
+"""The repository of a trained model: weights, tokenizer, the code that others need to run it, card, scores, record."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.utils import validate_repo_id
+from transformers import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, PreTrainedConfig
+from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+
+from crossner_hf.data.export import new_folder
+from crossner_hf.experiments.report.collect import KIND
+from crossner_hf.hub.eval_results import eval_results
+from crossner_hf.hub.model_card import model_card
+from crossner_hf.hub.model_runs import DAPT
+from crossner_hf.hub.remote_code import class_reference, remote_code_files
+from crossner_hf.inference import load_config, load_tokenizer
+from crossner_hf.models.word_tokenizer import WordTokenizer
+from crossner_hf.pipeline import TASK, CrossNERPipeline
+from crossner_hf.records import read_record, write_text
+from crossner_hf.schema import Domain
+from crossner_hf.training.run_folder import RECORD_FILE
+
+CARD_FILE = "README.md"
+EVAL_RESULTS_FILE = ".eval_results/crossner.yaml"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+# What tokenizers save; of tokenizer.json alone every fast one can be read.
+TOKENIZER_FILES = (
+    *("tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model"),
+)
+NOT_WEIGHTS = ("training_args.bin",)  # Trainer's own, which stays behind
+MADE_BY = {KIND: "ForTokenClassification", DAPT: "ForMaskedLM"}  # kind of a record: what its model's class ends in
+
+
+def write_model_repository(
+    run_folder: str | Path, folder: str | Path, *, repo: str, dataset_repo: str | None = None
+) -> Path:
+    """Write the repository's files into a new folder; gives the folder. The same run gives the same bytes.
+
+    run_folder:   what `crossner-hf train` or `crossner-hf dapt` left
+    repo:         where the folder will be pushed to, as its card names it
+    dataset_repo: the data set that the scores are on, on the Hub; by default `crossner` of the same account
+
+    A tagger travels with the code of its pipeline and, where it is no stock class, of model and tokenizer. Raises
+    ValueError for a folder without exactly one model, its tokenizer and a record that fits both, and FileExistsError
+    where `folder` holds anything.
+    """
+    validate_repo_id(repo)
+    run_folder = Path(run_folder)
+    _check_one_model(run_folder)
+    record = _record(run_folder)
+    weights = _weights(run_folder)
+    config = load_config(str(run_folder), trust_remote_code=False)
+    _check_record(run_folder, record, config)
+    tokenizer = load_tokenizer(str(run_folder), trust_remote_code=False)
+    owner = repo.rpartition("/")[0] or "USER"
+    dataset_repo = dataset_repo or f"{owner}/crossner"
+    with new_folder(folder) as temporary:
+        temporary.mkdir(parents=True)
+        for name in (*weights, *(n for n in TOKENIZER_FILES if (run_folder / n).is_file()), RECORD_FILE):
+            shutil.copyfile(run_folder / name, temporary / name)
+        _write_code(run_folder, temporary, config, tokenizer, is_tagger=record["kind"] == KIND)
+        write_text(temporary / CARD_FILE, model_card([record], repo=repo, dataset_repo=dataset_repo))
+        if record["kind"] == KIND:
+            claimed = eval_results([record], dataset_repo=dataset_repo)
+            if claimed.strip() != "[]":
+                write_text(temporary / EVAL_RESULTS_FILE, claimed)
+    return Path(folder)
+
+
+def _check_one_model(folder: Path) -> None:
+    if (folder / CONFIG_NAME).is_file():
+        return
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; give the one that `crossner-hf train` or `dapt` wrote to")
+    inside = sorted(path.parent.relative_to(folder).as_posix() for path in folder.glob(f"*/**/{CONFIG_NAME}"))
+    if len(inside) > 1:
+        raise ValueError(f"{folder}: holds several models, of which one is pushed at a time: {', '.join(inside[:5])}")
+    found = f"; there is one in {folder / inside[0]}" if inside else ""
+    raise ValueError(f"{folder}: holds no model (no {CONFIG_NAME}){found}; give the folder of a finished run")
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    path = folder / RECORD_FILE
+    if not path.is_file():
+        raise ValueError(f"{folder}: has no {RECORD_FILE}, of which the card is made; finish the run first (--resume)")
+    record = read_record(path)
+    if record["kind"] not in MADE_BY:
+        raise ValueError(f"{path}: expected a record of kind {' or '.join(MADE_BY)}, got {record['kind']!r}")
+    return record
+
+
+def _weights(folder: Path) -> list[str]:
+    """Names of the files with the one model's weights."""
+    pickled = sorted(path.name for path in folder.glob("*.bin") if path.name not in NOT_WEIGHTS)
+    if pickled:
+        raise ValueError(
+            f"{folder / pickled[0]}: is a pickle, which can run any code on whoever loads it, and is not pushed; save "
+            "the model again with save_pretrained, which writes safetensors, and remove the file"
+        )
+    found = sorted(path.name for path in folder.glob("*.safetensors"))
+    expected = [SAFE_WEIGHTS_NAME]
+    index = folder / SAFE_WEIGHTS_INDEX_NAME
+    if index.is_file():
+        expected = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    missing = [name for name in expected if name not in found]
+    if missing:
+        raise ValueError(f"{folder}: holds no whole model, {', '.join(missing)} is not there; finish the run first")
+    others = [name for name in found if name not in expected]
+    if others:
+        raise ValueError(
+            f"{folder}: holds the weights of several models, {', '.join(expected)} and {', '.join(others)}; move those "
+            "away that are not to be pushed"
+        )
+    return [*found, *([index.name] if index.is_file() else [])]
+
+
+def _check_record(folder: Path, record: Mapping[str, Any], config: PreTrainedConfig) -> None:
+    """Whether the record can be that of the model."""
+    made, ending = ", ".join(config.architectures or ["no class"]), MADE_BY[record["kind"]]
+    if not made.endswith(ending):
+        raise ValueError(f"{folder / RECORD_FILE}: is of kind {record['kind']}, but the model beside it is {made}")
+    if record["kind"] == KIND:
+        types = tuple(record.get("entity_types") or ())
+        labels = Domain("recorded", types).labels if types else ()
+        given = tuple(config.id2label[i] for i in range(config.num_labels))
+        if labels != given:
+            raise ValueError(
+                f"{folder / RECORD_FILE}: is not of the model beside it: the record's labels are {', '.join(labels)}, "
+                f"the model's are {', '.join(given)}"
+            )
+
+
+def _write_code(run_folder: Path, folder: Path, config: PreTrainedConfig, tokenizer, *, is_tagger: bool) -> None:
+    """Put in what makes the model run elsewhere: config, tokenizer's config, and the code that they name."""
+    settings = _read(run_folder / CONFIG_NAME)
+    of_tokenizer = _read(run_folder / TOKENIZER_CONFIG)
+    for values in (settings, of_tokenizer):
+        values.pop("auto_map", None)
+    settings.pop("custom_pipelines", None)
+    classes: list[type] = []
+    if is_tagger:
+        classes.append(CrossNERPipeline)
+        settings["custom_pipelines"] = {
+            TASK: {
+                "impl": class_reference(CrossNERPipeline),
+                "pt": ["AutoModelForTokenClassification"],
+                "type": "text",
+            }
+        }
+    if not type(config).__module__.startswith("transformers."):
+        model = MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING[type(config)]
+        classes.append(model)
+        settings["auto_map"] = {
+            "AutoConfig": class_reference(type(config)),
+            "AutoModelForTokenClassification": class_reference(model),
+        }
+    if isinstance(tokenizer, WordTokenizer):
+        classes.append(WordTokenizer)
+        of_tokenizer["auto_map"] = {"AutoTokenizer": [None, class_reference(WordTokenizer)]}  # slow, fast
+    for name, source in remote_code_files(*classes).items():
+        write_text(folder / name, source)
+    for name, values in ((CONFIG_NAME, settings), (TOKENIZER_CONFIG, of_tokenizer)):
+        write_text(folder / name, json.dumps(values, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
