@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub.utils import validate_repo_id
-from transformers import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, PreTrainedConfig
+from transformers import PreTrainedConfig
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 from crossner_hf.data.export import new_folder
@@ -15,10 +15,8 @@ from crossner_hf.experiments.report.collect import KIND
 from crossner_hf.hub.eval_results import eval_results
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.hub.model_runs import DAPT
-from crossner_hf.hub.remote_code import class_reference, remote_code_files
+from crossner_hf.hub.remote_code import config_entries, remote_files, tokenizer_entries
 from crossner_hf.inference import load_config, load_tokenizer
-from crossner_hf.models.word_tokenizer import WordTokenizer
-from crossner_hf.pipeline import TASK, CrossNERPipeline
 from crossner_hf.records import read_record, write_text
 from crossner_hf.schema import Domain
 from crossner_hf.training.run_folder import RECORD_FILE
@@ -55,14 +53,14 @@ def write_model_repository(
     weights = _weights(run_folder)
     config = load_config(str(run_folder), trust_remote_code=False)
     _check_record(run_folder, record, config)
-    tokenizer = load_tokenizer(str(run_folder), trust_remote_code=False)
+    load_tokenizer(str(run_folder), trust_remote_code=False)  # raises where there is none
     owner = repo.rpartition("/")[0] or "USER"
     dataset_repo = dataset_repo or f"{owner}/crossner"
     with new_folder(folder) as temporary:
         temporary.mkdir(parents=True)
         for name in (*weights, *(n for n in TOKENIZER_FILES if (run_folder / n).is_file()), RECORD_FILE):
             shutil.copyfile(run_folder / name, temporary / name)
-        _write_code(run_folder, temporary, config, tokenizer, is_tagger=record["kind"] == KIND)
+        _write_code(run_folder, temporary, config.model_type, is_tagger=record["kind"] == KIND)
         write_text(temporary / CARD_FILE, model_card([record], repo=repo, dataset_repo=dataset_repo))
         if record["kind"] == KIND:
             claimed = eval_results([record], dataset_repo=dataset_repo)
@@ -134,35 +132,17 @@ def _check_record(folder: Path, record: Mapping[str, Any], config: PreTrainedCon
             )
 
 
-def _write_code(run_folder: Path, folder: Path, config: PreTrainedConfig, tokenizer, *, is_tagger: bool) -> None:
+def _write_code(run_folder: Path, folder: Path, model_type: str, *, is_tagger: bool) -> None:
     """Put in what makes the model run elsewhere: config, tokenizer's config, and the code that they name."""
-    settings = _read(run_folder / CONFIG_NAME)
-    of_tokenizer = _read(run_folder / TOKENIZER_CONFIG)
-    for values in (settings, of_tokenizer):
+    settings, of_tokenizer = (_read(run_folder / name) for name in (CONFIG_NAME, TOKENIZER_CONFIG))
+    for values in (settings, of_tokenizer):  # of the repository that training started from
         values.pop("auto_map", None)
-    settings.pop("custom_pipelines", None)
-    classes: list[type] = []
+        values.pop("custom_pipelines", None)
     if is_tagger:
-        classes.append(CrossNERPipeline)
-        settings["custom_pipelines"] = {
-            TASK: {
-                "impl": class_reference(CrossNERPipeline),
-                "pt": ["AutoModelForTokenClassification"],
-                "type": "text",
-            }
-        }
-    if not type(config).__module__.startswith("transformers."):
-        model = MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING[type(config)]
-        classes.append(model)
-        settings["auto_map"] = {
-            "AutoConfig": class_reference(type(config)),
-            "AutoModelForTokenClassification": class_reference(model),
-        }
-    if isinstance(tokenizer, WordTokenizer):
-        classes.append(WordTokenizer)
-        of_tokenizer["auto_map"] = {"AutoTokenizer": [None, class_reference(WordTokenizer)]}  # slow, fast
-    for name, source in remote_code_files(*classes).items():
-        write_text(folder / name, source)
+        settings |= config_entries(model_type)
+        of_tokenizer |= tokenizer_entries(model_type)
+        for name, source in remote_files(model_type).items():
+            write_text(folder / name, source)
     for name, values in ((CONFIG_NAME, settings), (TOKENIZER_CONFIG, of_tokenizer)):
         write_text(folder / name, json.dumps(values, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
 

@@ -1,0 +1,225 @@
+"""A model's repository: loaded where this package is not, with the same output; and what cannot become one."""
+
+import ast
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from card_records import tagger_record
+from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForTokenClassification, AutoTokenizer, pipeline
+
+from crossner_hf.hub.model_repository import write_model_repository
+from crossner_hf.hub.remote_code import TAGGERS, TASK, flat_files, remote_files
+from crossner_hf.records import read_record, write_record
+from crossner_hf.training.arguments import FineTuningArguments
+from crossner_hf.training.fine_tune import fine_tune
+
+SMALL = "hidden_size=24,char_dim=8,char_filters=8"
+TEXTS = ["The red panda moved to New York, and the owl's keeper saw Oslo.", "A lynx in Stoke-on-Trent; the fox fled."]
+ALL = ("linear", "crf", "bilstm-crf", "coach")
+
+# What a program without this package finds, as JSON: entities and logits by folder.
+WITHOUT = """
+import json, sys
+import torch
+from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
+
+folders, texts = json.loads(sys.argv[1])
+found = {}
+for folder in folders:
+    tagger = pipeline(model=folder, trust_remote_code=True)
+    model = AutoModelForTokenClassification.from_pretrained(folder, trust_remote_code=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+    with torch.no_grad():
+        logits = model(**tokenizer(texts[0], return_tensors="pt")).logits
+    found[folder] = {"entities": tagger(texts), "logits": logits.tolist(), "tokenizer": type(tokenizer).__name__}
+print(json.dumps(found))
+"""
+STOCK = """
+import json, sys
+from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForTokenClassification, AutoTokenizer, pipeline
+
+tagger, dapt, crf = sys.argv[1:]
+for folder, auto in ((tagger, AutoModelForTokenClassification), (dapt, AutoModel), (dapt, AutoModelForMaskedLM)):
+    model, report = auto.from_pretrained(folder, trust_remote_code=False, output_loading_info=True)
+    assert not report["missing_keys"] - {"pooler.dense.weight", "pooler.dense.bias"}, report
+    AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+for load in (AutoModelForTokenClassification.from_pretrained, lambda f, **k: pipeline(model=f, **k)):
+    try:
+        load(crf, trust_remote_code=False)
+    except ValueError as error:
+        assert "trust_remote_code=True" in str(error), error
+    else:
+        raise AssertionError("code ran that nobody trusted")
+"""
+
+
+@pytest.fixture(scope="module")
+def run(zoo, tiny_model, tiny_vectors, tmp_path_factory):
+    """Gives the folder of a short run of a tagger."""
+    folders: dict[str, Path] = {}
+
+    def run(tagger: str) -> Path:
+        if tagger not in folders:
+            words = tagger in ("bilstm-crf", "coach")
+            folders[tagger] = tmp_path_factory.mktemp("runs") / tagger
+            args = FineTuningArguments(
+                output_dir=str(folders[tagger]),
+                tagger=tagger,
+                config_overrides=SMALL if words else None,
+                max_steps=12,
+                learning_rate=5e-3,
+                eval_strategy="steps",
+                eval_steps=12,
+                save_strategy="steps",
+                save_steps=12,
+                use_cpu=True,
+            )
+            fine_tune(zoo, tiny_vectors if words else tiny_model(), args)
+        return folders[tagger]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def repository(run, tmp_path_factory):
+    """Gives the folder of its repository."""
+    folders: dict[str, Path] = {}
+
+    def repository(tagger: str) -> Path:
+        if tagger not in folders:
+            target = tmp_path_factory.mktemp("repositories") / tagger
+            folders[tagger] = write_model_repository(run(tagger), target, repo="me/tagger")
+        return folders[tagger]
+
+    return repository
+
+
+@pytest.mark.slow
+def test_every_tagger_gives_without_the_package_what_it_gives_with_it(run, repository, bare_python):
+    folders = {tagger: str(repository(tagger)) for tagger in ALL}
+    done = bare_python(WITHOUT, json.dumps([list(folders.values()), TEXTS]), HF_HUB_OFFLINE="1")
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    for tagger, folder in folders.items():
+        model = AutoModelForTokenClassification.from_pretrained(run(tagger))
+        tokenizer = AutoTokenizer.from_pretrained(run(tagger))
+        with torch.no_grad():
+            logits = model(**tokenizer(TEXTS[0], return_tensors="pt")).logits
+        assert found[folder]["logits"] == logits.tolist(), tagger
+        assert found[folder]["tokenizer"] == type(tokenizer).__name__
+        entities = pipeline("crossner", model=str(run(tagger)))(TEXTS)
+        assert found[folder]["entities"] == entities, tagger
+        assert any(entities), tagger
+
+
+@pytest.mark.parametrize("tagger", ALL)
+def test_with_the_package_nobody_is_asked_to_trust_code(tagger, repository):
+    folder = str(repository(tagger))
+    model = AutoModelForTokenClassification.from_pretrained(folder)
+    assert type(model).__module__.split(".")[0] == ("transformers" if tagger == "linear" else "crossner_hf")
+    assert not type(AutoTokenizer.from_pretrained(folder)).__module__.startswith("transformers_modules")
+    assert type(pipeline("crossner", model=folder)).__module__ == "crossner_hf.pipeline"
+
+
+@pytest.mark.slow
+def test_stock_models_need_no_code_and_no_other_runs_untrusted(repository, bare_python, dapt_repository):
+    assert not list(dapt_repository.glob("*.py"))
+    folders = (repository("linear"), dapt_repository, repository("crf"))
+    done = bare_python(STOCK, *map(str, folders), HF_HUB_OFFLINE="1")
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.fixture
+def dapt_repository(tiny_model, tmp_path):
+    """Of a checkpoint of pre-training, with a record of another."""
+    folder = tmp_path / "dapt"
+    AutoModelForMaskedLM.from_pretrained(tiny_model()).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_model()).save_pretrained(folder)
+    results = Path(__file__).parents[2] / "model_cards" / "results"
+    shutil.copy(results / "dapt-music" / "music-span.json", folder / "record.json")
+    return write_model_repository(folder, tmp_path / "repository", repo="me/dapt")
+
+
+def test_it_holds_model_card_and_record_and_nothing_else_of_the_run(run, repository):
+    names = {path.name for path in repository("linear").iterdir()}
+    assert {"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "README.md"} <= names
+    assert not names & {"run.json", "predictions.json", ".lock", ".eval_results"}  # the zoo is no CrossNER
+    assert read_record(repository("linear") / "record.json") == read_record(run("linear") / "record.json")
+    card = (repository("linear") / "README.md").read_text(encoding="utf-8")
+    assert 'pipeline("crossner", model="me/tagger")' in card
+    assert 'pipeline(model="me/tagger", trust_remote_code=True)' in card
+
+
+def test_scores_on_crossner_are_stated_as_results(tiny_model, tmp_path):
+    folder = tmp_path / "run"
+    record = tagger_record("music")
+    labels = ["O", *(f"{prefix}-{name}" for name in record["entity_types"] for prefix in "BI")]
+    model = AutoModelForTokenClassification.from_pretrained(tiny_model(), num_labels=len(labels))
+    model.config.id2label, model.config.label2id = dict(enumerate(labels)), {n: i for i, n in enumerate(labels)}
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_model()).save_pretrained(folder)
+    write_record(folder / "record.json", record)
+    out = write_model_repository(folder, tmp_path / "out", repo="me/tagger", dataset_repo="me/crossner")
+    assert "id: me/crossner" in (out / ".eval_results" / "crossner.yaml").read_text()
+
+
+@pytest.mark.parametrize("model_type", ["bert", *TAGGERS])
+def test_travelling_code_imports_what_lies_beside_it_and_what_every_user_has(model_type):
+    files = remote_files(model_type)
+    for name, text in files.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert node.level == 1
+                assert f"{node.module}.py" in files, (name, node.lineno)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                modules = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+                known = {"torch", "transformers", "tokenizers", "numpy"}
+                tops = {module.partition(".")[0] for module in modules}
+                assert all(top in known or top in __import__("sys").stdlib_module_names for top in tops), (name, tops)
+
+
+def test_code_that_needs_the_rest_of_the_package_is_no_travelling_code():
+    with pytest.raises(ValueError, match=r"crossner_hf\.display|an absolute import of crossner_hf cannot travel"):
+        flat_files(["crossner_hf.training.scoring"])
+
+
+def test_the_repositorys_own_pipeline_is_its_only_one(repository):
+    config = json.loads((repository("coach") / "config.json").read_text())
+    assert list(config["custom_pipelines"]) == [TASK]  # so that pipeline(model=…) finds it
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: (f / "record.json").unlink(), r"has no record\.json, of which the card is made"),
+        (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), r"pytorch_model\.bin: is a pickle"),
+        (lambda f: [p.unlink() for p in f.glob("*token*")], "has no tokenizer"),
+        (lambda f: (f / "config.json").unlink(), r"holds no model \(no config\.json\)"),
+        (lambda f: shutil.copy(f / "model.safetensors", f / "other.safetensors"), "weights of several models"),
+        (
+            lambda f: write_record(f / "record.json", tagger_record("music")),
+            "is not of the model beside it: the record's labels are",
+        ),
+        (lambda f: shutil.rmtree(f), "no such folder"),
+    ],
+)
+def test_what_is_no_model_of_a_finished_run_is_refused(change, message, run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run("linear"), folder)
+    change(folder)
+    with pytest.raises(ValueError, match=message):
+        write_model_repository(folder, tmp_path / "out", repo="me/tagger")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_several_runs_says_so(run, tmp_path):
+    shutil.copytree(run("linear"), tmp_path / "exp" / "one")
+    with pytest.raises(ValueError, match=r"there is one in .*exp/one"):
+        write_model_repository(tmp_path / "exp", tmp_path / "out", repo="me/tagger")
+
+
+def test_stock_classes_load_the_dapt_checkpoint_here_too(dapt_repository):
+    assert AutoModel.from_pretrained(dapt_repository).config.model_type == "bert"
