@@ -48,7 +48,10 @@ def load_config(name_or_path: str, **kwargs):
     try:
         return AutoConfig.from_pretrained(name_or_path, **kwargs)
     except (OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
+        first, _, rest = str(error).partition("\n")
+        reason = first.partition(". ")[0].rstrip(".")
+        if reason.endswith(":"):  # what came from below stands in the next line
+            reason += f" {rest.partition(chr(10))[0][:300]}"
         kind = OSError if isinstance(error, OSError) else ValueError
         raise kind(
             f"{name_or_path}: no model can be loaded from there; give a folder that save_pretrained wrote, or a Hub id "

@@ -1,12 +1,14 @@
 """The command `crossner-hf`: each subcommand parses, calls one library function, prints."""
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
 
 from crossner_hf import __version__
 
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # of errors: the disk, or what a user may have of it
 # Name: (module of this folder, what `--help` says of it). A module is imported only when its command is asked for.
 COMMANDS = {
     "data": ("data", "look at, check and export the labelled data"),
@@ -59,8 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except (ValueError, OSError, ImportError) as error:
-        print(f"crossner-hf {argv[0]}: error: {one_line(error)}", file=sys.stderr)
+        full = isinstance(error, OSError) and error.errno in FULL
+        hint = f"; free some room (downloads are kept in {_cache()}), then run the same again" if full else ""
+        print(f"crossner-hf {argv[0]}: error: {one_line(error)}{hint}", file=sys.stderr)
         return 2
+
+
+def _cache() -> str:
+    from huggingface_hub.constants import HF_HOME
+
+    return HF_HOME
 
 
 def one_line(error: BaseException) -> str:

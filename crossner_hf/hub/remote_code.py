@@ -83,11 +83,13 @@ def _flat(module: str) -> tuple[str, list[str]]:
     lines = Path(spec.origin).read_text(encoding="utf-8").splitlines(keepends=True)
     tree = ast.parse("".join(lines))
     needed = []
-    for node in _statements(tree.body):
+    for node in _nodes(tree):
         if _is_for_type_checkers(node):
             lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
         elif isinstance(node, ast.ImportFrom) and node.level:
-            target = resolve_name("." * node.level + (node.module or ""), spec.parent)
+            if not node.module:
+                raise ValueError(f"{module}, line {node.lineno}: 'from . import' cannot travel; name the module")
+            target = resolve_name("." * node.level + node.module, spec.parent)
             needed.append(target)
             line = lines[node.lineno - 1]
             lines[node.lineno - 1] = re.sub(
@@ -99,21 +101,21 @@ def _flat(module: str) -> tuple[str, list[str]]:
     return head + "".join(lines), needed
 
 
-def _statements(body: Iterable[ast.stmt]) -> list[ast.stmt]:
-    """All of them at any depth, but for those inside of what type checkers alone read."""
-    found: list[ast.stmt] = []
-    for node in body:
+def _nodes(tree: ast.AST) -> list[ast.AST]:
+    """All nodes at any depth, but for those inside of what type checkers alone read."""
+    found: list[ast.AST] = []
+    for node in ast.iter_child_nodes(tree):
         found.append(node)
         if not _is_for_type_checkers(node):
-            found += _statements(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
+            found += _nodes(node)
     return found
 
 
-def _is_for_type_checkers(node: ast.stmt) -> bool:
+def _is_for_type_checkers(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def _absolute(node: ast.stmt) -> set[str]:
+def _absolute(node: ast.AST) -> set[str]:
     names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
     if isinstance(node, ast.ImportFrom) and not node.level:
         names.append(node.module or "")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import statistics
 
 import pytest
@@ -11,6 +12,7 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 
 from crossner_hf.hub.eval_results import eval_results
 from crossner_hf.hub.model_card import EXAMPLE, model_card
+from crossner_hf.hub.remote_code import config_entries, remote_files
 from crossner_hf.schema import Domain, get_domain
 
 SEEDS = (555, 666, 777)
@@ -202,15 +204,26 @@ def crf_tagger(tiny_model, zoo, tmp_path_factory) -> str:
     return str(folder)
 
 
-def test_the_code_of_cards_runs(random_tagger, crf_tagger, run_python):
-    """Of a linear tagger and of one with a CRF; in one process, where the package stands in for remote code."""
+def with_code(folder, target):
+    """The model as it is pushed: its config names the code that lies beside it."""
+    shutil.copytree(folder, target)
+    config = json.loads((target / "config.json").read_text())
+    for name, text in remote_files(config["model_type"]).items():
+        (target / name).write_text(text, encoding="utf-8")
+    (target / "config.json").write_text(json.dumps(config | config_entries(config["model_type"])))
+    return str(target)
+
+
+def test_the_code_of_cards_runs(random_tagger, crf_tagger, run_python, tmp_path):
+    """Of a linear tagger and of one with a CRF, in one process."""
     programs = []
     for folder, arguments in ((random_tagger(), {}), (crf_tagger, {"tagger": "crf"})):
         text = model_card([tagger_record("music", arguments=arguments)], repo=REPO)
         found = blocks(text, "python")
         assert len(found) == 3
         assert all(f'"{REPO}"' in code for code in found)
-        programs += [code.replace(f'"{REPO}"', repr(folder)) for code in found]
+        pushed = with_code(folder, tmp_path / f"pushed{len(programs)}")
+        programs += [code.replace(f'"{REPO}"', repr(pushed)) for code in found]
     assert "AutoTokenizer" in programs[-1]
     assert 'aggregation_strategy="first"' in programs[2]
     done = run_python(f"for code in {programs!r}:\n    exec(code)\n    print('----')\n")
