@@ -109,7 +109,7 @@ def mean_and_spread(paths, split: str) -> tuple[str, str]:
 def test_scores_of_the_settings_are_those_of_the_records():
     """Rows `| music | direct | pre-train, then fine-tune | difference |`: every domain of which there are records."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    cells = r"\| (\w+) \| ([\d.]+) ± ([\d.]+) \| ([\d.]+) ± ([\d.]+) \| ([+-][\d.]+) \|"
+    cells = r"\| ([a-z]+) \| ([\d.]+) ± ([\d.]+) \| ([\d.]+) ± ([\d.]+) \| ([+-][\d.]+) \|"
     rows = re.findall(f"^{cells}$", readme, flags=re.MULTILINE)
     folder = ROOT / "model_cards/results/main-minilm"
     assert {row[0] for row in rows} == {path.name.split("-")[0] for path in folder.iterdir()}
@@ -128,6 +128,20 @@ def test_scores_of_the_settings_are_those_of_the_records():
         averages.append(means)
     direct, pre_trained = (statistics.mean(means) for means in zip(*averages))
     assert f"{pre_trained - direct:.2f} points on average ({direct:.2f} to {pre_trained:.2f})" in readme
+
+
+def test_few_shot_scores_are_those_of_the_records():
+    """Rows `| 10 | direct | pre-train, then fine-tune | difference |`."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| (\d+) \| ([\d.]+ ± [\d.]+) \| ([\d.]+ ± [\d.]+) \| [+-][\d.]+ \|$", readme, flags=re.MULTILINE
+    )
+    assert [row[0] for row in rows] == ["10", "25", "100"]
+    for size, *stated in rows:
+        folder, part = ("main-minilm", "") if size == "100" else ("few-minilm", f"n{size}-")
+        for setting, cell in zip(("direct", "pretrain"), stated):
+            files = (ROOT / "model_cards/results" / folder).glob(f"music-{setting}-minilm-{part}[567][567][567].json")
+            assert cell == " ± ".join(mean_and_spread(files, "test"))
 
 
 STARTS = ("minilm-mlm", "general-span", "music-token", "music-span")
