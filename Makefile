@@ -18,7 +18,7 @@ test: .venv/.dev
 test-legacy: .venv/.dev .legacy/.done
 	@rm -rf .legacy/prepared
 	@$(BIN)/python tests/legacy/prepare.py .legacy/prepared
-	@CROSSNER_LEGACY=.legacy/prepared .legacy/bin/python -m pytest tests/legacy
+	@CROSSNER_LEGACY=.legacy/prepared .legacy/bin/pytest tests/legacy
 
 .legacy/.done:
 	@$(PYTHON) -m venv .legacy

@@ -16,6 +16,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first, so that no process is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 ANIMALS = ("fox", "owl", "red panda", "sea lion", "polar bear cub", "lynx", "old sea eagle")
 PLACES = ("Paris", "New York", "Oslo", "Rio de Janeiro", "Ulm", "Stoke-on-Trent")
 FILLERS = shlex.split("the a keeper saw fed moved from to in and with after rain ; , at night , they quietly left for")

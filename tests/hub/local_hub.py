@@ -1,8 +1,10 @@
 """A Hub on loopback for tests: repositories with commits, branches and pull requests, in memory, and faults on demand.
 
-local_hub_api.py speaks the HTTP of the real one to the real client. One account, `me`, with one token.
+local_hub_api.py speaks the HTTP of the real one to the real client, over local_hub_http.py. One account,
+`me`, with one token.
 """
 
+import fnmatch
 import hashlib
 import json
 import re
@@ -62,7 +64,7 @@ class Commit:
                 folder = "/".join(path.split("/")[:depth])
                 found[folder] = {"type": "directory", "oid": hashlib.sha1(folder.encode()).hexdigest(), "size": 0}
             size = len(file.content)
-            lfs = {"lfs": {"oid": file.lfs, "size": size, "pointerSize": 134}} if file.lfs else {}
+            lfs = {"lfs": {"oid": file.lfs, "sha256": file.lfs, "size": size, "pointerSize": 134}} if file.lfs else {}
             found[path] = {"type": "file", "oid": file.oid, "size": size, **lfs}
         return [{"path": path, **entry} for path, entry in sorted(found.items())]
 
@@ -111,11 +113,20 @@ def front_matter(text: str) -> dict:
     return values or {}
 
 
+def is_ignored(path: str, gitignore: str) -> bool:
+    """Whether a .gitignore of names, patterns and `folders/` means the path."""
+    patterns = [line.strip().lstrip("/") for line in gitignore.splitlines() if line.strip()]
+    parts = path.split("/")
+    inside = any(f"{part}/" in patterns for part in parts[:-1])
+    return inside or any(fnmatch.fnmatchcase(name, pattern) for name in (path, parts[-1]) for pattern in patterns)
+
+
 @dataclass
 class Fault:
     """What the next requests of a method to matching paths meet.
 
-    drop: 'request' closes the connection before the request is read whole; 'answer' does what is asked, then closes it
+    drop: True or 'request' closes the connection in mid-body: of the request, or of the answer where the request has
+    none; 'answer' does what is asked, then closes it
     """
 
     method: str
@@ -124,7 +135,7 @@ class Fault:
     times: int
     headers: Mapping[str, str]
     body: Mapping | None
-    drop: str | None
+    drop: str | bool | None
 
 
 class LocalHub:
@@ -137,6 +148,7 @@ class LocalHub:
         self.token = "hf_" + "localHubToken" * 2
         self.repos: dict[tuple[str, str], Repo] = {}
         self.blobs: dict[str, bytes] = {}
+        self.blobs_stored: list[str] = []  # SHA-256 of every large file that arrived whole, as often as it did
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str, int]] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("OfThisHub", (Handler,), {"hub": self}))
@@ -151,9 +163,10 @@ class LocalHub:
         self.server.server_close()
 
     def reset(self) -> None:
-        """Forget faults and requests; repositories stay."""
+        """Forget faults, requests and what was counted; repositories stay."""
         self.faults.clear()
         self.requests.clear()
+        self.blobs_stored.clear()
 
     def fail(self, method: str, path: str, status=None, *, times=1, headers=None, body=None, drop=None) -> None:
         """Let the next requests fail whose path `path`, a regular expression, is found in."""

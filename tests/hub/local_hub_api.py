@@ -5,69 +5,15 @@ import hashlib
 import json
 import re
 import urllib.parse
-from http.server import BaseHTTPRequestHandler
 
-from local_hub import PREFIX, USER, File, HubError, Repo, front_matter
+from local_hub import PREFIX, USER, File, HubError, Repo, front_matter, is_ignored
+from local_hub_http import Connection
 
 LARGE = re.compile(r".*\.(safetensors|parquet|arrow|bin|pt|zip|gz|png)")
 LARGE_BYTES = 10 * 2**20
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one packet
-    hub = None  # the LocalHub, of a subclass
-
-    def log_message(self, *_):
-        pass
-
-    def handle_request(self) -> None:
-        path, _, query = self.path.partition("?")
-        self.query = dict(urllib.parse.parse_qsl(query))
-        fault = self.hub.fault_for(self.command, path)
-        if fault and fault.drop == "request":
-            self.rfile.read(1_000)
-            return self._hang_up(path)
-        self.body = self._read()
-        try:
-            if fault and fault.status:
-                raise HubError(fault.status, (fault.body or {}).get("error", "injected"), headers=fault.headers)
-            status, body, headers = self._answer(path)
-        except HubError as error:
-            code = {"X-Error-Code": error.code} if error.code else {}
-            status, body, headers = error.status, {"error": error.message}, {**code, **error.headers}
-        if fault and fault.drop == "answer":
-            return self._hang_up(path)
-        self.hub.requests.append((self.command, path, status))
-        self._send(status, body, headers)
-        return None
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_request
-
-    def _hang_up(self, path: str) -> None:
-        self.hub.requests.append((self.command, path, 0))
-        self.close_connection = True
-
-    def _read(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        parts = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
-
-    def _send(self, status: int, body, headers) -> None:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
+class Handler(Connection):
     def _answer(self, path: str):
         given = self.headers.get("Authorization")
         if given and given != f"Bearer {self.hub.token}":
@@ -121,7 +67,10 @@ class Handler(BaseHTTPRequestHandler):
         repo = self._repo(kind, name)
         commit = repo.at(revision)
         card = repo.card(commit.files)
-        siblings = [{"rfilename": path} for path in sorted(commit.files)]
+        found = [e for e in commit.entries() if e["type"] == "file"]
+        siblings = [{"rfilename": e["path"]} for e in found]
+        if "blobs" in self.query:
+            siblings = [{**e, "rfilename": e["path"], "blobId": e["oid"]} for e in found]
         about = {"id": name, "sha": commit.sha, "private": repo.private, "siblings": siblings, "cardData": card}
         config = json.loads(commit.files["config.json"].content) if "config.json" in commit.files else None
         known = {"tags": card.get("tags") or [], "config": config, "sdk": repo.sdk, "lastModified": commit.date}
@@ -155,13 +104,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def preupload(self, kind, name, revision):
         files = self._repo(kind, name).at(revision).files
+        given = json.loads(self.body)
+        there = files[".gitignore"].content.decode() if ".gitignore" in files else ""
+        ignored = given.get("gitIgnore", there)
         answer = []
-        for asked in json.loads(self.body)["files"]:
+        for asked in given["files"]:
             path, there = asked["path"], files.get(asked["path"])
             large = LARGE.fullmatch(path) or asked["size"] > LARGE_BYTES or b"\0" in base64.b64decode(asked["sample"])
             oid = (there.lfs or there.oid) if there else None
             mode = "lfs" if large else "regular"
-            answer.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+            ignore = is_ignored(path, ignored)
+            answer.append({"path": path, "uploadMode": mode, "shouldIgnore": ignore, "oid": oid})
         return ({"files": answer},)
 
     def lfs_batch(self, name, kind=""):
@@ -170,7 +123,8 @@ class Handler(BaseHTTPRequestHandler):
         for asked in json.loads(self.body)["objects"]:
             here = {"oid": asked["oid"], "size": asked["size"]}
             if asked["oid"] not in self.hub.blobs:
-                here["actions"] = {"upload": {"href": f"{self.hub.url}/lfs/{asked['oid']}"}}
+                href = f"{self.hub.url}/lfs/{asked['oid']}"
+                here["actions"] = {"upload": {"href": href}, "verify": {"href": f"{href}/verify"}}
             answer.append(here)
         return {"transfer": "basic", "objects": answer}, {"Content-Type": "application/vnd.git-lfs+json"}
 
@@ -178,6 +132,13 @@ class Handler(BaseHTTPRequestHandler):
         if hashlib.sha256(self.body).hexdigest() != oid:
             raise HubError(400, "the content has another SHA-256")
         self.hub.blobs[oid] = self.body
+        self.hub.blobs_stored.append(oid)
+        return ({},)
+
+    def lfs_verify(self, oid):
+        asked = json.loads(self.body)
+        if asked["oid"] != oid or len(self.hub.blobs.get(oid, b"")) != asked["size"]:
+            raise HubError(404, "no such object of this size")
         return ({},)
 
     def commit(self, kind, name, revision):
@@ -232,7 +193,9 @@ class Handler(BaseHTTPRequestHandler):
         repo = self._repo(kind, name)
         heads = [r for r in repo.refs if not r.startswith("refs/")]
         branches = [{"name": r, "ref": f"refs/heads/{r}", "targetCommit": repo.refs[r]} for r in heads]
-        return ({"branches": branches, "converts": [], "tags": [], "pullRequests": []},)
+        pulls = [r for r in repo.refs if r.startswith("refs/pr/")]
+        requests = [{"name": r.removeprefix("refs/"), "ref": r, "targetCommit": repo.refs[r]} for r in pulls]
+        return ({"branches": branches, "converts": [], "tags": [], "pullRequests": requests},)
 
     def resolve(self, name, revision, path, kind=""):
         commit = self._repo(kind, name).at(revision)
@@ -263,6 +226,7 @@ ROUTES = (  # methods, whether they want a token, path, what answers
     (("POST",), True, f"{API}/commit/{REVISION}", Handler.commit),
     (("POST",), True, rf"/(?P<kind>datasets/|spaces/)?{NAME}\.git/info/lfs/objects/batch", Handler.lfs_batch),
     (("PUT",), False, r"/lfs/(?P<oid>[0-9a-f]{64})", Handler.lfs_put),
+    (("POST",), True, r"/lfs/(?P<oid>[0-9a-f]{64})/verify", Handler.lfs_verify),
     (("GET",), False, rf"{API}/tree/{REVISION}(?:/(?P<path>.*))?", Handler.tree),
     (("POST",), False, f"{API}/paths-info/{REVISION}", Handler.paths_info),
     (("GET",), False, f"{API}/refs", Handler.refs),

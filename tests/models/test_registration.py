@@ -1,5 +1,7 @@
 """The models have their names in transformers, whichever of the two packages is imported first, and by what name."""
 
+import pytest
+
 ORDERS = [
     "import crossner_hf; from transformers import AutoConfig",
     "import crossner_hf; from transformers import AutoTokenizer",
@@ -11,6 +13,7 @@ ORDERS = [
 ]
 
 
+@pytest.mark.slow
 def test_every_order_of_imports_ends_well(run_python):
     """Each in a process forked before transformers is imported."""
     program = """

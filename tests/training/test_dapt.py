@@ -415,6 +415,7 @@ def test_a_folder_with_another_run_is_left_alone(run, finished):
     assert (finished[0] / "record.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_at_a_checkpoint_leaves_the_last_good_one(run, tiny_model, zoo_text, tmp_path, run_python):
     """A limit on the size of files stands for the disk: set after the first checkpoint, lifted before going on."""
     arguments = {**RECIPE, "output_dir": str(tmp_path / "run")}
