@@ -192,7 +192,11 @@ def tiny_model(tmp_path_factory) -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def tiny_vectors(tmp_path_factory) -> str:
     """A file of word vectors, 16 numbers each, of the zoo's words and of some that it does not have."""
-    words = dict.fromkeys(" ".join((*ANIMALS, *PLACES, *FILLERS, "animal place badger Lisbon")).split())
+    words = dict.fromkeys(
+        " ".join(
+            (*ANIMALS, *PLACES, *FILLERS, "animal place badger Lisbon person organisation location miscellaneous")
+        ).split()
+    )
     rng = random.Random(0)
     lines = (" ".join([word, *(f"{rng.gauss(0, 0.5):.4f}" for _ in range(16))]) for word in words)
     path = tmp_path_factory.mktemp("vectors") / "tiny.txt"

@@ -50,6 +50,8 @@ class BiLSTMCRFForTokenClassification(WordTagger):
     ) -> TaggerOutput:
         """input_ids, attention_mask: (batch, time); char_ids: (batch, time, chars); word_mask: (batch, time) bool;
         labels: (batch, time), -100 where no word begins. `domain_ids` change nothing: there is one head."""
+        if attention_mask is None:
+            attention_mask = input_ids != self.config.pad_token_id
         emissions = self.classifier(self.encoder(input_ids, char_ids, attention_mask))
         words = find_words(input_ids, attention_mask, word_mask, labels)
         return self.head(emissions, words, labels, num_items_in_batch)

@@ -1,5 +1,6 @@
 """Coach (Liu et al., 2020, "Coach: A Coarse-to-Fine Approach for Cross-domain Slot Filling")."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ COARSE = ("O", "B-entity", "I-entity")  # what step 1 tags
 
 
 class CoachConfig(WordTaggerConfig):
-    """The defaults are the paper's for named entities.
+    """The defaults are the paper's for named entities, save for templates: it has weight 1 and a delay of four epochs.
 
     hidden_size, num_hidden_layers: of the LSTM over the sentence, the size in each direction
     constrained:                    step 1 gives sequences that are no IOB2 probability 0
@@ -40,11 +41,11 @@ class CoachConfig(WordTaggerConfig):
     template_delay: int = 0
     type_token_ids: list[list[int]] | None = None
 
-    def __post_init__(self, **kwargs):
+    def check(self) -> None:
+        super().check()
         for name in ("template_weight", "template_margin", "template_delay"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-        super().__post_init__(**kwargs)
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a number from 0 on, got {getattr(self, name)}")
 
 
 class Spans(NamedTuple):
@@ -172,6 +173,8 @@ class CoachForTokenClassification(WordTagger):
     ) -> TaggerOutput:
         """input_ids, attention_mask: (batch, time); char_ids: (batch, time, chars); word_mask: (batch, time) bool;
         labels: (batch, time), -100 where no word begins. `domain_ids` change nothing: there is one head."""
+        if attention_mask is None:
+            attention_mask = input_ids != self.config.pad_token_id
         states = self.encoder(input_ids, char_ids, attention_mask)
         emissions = self.classifier(states)
         loss = None if labels is None else self._loss(input_ids, states, emissions, labels, num_items_in_batch)

@@ -37,6 +37,12 @@ class CRFHead(nn.Module):
         self.crf = CRF(len(labels), allowed_transitions(labels) if constrained else None)
         self.constrained = constrained
         parts = [split_tag(label) for label in labels]
+        lacking = [t for p, t in parts if p == "I" and ("B", t) not in parts]
+        if constrained and lacking:
+            raise ValueError(
+                f"the labels have I-{lacking[0]} but no B-{lacking[0]}, so that no IOB2 sequence holds it; "
+                "add it, or say constrained=False"
+            )
         self.carried_on = [[new == ("I", old[1]) and old[0] != "O" for new in parts] for old in parts]
         self.opening = [
             parts.index(("B", t)) if p == "I" and ("B", t) in parts else i for i, (p, t) in enumerate(parts)

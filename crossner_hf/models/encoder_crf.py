@@ -29,6 +29,8 @@ class EncoderCRFConfig(PreTrainedConfig):
         if isinstance(self.encoder_config, Mapping):
             values = dict(self.encoder_config)
             self.encoder_config = AutoConfig.for_model(values.pop("model_type"), **values)
+        if self.encoder_config is not None:
+            self.encoder_config._name_or_path = ""  # a folder of the machine that trained it is nobody's business
         super().__post_init__(**kwargs)
 
 
@@ -36,7 +38,8 @@ class EncoderCRFForTokenClassification(PreTrainedModel):
     """The encoder's stock linear tagger gives each word's emissions; over them runs a CRF, from word to word.
 
     Emissions are taken at first pieces only. With the weights of an encoder:
-    `EncoderCRFForTokenClassification(config, emitter=AutoModelForTokenClassification.from_pretrained(…))`.
+    `EncoderCRFForTokenClassification(config, emitter=AutoModelForTokenClassification.from_pretrained(…))`. Callers that
+    give no `word_mask` want the buffer `begins_word` filled: which pieces can begin a word; all, where nobody has.
     """
 
     config_class = EncoderCRFConfig
@@ -70,6 +73,15 @@ class EncoderCRFForTokenClassification(PreTrainedModel):
 
     def get_input_embeddings(self):
         return self.emitter.get_input_embeddings()
+
+    def resize_token_embeddings(self, *args, **kwargs):
+        """As of any model; a new piece can begin a word."""
+        embeddings = self.emitter.resize_token_embeddings(*args, **kwargs)
+        size, before = embeddings.num_embeddings, self.begins_word
+        self.begins_word = before.new_ones(size)
+        self.begins_word[: len(before)] = before[:size]
+        self.config.encoder_config.vocab_size = size
+        return embeddings
 
     def forward(
         self,

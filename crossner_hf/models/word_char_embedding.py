@@ -42,12 +42,25 @@ class WordTaggerConfig(PreTrainedConfig):
     word_splitter: str | None = None
 
     def __post_init__(self, **kwargs):
+        self.check()
+        super().__post_init__(**kwargs)
+
+    def check(self) -> None:
+        """Raises ValueError for values that no tagger can have; called again where one is built."""
+        for name in ("word_dim", "char_dim", "char_filters", "char_kernel", "max_word_bytes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("hidden_size", "num_hidden_layers"):  # of the taggers over these words
+            if getattr(self, name, 1) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("unknown_rate", "hidden_dropout_prob"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
         if not 2 <= self.once_from <= self.trained_words <= self.vocab_size:
             raise ValueError(
                 "expected 2 <= once_from <= trained_words <= vocab_size, got "
                 f"{self.once_from}, {self.trained_words}, {self.vocab_size}"
             )
-        super().__post_init__(**kwargs)
 
 
 class TrainedRows(nn.Embedding):

@@ -12,6 +12,7 @@ class WordEncoder(nn.Module):
 
     def __init__(self, config: WordTaggerConfig):
         super().__init__()
+        config.check()
         self.embedding = WordCharEmbedding(config)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.lstm = BiLSTM(

@@ -36,6 +36,16 @@ class EncoderTaggers:
     def tokenizer(self):
         return load_tokenizer(self.path)
 
+    @staticmethod
+    def vocabulary() -> dict[str, str]:
+        """An encoder brings its own."""
+        return {}
+
+    @staticmethod
+    def described(domain: Domain) -> dict[str, dict[str, str]]:
+        """Of a domain an encoder's taggers know the labels alone."""
+        return {}
+
     def build(self, domain: Domain) -> PreTrainedModel:
         """A tagger with the domain's labels, all but the encoder drawn from the global generator."""
         labels = {"id2label": domain.id2label, "label2id": domain.label2id}

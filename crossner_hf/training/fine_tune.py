@@ -66,6 +66,7 @@ def fine_tune(
     asked = {
         "domain": domains["target"].name,
         "entity_types": list(domains["target"].entity_types),
+        **task.taggers.described(domains["target"]),
         "data_sha256": sums["target"],
         "encoder": {"name": task.taggers.name, "sha256": task.taggers.sha256(tagger)},
         "random_weights": random_weights,

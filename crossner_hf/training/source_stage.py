@@ -44,8 +44,10 @@ def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[P
     asked = {
         "domain": task.domains["source"].name,
         "labels": list(task.domains[stage.labels].labels),
+        **task.taggers.described(task.domains[stage.labels]),
         "data_sha256": task.checksums("source")["train"],
         "encoder_sha256": weights_hash(tagger),
+        **task.taggers.vocabulary(),
         "random_weights": task.random_weights,
         "epochs": stage.epochs,
         "processes": args.world_size * max(1, args.n_gpu),

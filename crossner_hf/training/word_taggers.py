@@ -76,7 +76,10 @@ class WordTaggers:
 
     @cached_property
     def _vocabulary(self) -> tuple[WordTokenizer, Layout]:
-        return build_tokenizer(self.counts, self.vectors, self.choice.vocabulary == "vectors")
+        config = MODELS[self.choice.tagger][0]()
+        override(config, text=self.choice.config_overrides)
+        every = self.choice.vocabulary == "vectors"
+        return build_tokenizer(self.counts, self.vectors, every, config.max_word_bytes)
 
     @property
     def tokenizer(self) -> WordTokenizer:
@@ -92,6 +95,16 @@ class WordTaggers:
             return self.vectors.sha256
         both = self.vectors.sha256 + sha256_of(Path(self.choice.char_vectors))
         return hashlib.sha256(both.encode()).hexdigest()
+
+    def vocabulary(self) -> dict[str, str]:
+        """What says which words the rows are of."""
+        return {"vocabulary_sha256": hashlib.sha256("\n".join(self._vocabulary[1].words).encode()).hexdigest()}
+
+    def described(self, domain: Domain) -> dict[str, dict[str, str]]:
+        """What beside its labels a tagger knows of the domain: for Coach, the types' descriptions."""
+        if self.choice.tagger != "coach":
+            return {}
+        return {"descriptions": {t: domain.describe(t) for t in domain.entity_types}}
 
     @staticmethod
     def pre_training() -> None:
@@ -123,8 +136,26 @@ class WordTaggers:
         return model
 
     def _describe(self, model: CoachForTokenClassification, domain: Domain, rows: Tensor, grams: Tensor | None) -> None:
-        """Give Coach the words of each type's description, and the sums of their vectors."""
+        """Give Coach the words of each type's description, and the sums of their vectors.
+
+        Raises ValueError for a type of whose description no word has a vector.
+        """
         table = rows if grams is None else torch.cat([rows, grams], dim=1)
         ids = [self.tokenizer([domain.describe(t).split()], is_split_into_words=True) for t in domain.entity_types]
         ids = [encoded["input_ids"][0] for encoded in ids]
+        if not self.random_weights:
+            self._check_described(domain, ids)
         model.set_label_vectors(torch.stack([table[words].sum(0) for words in ids]), ids)
+
+    def _check_described(self, domain: Domain, ids: list[list[int]]) -> None:
+        words, known = self._vocabulary[1].words, set(self.vectors.words)
+        for entity_type, of_type in zip(domain.entity_types, ids):
+            without = [words[i] for i in of_type if words[i] not in known]
+            said = f"{domain.name}: {entity_type} is described as {domain.describe(entity_type)!r}"
+            if len(without) == len(of_type):
+                raise ValueError(
+                    f"{said}, of which no word has a vector in {self.vectors.name}; describe it otherwise, under "
+                    "'descriptions' in domain.json, or name other vectors"
+                )
+            if without:
+                logger.warning("%s; %s has no vector and is drawn", said, ", ".join(without))

@@ -264,7 +264,7 @@ def test_labels_that_are_no_pairs_are_refused(labels):
     ("change", "message"),
     [
         ({"word_dim": 7}, r"an even width, got word_dim \+ gram_dim = 7"),
-        ({"template_margin": -1.0}, "template_margin must be at least 0, got -1.0"),
+        ({"template_margin": -1.0}, "template_margin must be a number from 0 on, got -1.0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change, message):

@@ -7,6 +7,7 @@ from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForTokenClas
 import crossner_hf
 from crossner_hf.encoding import encode_labelled, max_pieces
 from crossner_hf.inference import Tagger, load_tokenizer
+from crossner_hf.models.crf_head import CRFHead
 from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from crossner_hf.schema import get_domain
 from crossner_hf.tagging import may_follow
@@ -173,3 +174,26 @@ def test_importing_the_package_makes_the_model_known_to_transformers(run_python,
     assert "EncoderCRFForTokenClassification" in run_python(program).stdout
     assert crossner_hf.__version__
     assert AutoConfig.from_pretrained(tmp_path / "model").model_type == "encoder-crf"
+
+
+def test_its_config_names_no_folder_of_the_machine_that_trained_it(build, tiny_model, tmp_path):
+    model, _ = build()
+    model.save_pretrained(tmp_path)
+    assert tiny_model("bert") not in (tmp_path / "config.json").read_text()
+    assert str(tmp_path.parent) not in (tmp_path / "config.json").read_text()
+
+
+def test_new_pieces_can_begin_words(build, tmp_path):
+    model, _ = build()
+    size = model.config.encoder_config.vocab_size
+    model.resize_token_embeddings(size + 8)
+    ids = torch.tensor([[2, size + 5, 3]])
+    expected = model(ids).predicted_ids
+    model.save_pretrained(tmp_path)
+    assert torch.equal(AutoModelForTokenClassification.from_pretrained(tmp_path)(ids).predicted_ids, expected)
+
+
+def test_labels_that_no_iob2_sequence_can_hold_are_refused():
+    with pytest.raises(ValueError, match="have I-PER but no B-PER"):
+        CRFHead(["O", "I-PER"], constrained=True)
+    CRFHead(["O", "I-PER"], constrained=False)

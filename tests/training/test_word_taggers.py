@@ -1,6 +1,7 @@
 """Taggers from word vectors: what their vocabulary holds, where they begin, how settings and grids treat them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from crossner_hf.records import read_record
 from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments, preset
 from crossner_hf.training.fine_tune import fine_tune
+from crossner_hf.training.run_folder import FolderInUse
 from crossner_hf.training.settings import FewShot, TaggerChoice
 from crossner_hf.training.task import Task
 
+EVERY_TWO = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2}
 SMALL = "hidden_size=12,char_dim=4,char_filters=4"
 
 
@@ -76,6 +79,86 @@ def test_coach_knows_its_types_by_the_sum_of_their_words_vectors(task, tiny_vect
     assert model.config.type_token_ids == [
         task.tokenizer([[t]], is_split_into_words=True)["input_ids"][0] for t in ("animal", "place")
     ]
+
+
+def described(zoo, folder, **descriptions):
+    shutil.copytree(zoo, folder)
+    content = json.loads((folder / "domain.json").read_text())
+    (folder / "domain.json").write_text(json.dumps({**content, "descriptions": descriptions}))
+    return folder
+
+
+def test_a_type_of_whose_description_no_word_has_a_vector_is_refused(zoo, tiny_vectors, tmp_path, caplog):
+    choice = TaggerChoice("coach", config_overrides=SMALL)
+    some = described(zoo, tmp_path / "some", animal="zzyzx animal")
+    Task({"target": get_domain(some)}, tiny_vectors, choice=choice).new_tagger("target")
+    assert "zzyzx has no vector and is drawn" in caplog.text
+    none = described(zoo, tmp_path / "none", animal="zzyzx")
+    with pytest.raises(
+        ValueError, match=r"animal is described as 'zzyzx', of which no word has a vector in .*domain\.json"
+    ):
+        Task({"target": get_domain(none)}, tiny_vectors, choice=choice).new_tagger("target")
+
+
+def test_other_descriptions_make_another_run(zoo, tiny_vectors, tmp_path):
+    folder = described(zoo, tmp_path / "zoo", animal="animal")
+    args = FineTuningArguments(
+        output_dir=str(tmp_path / "run"), tagger="coach", config_overrides=SMALL, max_steps=2, use_cpu=True, **EVERY_TWO
+    )
+    assert fine_tune(str(folder), tiny_vectors, args)["descriptions"]["animal"] == "animal"
+    shutil.rmtree(folder)
+    described(zoo, folder, animal="badger")
+    with pytest.raises(FolderInUse, match="holds another run"):
+        fine_tune(str(folder), tiny_vectors, args, resume=True)
+
+
+def test_the_rows_of_another_vocabulary_are_another_vocabulary(task):
+    few, fewer = task(few_shot=FewShot(5, "first", 1)), task(few_shot=FewShot(4, "first", 1))
+    assert few.taggers.vocabulary() == task(few_shot=FewShot(5, "first", 1)).taggers.vocabulary()
+    assert few.taggers.vocabulary() != fewer.taggers.vocabulary()
+
+
+@pytest.mark.parametrize("tagger", ["bilstm-crf", "coach"])
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("unknown_rate=2", "unknown_rate must be from 0 to 1, got 2"),
+        ("num_hidden_layers=0", "num_hidden_layers must be at least 1, got 0"),
+        ("char_kernel=0", "char_kernel must be at least 1, got 0"),
+    ],
+)
+def test_values_that_no_tagger_can_have_are_refused(tagger, override, message, zoo, tiny_vectors):
+    with pytest.raises(ValueError, match=message):
+        Task(
+            {"target": get_domain(zoo)}, tiny_vectors, choice=TaggerChoice(tagger, config_overrides=override)
+        ).new_tagger("target")
+
+
+def test_a_template_weight_that_is_no_number_is_refused(zoo, tiny_vectors):
+    choice = TaggerChoice("coach", config_overrides="template_weight=nan")
+    with pytest.raises(ValueError, match="template_weight must be a number from 0 on, got nan"):
+        Task({"target": get_domain(zoo)}, tiny_vectors, choice=choice).new_tagger("target")
+
+
+@pytest.mark.parametrize("tagger", ["bilstm-crf", "coach"])
+def test_the_tokenizer_cuts_words_where_the_config_says(tagger, zoo, tiny_vectors):
+    choice = TaggerChoice(tagger, config_overrides=f"max_word_bytes=2,{SMALL}")
+    task = Task({"target": get_domain(zoo)}, tiny_vectors, choice=choice)
+    assert task.tokenizer.max_word_bytes == task.new_tagger("target").config.max_word_bytes == 2
+    assert task.tokenizer("panda", return_tensors="pt")["char_ids"].shape[-1] == 2
+
+
+@pytest.mark.parametrize("tagger", ["bilstm-crf", "coach"])
+def test_without_a_mask_padding_is_no_word(tagger, task):
+    task = task(tagger)
+    torch.manual_seed(0)
+    model = task.new_tagger("target").eval()
+    batch = task.tokenizer(["the fox saw Oslo", "fox"], return_tensors="pt", padding=True)
+    with torch.no_grad():
+        masked = model(**batch)
+        bare = model(input_ids=batch["input_ids"], char_ids=batch["char_ids"])
+    assert torch.equal(bare.predicted_ids, masked.predicted_ids)
+    assert torch.equal(bare.scores, masked.scores)
 
 
 def test_random_weights_draw_the_vectors_too(task):
