@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -15,6 +16,9 @@ from typing import Any
 from crossner_hf import __version__
 
 SCHEMA_VERSION = 1
+SECRET = re.compile(r"--\w*(token|_key|password)", re.ASCII)  # options whose values no record tells
+HIDDEN = "HIDDEN"
+TOKEN = re.compile(r"\bhf_\w{8,}", re.ASCII)  # of the Hub
 REQUIRED = ("schema_version", "kind", "created", "command", "versions", "hardware")
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate", "numpy")
 
@@ -65,17 +69,21 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def command_line() -> str:
-    """The command as a shell takes it, the program by its name alone and folders of this machine left out."""
+    """The command as a shell takes it, the program by its name alone, folders of this machine and secrets left out."""
     program = Path(sys.argv[0] or "python")
     ours = program.parts[-2:] == ("crossner_hf", "__main__.py")  # python -m crossner_hf
     words = ["crossner-hf" if ours else program.name, *sys.argv[1:]]
-    return shlex.join(_without_folders(word) for word in words)
+    secret = [SECRET.fullmatch(before) for before in ("", *words)]  # --hub_token hf_… and --hub_token=hf_…
+    return shlex.join(HIDDEN if hidden else _without_folders(word) for hidden, word in zip(secret, words))
 
 
 def _without_folders(word: str) -> str:
+    word = TOKEN.sub(HIDDEN, word)
     option, equals, value = word.partition("=")  # --output=/runs/a, and NAME=/texts/a of `crossner-hf overlap`
     if os.path.isabs(word):
         return Path(word).name
+    if SECRET.fullmatch(option) and equals:
+        return f"{option}={HIDDEN}"
     return option + equals + (Path(value).name if os.path.isabs(value) else value)
 
 

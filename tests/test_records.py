@@ -115,3 +115,20 @@ def test_the_command_keeps_relative_paths_and_quotes_words_with_spaces(monkeypat
 def test_outside_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "__file__", str(tmp_path / "crossner_hf" / "records.py"))
     assert git_commit() is None
+
+
+def test_the_command_tells_no_secret(monkeypatch):
+    words = [
+        "--hub_token",
+        "hf_abcdefghijkl",
+        "--hub_token=secret",
+        "--api_key",
+        "k",
+        "a=hf_abcdefghijkl",
+        "--seed",
+        "1",
+    ]
+    monkeypatch.setattr(sys, "argv", ["crossner-hf", "train", *words])
+    assert (
+        command_line() == "crossner-hf train --hub_token HIDDEN --hub_token=HIDDEN --api_key HIDDEN a=HIDDEN --seed 1"
+    )

@@ -56,6 +56,8 @@ def main(argv: Sequence[str]) -> int:
             create_pr=args.create_pr,
             space_sdk="gradio" if args.what == "metric" else None,
         )
+    if pushed.deleted:
+        print(f"deleted there, as the folder has them no more: {', '.join(pushed.deleted)}")
     print(f"{pushed.url}  ({'unchanged, no commit' if pushed.unchanged else f'commit {pushed.commit}'})")
     return 0
 
@@ -64,7 +66,7 @@ def _write(args: argparse.Namespace, folder: Path) -> None:
     if args.what == "model":
         from crossner_hf.hub.model_repository import write_model_repository
 
-        write_model_repository(args.run, folder, repo=args.repo)
+        write_model_repository(args.run, folder, repo=args.repo, dataset_repo=args.dataset_repo)
     elif args.what == "metric":
         from crossner_hf.hub.metric_space import write_metric_space
 
@@ -120,13 +122,20 @@ def _parser() -> argparse.ArgumentParser:
     dataset.add_argument(
         "--corpus",
         nargs="+",
-        default=(),
+        action="extend",
+        default=[],
         metavar="NAME=FILE",
         help="raw text as a further configuration: text, JSON lines or Parquet, or a folder of such",
     )
     add_data_options(dataset)
     model = kinds.add_parser("model", help="a run of `crossner-hf train` or `dapt`: weights, tokenizer, code, card")
     model.add_argument("run", metavar="RUN", help="the run's folder")
+    model.add_argument(
+        "--dataset-repo",
+        "--dataset_repo",
+        metavar="USER/NAME",
+        help="where the data of the scores lies, as the card names it; default: crossner of the same account",
+    )
     kinds.add_parser("metric", help="a Space with the metric, for evaluate.load, and a page to try it on")
     results = kinds.add_parser("results", help="records of runs, and the report on them")
     results.add_argument("runs", nargs="+", metavar="FOLDER", help="folders with records, at any depth")

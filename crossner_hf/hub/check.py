@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from huggingface_hub import ModelCard, hf_hub_download
 from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError, RepositoryNotFoundError
+from yaml import YAMLError
 
 from crossner_hf import records
 from crossner_hf.data.download import domain_files
@@ -66,7 +67,12 @@ class Stated:
     @classmethod
     def of_card(cls, text: str) -> "Stated":
         """The scores of a card's model-index. Raises ValueError where they are none, or means of several models."""
-        results = [r for r in ModelCard(text).data.eval_results or [] if r.metric_config and r.dataset_config]
+        try:
+            found = ModelCard(text).data.eval_results or []
+            results = [r for r in found if r.metric_config and r.dataset_config and r.dataset_split]
+            values = [f"{float(r.metric_value):.2f}" for r in results]
+        except (YAMLError, TypeError, ValueError) as error:
+            raise ValueError(f"the card's metadata cannot be read: {error}") from None
         several = [r for r in results if len((r.metric_args or {}).get("seeds", [])) > 1]
         if several:
             seeds = several[0].metric_args["seeds"]
@@ -78,8 +84,8 @@ class Stated:
         return cls(
             domains[0],
             {
-                Score(r.dataset_split, r.metric_config, "overall", r.metric_type): f"{float(r.metric_value):.2f}"
-                for r in results
+                Score(r.dataset_split, r.metric_config, "overall", r.metric_type): value
+                for r, value in zip(results, values)
             },
         )
 
@@ -106,7 +112,10 @@ def stated_scores(model: str | Path) -> Stated:
         return Stated.of_record(records.read_record(record))
     card = _beside(model, CARD_FILE)
     if card:
-        return Stated.of_card(card.read_text(encoding="utf-8"))
+        try:
+            return Stated.of_card(card.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{model}: {error}") from None
     raise ValueError(f"{model}: has neither {RECORD_FILE} nor {CARD_FILE}, so no scores are stated to be checked")
 
 

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from huggingface_hub.utils import validate_repo_id
+
 from crossner_hf.data.builder import CITATION
 from crossner_hf.metric import METRIC_DIR
 from crossner_hf.metric.crossner import span_f1
@@ -21,8 +23,13 @@ def write_metric_space(folder: str | Path, *, repo: str) -> Path:
     """
     folder = Path(folder)
     name = repo.rpartition("/")[2]
-    if not re.fullmatch(r"[A-Za-z_]\w*", name):
-        raise ValueError(f"{repo}: evaluate loads a module of the repository's name, so that must be a Python name")
+    validate_repo_id(repo)
+    taken = {Path(file).stem for file in (*MODULE[1:], "app.py")}
+    if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in taken:
+        raise ValueError(
+            f"{repo}: evaluate loads a module of the repository's name, so that must be a Python name, and none of "
+            f"{', '.join(sorted(taken))}"
+        )
     for file in MODULE:
         text = Path(METRIC_DIR, file).read_text(encoding="utf-8")
         write_text(folder / (f"{name}.py" if file == MODULE[0] else file), text)

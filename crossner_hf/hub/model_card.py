@@ -60,6 +60,7 @@ def model_card(records: Iterable[Mapping[str, Any]], *, repo: str, dataset_repo:
         convention=CONVENTION,
         split=runs.splits[0],
         tested="test" in runs.splits,
+        chosen=all(record.get("best_epoch") is not None for record in runs.records),
         by_type=_by_type(runs),
         calibration=_calibration(runs),
         limits=_limits(runs),

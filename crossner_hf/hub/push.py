@@ -5,7 +5,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard, get_token
@@ -13,15 +13,22 @@ from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError, OfflineMo
 from huggingface_hub.utils import validate_repo_id
 from yaml import YAMLError
 
-# What a push deletes on the Hub where the folder has it no more. All else that lies there is somebody's and stays.
+from crossner_hf.records import TOKEN
+
+# Files that a push deletes on the Hub where the folder has them no more, in directories that the folder has too. All
+# else that lies there is somebody's, or another push's, and stays.
 MANAGED = {
-    "dataset": ("*.parquet", "records/*.json"),
-    "model": ("*.safetensors", "*.json", "*.py", "vocab.txt", ".eval_results/*.yaml"),
+    "dataset": ("train-*-of-*.parquet", "validation-*-of-*.parquet", "test-*-of-*.parquet"),
+    "model": (
+        *("model*.safetensors", "*.safetensors.index.json", "*.py", "crossner.yaml"),
+        *("added_tokens.json", "special_tokens_map.json", "vocab.*", "merges.txt"),
+    ),
     "space": ("*.py",),
 }
 WAITS = (1, 2, 4, 8, 16)  # seconds before each new try
 LONGEST_WAIT = 600  # seconds; where the Hub asks for more, the user is told instead
 MAX_CARD_BYTES = 10_000_000  # the Hub shows no README that it has to store as a large file
+SENT = "run the same again, what is there already is not sent or committed twice"
 TO_DO: dict[int | None, str] = {
     401: "log in with `hf auth login` or set HF_TOKEN, with a token that may write",
     403: "this account may not write there; push to a repository of your own, or open a pull request (--create-pr)",
@@ -34,11 +41,13 @@ _log = logging.getLogger(__name__)
 
 
 class Pushed(NamedTuple):
-    """Where it lies, the id of the newest commit there, and whether it was there already, so that none was made."""
+    """Where it lies, the id of the newest commit there, whether it was there already, so that none was made, and the
+    names of files that the commit deleted there."""
 
     url: str
     commit: str
     unchanged: bool
+    deleted: tuple[str, ...] = ()
 
 
 def push_folder(
@@ -67,7 +76,10 @@ def push_folder(
     folder = Path(folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     _check(folder, files, repo)
-    target = _Target(repo, kind, revision, create_pr, message)
+    title = message.strip().partition("\n")[0]
+    if create_pr and revision:  # so that it is told apart from one into another branch
+        title = f"{title} (into {revision})"
+    target = _Target(repo, kind, revision, create_pr, title)
 
     def ask(call: Callable[[], _Result]) -> _Result:
         return _ask(call, target)
@@ -77,7 +89,7 @@ def push_folder(
     if card.is_file():
         try:
             parsed = RepoCard.load(card)
-        except YAMLError as error:
+        except (YAMLError, ValueError) as error:
             raise ValueError(f"{card}: its metadata is no YAML, and the Hub would refuse it: {error}") from None
         ask(lambda: parsed.validate(repo_type=kind))
     if not create_pr:
@@ -85,10 +97,11 @@ def push_folder(
     if private and not ask(lambda: api.repo_info(repo, repo_type=kind)).private:
         raise ValueError(f"{repo}: is public on the Hub, so nothing was sent; make it private in its settings first")
     before = ask(lambda: _head(api, target))
-    commit = ask(lambda: _commit(api, target, folder, files))
+    deleted: list[str] = []
+    commit = ask(lambda: _commit(api, target, folder, files, deleted))
     _log.debug("%s: %s -> %s", repo, before, commit.oid)
     url = commit.pr_url or ask(lambda: _pull_request(api, target)[1])
-    return Pushed(url or _url(api, target), commit.oid, unchanged=commit.oid == before)
+    return Pushed(url or _url(api, target), commit.oid, commit.oid == before, tuple(deleted))
 
 
 class _Target(NamedTuple):
@@ -106,6 +119,10 @@ def _check(folder: Path, files: list[Path], repo: str) -> None:
     if not files:
         raise ValueError(f"{folder}: no files here to push")
     for path in files:
+        if path.suffix in (".md", ".json", ".yaml", ".html", ".csv") and TOKEN.search(
+            path.read_text("utf-8", "replace")
+        ):
+            raise ValueError(f"{path}: holds what looks like a token of the Hub, so nothing was sent; take it out")
         if path.name == "README.md" and path.parent == folder and path.stat().st_size > MAX_CARD_BYTES:
             raise ValueError(
                 f"{path}: {path.stat().st_size / 1e6:.0f} MB, but the Hub shows no card of more than "
@@ -125,23 +142,33 @@ def _head(api: HfApi, target: _Target) -> str:
         return api.repo_info(target.repo, repo_type=target.kind, revision=where).sha
 
 
-def _commit(api: HfApi, target: _Target, folder: Path, files: list[Path]):
-    """One try, from what the repository holds now: a try before it may have arrived and its answer not."""
+def _commit(api: HfApi, target: _Target, folder: Path, files: list[Path], deleted: list[str]):
+    """One try, from what the repository holds now: a try before it may have arrived and its answer not.
+
+    Puts the names of files that it deletes there into `deleted`.
+    """
     pull_request = _pull_request(api, target)[0]
     where = pull_request or target.revision
     parent = api.repo_info(target.repo, repo_type=target.kind, revision=where).sha
     names = [path.relative_to(folder).as_posix() for path in files]
     there = api.list_repo_files(target.repo, repo_type=target.kind, revision=parent)
-    stale = [
+    if ".gitignore" in there:
+        raise ValueError(
+            f"{target.repo}: holds a .gitignore, which would keep files out of the commit; remove it there"
+        )
+    ours = {PurePosixPath(name).parent for name in names}
+    deleted[:] = [
         name
         for name in there
-        if name not in names and any(fnmatch.fnmatchcase(name, pattern) for pattern in MANAGED[target.kind])
+        if name not in names
+        and PurePosixPath(name).parent in ours
+        and any(fnmatch.fnmatchcase(PurePosixPath(name).name, pattern) for pattern in MANAGED[target.kind])
     ]
     return api.create_commit(
         target.repo,
         [
             *(CommitOperationAdd(name, path) for name, path in zip(names, files, strict=True)),
-            *(CommitOperationDelete(name, is_folder=False) for name in stale),
+            *(CommitOperationDelete(name, is_folder=False) for name in deleted),
         ],
         commit_message=target.message,
         repo_type=target.kind,
@@ -183,7 +210,7 @@ def _ask(call: Callable[[], _Result], target: _Target) -> _Result:
         except (HTTPError, ConnectionError, RuntimeError) as error:
             cause = error.__cause__ if isinstance(error, RuntimeError) else error  # the client wraps those of uploads
             if not isinstance(cause, (HTTPError, ConnectionError)):
-                raise
+                raise ConnectionError(_without_token(f"{target.repo}: {error}; {SENT}")) from None
             response = getattr(cause, "response", None)
             status = response.status_code if response is not None else None
             asked = _retry_after(response)
@@ -215,8 +242,9 @@ def _said(error: BaseException, status: int | None) -> str:
 def _sentence(error: BaseException, status: int | None, target: _Target, asked: int) -> str:
     if status == 429 and asked:
         return f"{target.repo}: too many requests; the Hub asks to come back in {asked} s"
-    again = "nothing was committed; run the same again, what was sent already is not sent twice"
-    default = again if _passes(status) else "nothing was committed"
+    if status is None:
+        return f"{target.repo}: {_said(error, status)}: whether the commit arrived is not known; {SENT}"
+    default = f"nothing was committed; {SENT}" if _passes(status) else "nothing was committed"
     return f"{target.repo}: {_said(error, status)}: {TO_DO.get(status, default)}"
 
 
@@ -224,4 +252,4 @@ def _without_token(text: str) -> str:
     """What a server or library says back may quote the token."""
     token = get_token()
     text = text.replace(token, "…") if token else text
-    return re.sub(r"\bhf_\w{8,}", "…", " ".join(text.split()))
+    return TOKEN.sub("…", " ".join(text.split()))

@@ -33,8 +33,12 @@ def write_results_repository(
             f"{of_reuters[0]}: the report would quote sentences of {SOURCE.name}, whose text is Reuters'; leave such "
             "runs out, or say --i-have-the-reuters-licence"
         )
+    names: set[str] = set()
     for run in collected.runs:
         name = run.shown.removesuffix(".json").removesuffix("/record").replace("/", "--")
+        if name in names:
+            raise ValueError(f"{run.shown}: two runs would be records/{name}.json; rename one of their folders")
+        names.add(name)
         records.write_record(folder / "records" / f"{name}.json", run.record)
         if run.predictions:
             write_text(folder / "records" / f"{name}{COLLECTED}", run.predictions.read_text(encoding="utf-8"))

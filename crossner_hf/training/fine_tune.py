@@ -155,5 +155,5 @@ def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> dict[str
 
 
 def _best_epoch(trainer: TaggerTrainer) -> float | None:
-    step = trainer.state.best_global_step
+    step = trainer.args.load_best_model_at_end and trainer.state.best_global_step
     return next((e["epoch"] for e in trainer.state.log_history if step and e["step"] == step), None)

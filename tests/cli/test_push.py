@@ -71,7 +71,26 @@ def test_raw_text_is_a_further_configuration(tmp_path, capsys):
     status, _, _ = run(capsys, *argv, "--corpus", "raw=sample_music")
     assert status == 0
     assert {p.name for p in folder.iterdir() if p.is_dir()} == {"sample_music", "raw"}
+    twice = (*argv[:-1], tmp_path / "twice", "--corpus", "raw=sample_music", "--corpus", "more=sample_music")
+    assert run(capsys, *twice)[0] == 0
+    assert (tmp_path / "twice" / "raw").is_dir()
     assert run(capsys, *argv[:-1], tmp_path / "other", "--corpus", "music.txt")[::2] == (
         2,
         "crossner-hf push: error: --corpus music.txt: expected NAME=FILE, such as corpus_music=music.txt\n",
     )
+
+
+def test_results_of_two_folders_of_one_name_are_told_apart(tmp_path, capsys):
+    for name in ("a", "b"):
+        report_runs.RunMaker(tmp_path / name / "exp")("sample_music", seed=555 if name == "a" else 666)
+    folders = (tmp_path / "a" / "exp", tmp_path / "b" / "exp")
+    status, _, err = run(capsys, "results", *folders, "--repo", "me/r", "--no_plots", "--dry-run", tmp_path / "out")
+    assert status == 2
+    assert "rename one of their folders" in err
+
+
+@pytest.mark.parametrize("name", ["labels", "span_f1", "app"])
+def test_a_metric_of_the_name_of_one_of_its_files_is_refused(name, tmp_path, capsys):
+    status, _, err = run(capsys, "metric", "--repo", f"me/{name}", "--dry-run", tmp_path / "out")
+    assert status == 2
+    assert "none of app, labels, span_f1" in err

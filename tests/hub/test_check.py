@@ -167,3 +167,11 @@ def test_the_command_wants_either_a_domain_or_the_check_alone(more, message, cap
         main(["evaluate", "--model", "someone/tagger", *more])
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["---\na: [\n---\n", "---\n- a\n---\n"])
+def test_a_card_that_cannot_be_read_says_so(text, published):
+    (published / "record.json").unlink()
+    (published / "README.md").write_text(text)
+    with pytest.raises(ValueError, match="tagger: the card's metadata cannot be read"):
+        stated_scores(published)

@@ -63,7 +63,7 @@ def there_are(hub, repo, kind="model", **where):
 def test_a_push_is_one_commit_with_the_folders_files(there, folder, repo):
     pushed = push_folder(folder, repo, "model", message="First")
     assert there_are(there, repo) == contents(folder)
-    assert pushed == (f"{there.url}/{repo}", there.commits("model", repo)[0], False)
+    assert pushed == (f"{there.url}/{repo}", there.commits("model", repo)[0], False, ())
     (folder / "config.json").write_text('{"a": 1}')
     before = len(there.commits("model", repo))
     push_folder(folder, repo, "model", message="Second")
@@ -74,17 +74,77 @@ def test_a_push_is_one_commit_with_the_folders_files(there, folder, repo):
 def test_the_same_again_makes_no_commit(there, folder, repo):
     first = push_folder(folder, repo, "model", message="First")
     before = there.commits("model", repo)
-    assert push_folder(folder, repo, "model", message="Again") == (first.url, first.commit, True)
+    assert push_folder(folder, repo, "model", message="Again") == (first.url, first.commit, True, ())
     assert there.commits("model", repo) == before
 
 
 def test_what_a_push_wrote_goes_with_the_folder_and_what_others_wrote_stays(there, folder, repo):
     push_folder(folder, repo, "model", message="First")
-    mine = [CommitOperationAdd("photo.png", b"\x89PNG"), CommitOperationAdd("NOTES.md", b"mine")]
-    HfApi().create_commit(repo, mine, commit_message="Mine")
+    mine = {name: name.encode() for name in ("photo.png", "NOTES.md", "my_results.json", "onnx/model.safetensors")}
+    HfApi().create_commit(repo, [CommitOperationAdd(*item) for item in mine.items()], commit_message="Mine")
     (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
-    push_folder(folder, repo, "model", message="Second")
-    assert there_are(there, repo) == {**contents(folder), "photo.png": b"\x89PNG", "NOTES.md": b"mine"}
+    pushed = push_folder(folder, repo, "model", message="Second")
+    assert pushed.deleted == ("model.safetensors",)
+    assert there_are(there, repo) == {**contents(folder), **mine}
+
+
+def test_configurations_that_a_push_does_not_hold_stay(there, tmp_path, repo):
+    for number, names in enumerate((("music", "ai"), ("music",))):
+        for name in names:
+            path = tmp_path / str(number) / name / f"train-0000{number}-of-00001.parquet"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(b"PAR1" + name.encode())
+        push_folder(tmp_path / str(number), repo, "dataset", message="Data")
+    assert sorted(there_are(there, repo, "dataset")) == [
+        "ai/train-00000-of-00001.parquet",
+        "music/train-00001-of-00001.parquet",
+    ]
+
+
+def test_a_gitignore_there_would_lose_files_and_is_refused(there, folder, repo):
+    HfApi().create_repo(repo)
+    ignore = CommitOperationAdd(".gitignore", b"*.safetensors\n")
+    HfApi().create_commit(repo, [ignore], commit_message="Ignore")
+    with pytest.raises(ValueError, match=r"holds a \.gitignore, which would keep files out"):
+        push_folder(folder, repo, "model", message="First")
+
+
+def test_a_token_in_a_file_is_not_sent(there, folder, repo):
+    (folder / "config.json").write_text('{"token": "hf_abcdefghijklmnop"}')
+    with pytest.raises(
+        ValueError, match=r"config\.json: holds what looks like a token of the Hub, so nothing was sent"
+    ):
+        push_folder(folder, repo, "model", message="First")
+    assert not there.requests
+
+
+def test_a_pull_request_into_another_branch_is_another(there, folder, repo):
+    push_folder(folder, repo, "model", message="First")
+    push_folder(folder, repo, "model", message="First", revision="v2")
+    (folder / "config.json").write_text('{"a": 1}')
+    for revision in (None, "v2", None, "v2"):
+        push_folder(folder, repo, "model", message="Better\n\nMuch.", create_pr=True, revision=revision)
+    assert [p["title"] for p in there.pull_requests("model", repo)] == ["Better", "Better (into v2)"]
+
+
+def test_where_no_answer_came_it_does_not_say_that_nothing_happened(there, folder, repo, monkeypatch):
+    HfApi().create_repo(repo)
+    monkeypatch.setattr(push, "WAITS", ())
+    there.fail("POST", "/commit/", drop="answer")
+    with pytest.raises(ConnectionError, match="whether the commit arrived is not known; run the same again"):
+        push_folder(folder, repo, "model", message="First")
+    assert push_folder(folder, repo, "model", message="First").unchanged
+
+
+@pytest.mark.parametrize("error", [RuntimeError("xet: broken"), RuntimeError("bad hf_abcdefghijklmnop")])
+def test_any_other_failure_of_the_client_is_one_sentence(error, there, folder, repo, monkeypatch):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr(HfApi, "create_commit", fails)
+    with pytest.raises(ConnectionError, match="run the same again") as raised:
+        push_folder(folder, repo, "model", message="First")
+    assert "abcdefgh" not in str(raised.value)
 
 
 @pytest.mark.parametrize("kind", ["model", "dataset", "space"])
@@ -123,7 +183,7 @@ def test_a_pull_request_is_opened_once_and_then_carried_on(there, folder, repo):
     (folder / "config.json").write_text('{"a": 2}')
     again = push_folder(folder, repo, "model", message="Better", create_pr=True)
     assert (again.url, again.unchanged) == (opened.url, False)
-    assert push_folder(folder, repo, "model", message="Better", create_pr=True) == (again.url, again.commit, True)
+    assert push_folder(folder, repo, "model", message="Better", create_pr=True) == (again.url, again.commit, True, ())
     (number,) = [p["num"] for p in there.pull_requests("model", repo)]
     assert there_are(there, repo, revision=f"refs/pr/{number}") == contents(folder)
     assert there.commits("model", repo) == before
@@ -151,12 +211,12 @@ def test_the_hub_says_how_long_to_wait(there, folder, repo, waits):
 
 
 def test_an_upload_that_breaks_goes_on_and_sends_nothing_twice(there, folder, repo):
-    (folder / "large.safetensors").write_bytes(LARGE)
+    (folder / "model-2.safetensors").write_bytes(LARGE)
     there.fail("PUT", "", drop="request")
     push_folder(folder, repo, "model", message="First")
     assert there_are(there, repo) == contents(folder)
     there.requests.clear()
-    (folder / "large.safetensors").rename(folder / "other.safetensors")
+    (folder / "model-2.safetensors").rename(folder / "model-3.safetensors")
     push_folder(folder, repo, "model", message="Second")
     assert there_are(there, repo) == contents(folder)
     assert not [r for r in there.requests if r[0] == "PUT"]
