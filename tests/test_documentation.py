@@ -144,6 +144,19 @@ def test_few_shot_scores_are_those_of_the_records():
             assert cell == " ± ".join(mean_and_spread(files, "test"))
 
 
+def test_scores_of_the_word_taggers_are_those_of_the_records():
+    """Rows `| coach | dev | test | calibration error | published |` of docs/taggers.md."""
+    page = (ROOT / "docs/taggers.md").read_text(encoding="utf-8")
+    cells = r"^\| (bilstm-crf|coach) \| ([\d.]+ ± [\d.]+) \| ([\d.]+ ± [\d.]+) \| ([\d.]+) % \| [\d.]+ \|$"
+    rows = re.findall(cells, page, flags=re.MULTILINE)
+    assert [row[0] for row in rows] == ["bilstm-crf", "coach"]
+    for tagger, dev, test, calibration in rows:
+        files = sorted((ROOT / "model_cards/results/lstm").glob(f"music-direct-{tagger}-glove-[567][567][567].json"))
+        assert [dev, test] == [" ± ".join(mean_and_spread(files, split)) for split in ("validation", "test")]
+        errors = [100 * read_record(path)["calibration"]["test"]["ece"] for path in files]
+        assert calibration == f"{statistics.mean(errors):.1f}"
+
+
 STARTS = ("minilm-mlm", "general-span", "music-token", "music-span")
 
 
