@@ -157,6 +157,14 @@ def test_scores_of_the_word_taggers_are_those_of_the_records():
         assert calibration == f"{statistics.mean(errors):.1f}"
 
 
+def test_scores_of_the_heads_of_the_source_stage_are_those_of_the_records():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (stated,) = re.findall(r"the official form gives ([\d.]+ ± [\d.]+) against ([\d.]+ ± [\d.]+)", readme)
+    folders = [ROOT / "model_cards/results" / name for name in ("target-head-minilm", "main-minilm")]
+    found = [folder.glob("politics-pretrain-minilm-[567][567][567].json") for folder in folders]
+    assert stated == tuple(" ± ".join(mean_and_spread(paths, "test")) for paths in found)
+
+
 STARTS = ("minilm-mlm", "general-span", "music-token", "music-span")
 
 
