@@ -18,7 +18,7 @@ from crossner_hf.hub.eval_results import CONVENTION, TASK, model_index, said_see
 from crossner_hf.hub.model_runs import DAPT, LICENCES, ModelRuns, data_name, hub_id, model_runs, pre_training, shown
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 from crossner_hf.schema import BUILT_IN, SOURCE
-from crossner_hf.training.dapt_card import dapt_card
+from crossner_hf.training.dapt_card import dapt_card, fence
 
 TEMPLATES = Path(__file__).with_name("templates")
 EXAMPLE = "The Beatles recorded Abbey Road in London."
@@ -66,7 +66,7 @@ def model_card(records: Iterable[Mapping[str, Any]], *, repo: str, dataset_repo:
         limits=_limits(runs),
         cost=_plain_facts(cost_facts(runs.records, runs.pre_training or ())),
         commands=commands,
-        fence=_fence(commands),
+        fence=fence(commands),
         citation=CITATION if runs.is_crossner else "",
     )
     return _tidy(card.content)
@@ -179,12 +179,6 @@ def _plain_facts(facts: Facts) -> Facts:
     return [(plain(name), plain(text)) for name, text in facts]
 
 
-def _fence(lines: Iterable[str]) -> str:
-    """Backticks of which no line has as many in a row."""
-    runs = [len(run) for line in lines for run in re.findall("`+", line)]
-    return "`" * (max([2, *runs]) + 1)
-
-
 def _tidy(text: str) -> str:
     """One empty line between parts, where a template's conditions left several."""
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
@@ -198,7 +192,8 @@ def _dapt(record: Mapping[str, Any], before: Sequence[Mapping[str, Any]], repo: 
         "checkpoint": {"name": repo},
         "encoder": {**record["encoder"], "name": plain(record["encoder"]["name"])},
         "corpus_sha256": {plain(name): value for name, value in record["corpus_sha256"].items()},
-        **{key: record[key] and html.escape(record[key], quote=False) for key in ("domain", "level")},
+        "domain": record["domain"] and html.escape(record["domain"], quote=False),
+        "level": record["level"] and plain(" ".join(record["level"].split())),
     }
     card = ModelCard(dapt_card({**record, **about}))
     card.data.language = "en"

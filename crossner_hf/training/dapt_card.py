@@ -1,7 +1,8 @@
 """The README of a checkpoint that DAPT made, from its record alone."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 MASKING_SAID = {
@@ -52,10 +53,16 @@ this block size:
 
 Every argument, version and checksum is in `record.json`; the command was
 
-```sh
+{fence}sh
 {command}
-```
+{fence}
 """
+
+
+def fence(lines: Iterable[str]) -> str:
+    """Backticks of which no line has as many in a row."""
+    runs = [len(run) for line in lines for run in re.findall("`+", line)]
+    return "`" * (max([2, *runs]) + 1)
 
 
 def dapt_card(record: Mapping[str, Any]) -> str:
@@ -78,6 +85,7 @@ def dapt_card(record: Mapping[str, Any]) -> str:
         facts="\n".join(f"| {name} | {value} |" for name, value in _facts(record)),
         losses="\n".join(rows) or "| none held out | | | | |",
         command=record["command"],
+        fence=fence([record["command"]]),
     )
 
 

@@ -88,3 +88,11 @@ def test_names_do_not_break_the_card_of_a_pre_training():
     assert card.data.base_model is None
     assert "<script" not in card.text
     assert "<b>" not in card.text
+
+
+def test_level_and_command_of_a_pre_training_stay_in_their_cell_and_block():
+    record = of_results("dapt-music/music-span")
+    command = "crossner-hf dapt --corpus_dir '\n```\n# not a heading'"
+    card = card_of(record | {"level": "integrated |\n| sure", "command": command})
+    assert row(card, "level") == r"integrated \| \| sure"
+    assert f"\n````sh\n{command}\n````\n" in card.text
