@@ -34,7 +34,7 @@ def training_facts(runs: ModelRuns) -> Facts:
         ("training sentences", f"{training_sentences(runs)} of {runs.domain}"),
         ("recipe", _recipe(first)),
         ("seed" if len(runs.seeds) == 1 else "seeds", ", ".join(map(str, runs.seeds))),
-        ("epoch, chosen on dev", ", ".join(map(_epoch, runs.records))),
+        ("epoch, chosen on dev" if runs.is_chosen_on_dev else "epoch", ", ".join(map(_epoch, runs.records))),
     ]
     cut = {split: n for split, n in (first.get("entities_beyond_max_length") or {}).items() if n}
     if cut:

@@ -60,7 +60,7 @@ def model_card(records: Iterable[Mapping[str, Any]], *, repo: str, dataset_repo:
         convention=CONVENTION,
         split=runs.splits[0],
         tested="test" in runs.splits,
-        chosen=all(record.get("best_epoch") is not None for record in runs.records),
+        chosen=runs.is_chosen_on_dev,
         by_type=_by_type(runs),
         calibration=_calibration(runs),
         limits=_limits(runs),
@@ -196,7 +196,7 @@ def _dapt(record: Mapping[str, Any], before: Sequence[Mapping[str, Any]], repo: 
         "level": record["level"] and plain(" ".join(record["level"].split())),
     }
     card = ModelCard(dapt_card({**record, **about}))
-    card.data.language = "en"
+    card.data.language = "en" if record["domain"] in BUILT_IN else None
     card.data.license = LICENCES.get(base, "other")
     card.data.base_model = base
     whole = ModelCard.from_template(

@@ -55,6 +55,11 @@ class ModelRuns:
         return self.first.get("is_crossner") is True
 
     @property
+    def is_chosen_on_dev(self) -> bool:
+        """Whether every run kept its best epoch, and not its last."""
+        return all(record.get("best_epoch") is not None for record in self.records)
+
+    @property
     def seeds(self) -> list[int]:
         return [record["seed"] for record in self.records]
 

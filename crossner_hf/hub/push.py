@@ -3,16 +3,18 @@
 import fnmatch
 import logging
 import re
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard, get_token
-from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled, RevisionNotFoundError
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard
+from huggingface_hub.errors import RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
 from yaml import YAMLError
 
+from crossner_hf.hub import asking
 from crossner_hf.records import TOKEN
 
 # Files that a push deletes on the Hub where the folder has them no more, in directories that the folder has too. All
@@ -25,18 +27,7 @@ MANAGED = {
     ),
     "space": ("*.py",),
 }
-WAITS = (1, 2, 4, 8, 16)  # seconds before each new try
-LONGEST_WAIT = 600  # seconds; where the Hub asks for more, the user is told instead
 MAX_CARD_BYTES = 10_000_000  # the Hub shows no README that it has to store as a large file
-SENT = "run the same again, what is there already is not sent or committed twice"
-TO_DO: dict[int | None, str] = {
-    401: "log in with `hf auth login` or set HF_TOKEN, with a token that may write",
-    403: "this account may not write there; push to a repository of your own, or open a pull request (--create-pr)",
-    404: "there is no such repository or branch, or this account cannot see it",
-    409: "somebody else commits to it at the same time; run the same again",
-    412: "it was changed while this push was under way, and nothing was committed; look at it, then run the same again",
-}
-_Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
 
 
@@ -79,19 +70,12 @@ def push_folder(
     title = message.strip().partition("\n")[0]
     if create_pr and revision:  # so that it is told apart from one into another branch
         title = f"{title} (into {revision})"
-    target = _Target(repo, kind, revision, create_pr, title)
 
-    def ask(call: Callable[[], _Result]) -> _Result:
-        return _ask(call, target)
-
-    api = HfApi()
-    card = folder / "README.md"
-    if card.is_file():
-        try:
-            parsed = RepoCard.load(card)
-        except (YAMLError, ValueError) as error:
-            raise ValueError(f"{card}: its metadata is no YAML, and the Hub would refuse it: {error}") from None
-        ask(lambda: parsed.validate(repo_type=kind))
+    api, ask = HfApi(), partial(asking.ask, repo=repo)
+    card = _card(folder / "README.md")
+    if card:
+        ask(lambda: card.validate(repo_type=kind))
+    target = _Target(repo, kind, revision, create_pr, title, _sort(card.data.to_dict() if card else {}))
     if not create_pr:
         ask(lambda: api.create_repo(repo, repo_type=kind, private=private, exist_ok=True, space_sdk=space_sdk))
     if private and not ask(lambda: api.repo_info(repo, repo_type=kind)).private:
@@ -110,6 +94,7 @@ class _Target(NamedTuple):
     revision: str | None
     create_pr: bool
     message: str
+    sort: str | None  # what its card says that it is, where it says so
 
 
 def _check(folder: Path, files: list[Path], repo: str) -> None:
@@ -130,6 +115,24 @@ def _check(folder: Path, files: list[Path], repo: str) -> None:
             )
 
 
+def _card(path: Path) -> RepoCard | None:
+    if not path.is_file():
+        return None
+    try:
+        return RepoCard.load(path)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    except (YAMLError, ValueError) as error:
+        raise ValueError(f"{path}: its metadata is no YAML, and the Hub would refuse it: {error}") from None
+
+
+def _sort(card: Mapping[str, Any]) -> str | None:
+    """Data sets and results are both repositories of kind "dataset", whose cards must not replace one another."""
+    if card.get("configs"):
+        return "a data set"
+    return "results" if "results" in (card.get("tags") or ()) else None
+
+
 def _head(api: HfApi, target: _Target) -> str:
     """The newest commit where the push will go; a missing branch is made, from main."""
     where = _pull_request(api, target)[0] or target.revision
@@ -138,6 +141,8 @@ def _head(api: HfApi, target: _Target) -> str:
     except RevisionNotFoundError:
         if target.create_pr:
             raise
+        if where.startswith("refs/"):
+            raise ValueError(f"{target.repo}: has no {where}; name a branch, or one that is there") from None
         api.create_branch(target.repo, branch=where, repo_type=target.kind, exist_ok=True)
         return api.repo_info(target.repo, repo_type=target.kind, revision=where).sha
 
@@ -149,7 +154,11 @@ def _commit(api: HfApi, target: _Target, folder: Path, files: list[Path], delete
     """
     pull_request = _pull_request(api, target)[0]
     where = pull_request or target.revision
-    parent = api.repo_info(target.repo, repo_type=target.kind, revision=where).sha
+    about = api.repo_info(target.repo, repo_type=target.kind, revision=where)
+    parent, card = about.sha, about.card_data
+    sort = _sort(card.to_dict() if card else {})
+    if sort and sort != target.sort:
+        raise ValueError(f"{target.repo}: holds {sort}, whose card this push would replace; name another repository")
     names = [path.relative_to(folder).as_posix() for path in files]
     there = api.list_repo_files(target.repo, repo_type=target.kind, revision=parent)
     if ".gitignore" in there:
@@ -195,61 +204,4 @@ def _pull_request(api: HfApi, target: _Target) -> tuple[str, str] | tuple[None, 
 def _url(api: HfApi, target: _Target) -> str:
     prefix = "" if target.kind == "model" else f"{target.kind}s/"
     url = f"{api.endpoint}/{prefix}{target.repo}"
-    return f"{url}/tree/{target.revision}" if target.revision else url
-
-
-def _ask(call: Callable[[], _Result], target: _Target) -> _Result:
-    """Call until it works, waiting where that can help; else raise the one sentence on why it does not."""
-    for wait in (*WAITS, None):
-        try:
-            return call()
-        except OfflineModeIsEnabled:
-            raise ValueError("HF_HUB_OFFLINE is set, so nothing can be pushed; unset it") from None
-        except LocalTokenNotFoundError:
-            raise ValueError(f"{target.repo}: no token is set: {TO_DO[401]}") from None
-        except (HTTPError, ConnectionError, RuntimeError) as error:
-            cause = error.__cause__ if isinstance(error, RuntimeError) else error  # the client wraps those of uploads
-            if not isinstance(cause, (HTTPError, ConnectionError)):
-                raise ConnectionError(_without_token(f"{target.repo}: {error}; {SENT}")) from None
-            response = getattr(cause, "response", None)
-            status = response.status_code if response is not None else None
-            asked = _retry_after(response)
-            if wait is None or not _passes(status) or asked > LONGEST_WAIT:
-                kind = ConnectionError if _passes(status) else ValueError
-                raise kind(_without_token(_sentence(cause, status, target, asked))) from None
-            _log.warning("%s; trying again in %d s", _without_token(_said(cause, status)), max(asked, wait))
-            time.sleep(max(asked, wait))
-    raise AssertionError("unreachable")
-
-
-def _passes(status: int | None) -> bool:
-    """Whether it may go away by itself: no answer at all, two commits at once, too many requests, their trouble."""
-    return status is None or status in (408, 409, 429) or status >= 500
-
-
-def _retry_after(response) -> int:
-    value = response.headers.get("Retry-After", "") if response is not None else ""
-    return int(value) if value.isdigit() else 0
-
-
-def _said(error: BaseException, status: int | None) -> str:
-    if status is None:
-        return f"the Hub cannot be reached ({error or type(error).__name__})"
-    message = getattr(error, "server_message", None)
-    return f"the Hub answers {status}" + (f" ({message})" if message else "")
-
-
-def _sentence(error: BaseException, status: int | None, target: _Target, asked: int) -> str:
-    if status == 429 and asked:
-        return f"{target.repo}: too many requests; the Hub asks to come back in {asked} s"
-    if status is None:
-        return f"{target.repo}: {_said(error, status)}: whether the commit arrived is not known; {SENT}"
-    default = f"nothing was committed; {SENT}" if _passes(status) else "nothing was committed"
-    return f"{target.repo}: {_said(error, status)}: {TO_DO.get(status, default)}"
-
-
-def _without_token(text: str) -> str:
-    """What a server or library says back may quote the token."""
-    token = get_token()
-    text = text.replace(token, "…") if token else text
-    return TOKEN.sub("…", " ".join(text.split()))
+    return f"{url}/tree/{quote(target.revision, safe='')}" if target.revision else url

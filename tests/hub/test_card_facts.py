@@ -96,3 +96,17 @@ def test_level_and_command_of_a_pre_training_stay_in_their_cell_and_block():
     card = card_of(record | {"level": "integrated |\n| sure", "command": command})
     assert row(card, "level") == r"integrated \| \| sure"
     assert f"\n````sh\n{command}\n````\n" in card.text
+
+
+def test_an_epoch_is_said_to_be_chosen_on_dev_only_where_it_was():
+    record = tagger_record("music")
+    assert row(card_of(record), "epoch, chosen on dev")
+    last = card_of(record | {"best_epoch": None, "epochs": 25})
+    assert row(last, "epoch") == "25 (the last one)"
+    assert "chosen on dev |" not in last.text
+
+
+def test_the_language_of_a_pre_training_is_named_for_the_domains_of_crossner_alone():
+    record = of_results("dapt-music/music-span")
+    assert card_of(record).data.language == "en"
+    assert card_of(record | {"domain": "zoo"}).data.language is None

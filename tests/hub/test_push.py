@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
-from crossner_hf.hub import push
+from crossner_hf.hub import asking
 from crossner_hf.hub.push import push_folder
 
 CARD = "---\nlicense: mit\n---\n\n# A tagger\n"
@@ -20,7 +20,7 @@ LARGE = bytes(range(256)) * 200_000  # 51 MB of bytes, so that it travels in chu
 def waits(monkeypatch):
     """The seconds that were slept, by the push itself; the client's own pauses are left out."""
     slept = []
-    monkeypatch.setattr(push, "time", SimpleNamespace(sleep=slept.append))
+    monkeypatch.setattr(asking, "time", SimpleNamespace(sleep=slept.append))
     monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda seconds: None))
     return slept
 
@@ -109,6 +109,30 @@ def test_a_gitignore_there_would_lose_files_and_is_refused(there, folder, repo):
         push_folder(folder, repo, "model", message="First")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "holds"),
+    [
+        ("configs: [{config_name: music}]", "tags: [results]", "a data set"),
+        ("tags: [results]", "configs: [{config_name: music}]", "results"),
+    ],
+)
+def test_the_card_of_a_data_set_is_not_replaced_by_that_of_results(before, after, holds, there, tmp_path, repo):
+    for name, data in (("before", before), ("after", after)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "README.md").write_text(f"---\n{data}\n---\n")
+    push_folder(tmp_path / "before", repo, "dataset", message="Push")
+    with pytest.raises(ValueError, match=f"{repo}: holds {holds}, whose card this push would replace; name another"):
+        push_folder(tmp_path / "after", repo, "dataset", message="Push")
+    assert there_are(there, repo, "dataset") == contents(tmp_path / "before")
+    assert push_folder(tmp_path / "before", repo, "dataset", message="Push").unchanged
+
+
+def test_a_pull_request_that_is_not_there_is_not_made_as_a_branch(there, folder, repo):
+    push_folder(folder, repo, "model", message="Push")
+    with pytest.raises(ValueError, match=f"{repo}: has no refs/pr/7; name a branch"):
+        push_folder(folder, repo, "model", message="Push", revision="refs/pr/7")
+
+
 def test_a_token_in_a_file_is_not_sent(there, folder, repo):
     (folder / "config.json").write_text('{"token": "hf_abcdefghijklmnop"}')
     with pytest.raises(
@@ -129,7 +153,7 @@ def test_a_pull_request_into_another_branch_is_another(there, folder, repo):
 
 def test_where_no_answer_came_it_does_not_say_that_nothing_happened(there, folder, repo, monkeypatch):
     HfApi().create_repo(repo)
-    monkeypatch.setattr(push, "WAITS", ())
+    monkeypatch.setattr(asking, "WAITS", ())
     there.fail("POST", "/commit/", drop="answer")
     with pytest.raises(ConnectionError, match="whether the commit arrived is not known; run the same again"):
         push_folder(folder, repo, "model", message="First")
@@ -168,7 +192,7 @@ def test_a_branch_is_made_and_main_stays(there, folder, repo):
     before = there_are(there, repo)
     (folder / "config.json").write_text('{"a": 1}')
     pushed = push_folder(folder, repo, "model", message="Second", revision="v2/odd name".replace(" ", "-"))
-    assert pushed.url.endswith("/tree/v2/odd-name")
+    assert pushed.url.endswith("/tree/v2%2Fodd-name")
     assert there_are(there, repo, revision="v2/odd-name") == contents(folder)
     assert there_are(there, repo) == before
 
@@ -303,6 +327,9 @@ def test_a_card_that_the_hub_refuses_leaves_no_repository_behind(there, folder, 
     (folder / "README.md").write_text("---\nlicense: [mit\n---\n")
     with pytest.raises(ValueError, match=r"README\.md: its metadata is no YAML"):
         push_folder(folder, repo, "model", message="First")
+    (folder / "README.md").write_bytes("---\nlicense: mit\n---\n\nAgnès".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"README\.md: is not UTF-8 \(.* at byte \d+\); save it as UTF-8"):
+        push_folder(folder, repo, "model", message="First")
     (folder / "README.md").write_text("---\nlicense: mit\n---\n")
     there.fail("POST", "/validate-yaml", status=400, body={"error": "license is unknown"})
     with pytest.raises(ValueError, match="license is unknown"):
@@ -319,7 +346,7 @@ def test_what_cannot_be_pushed_is_refused_before_anything_is_sent(there, folder,
             push_folder(folder, name, "model", message="First")
     with pytest.raises(ValueError, match=r"Repo id"):
         push_folder(folder, "me/wörter--2", "model", message="First")
-    monkeypatch.setattr(push, "MAX_CARD_BYTES", 10)
+    monkeypatch.setattr("crossner_hf.hub.push.MAX_CARD_BYTES", 10)
     with pytest.raises(ValueError, match=r"README\.md: .* push fewer runs"):
         push_folder(folder, "me/x", "model", message="First")
     assert not there.requests
