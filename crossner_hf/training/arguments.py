@@ -127,7 +127,11 @@ class FineTuningArguments(RunArguments):
         metadata={"help": "Batches of sentences of about one length, drawn anew and in random order each epoch."},
     )
     early_stopping_patience: int = field(
-        default=8, metadata={"help": "Stop after so many dev scorings without a better one; 0: never."}
+        default=8,
+        metadata={
+            "help": "Stop after so many dev scorings without a better one, counted from the first entity found; "
+            "0: never."
+        },
     )
     max_length: int | None = field(
         default=None, metadata={"help": "Most pieces a training sentence may have; default: what the encoder takes."}

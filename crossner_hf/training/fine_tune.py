@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import broadcast_object_list
-from transformers import EarlyStoppingCallback, set_seed
+from transformers import set_seed
 
 from crossner_hf import records
 from crossner_hf.inference import Tagger
@@ -14,6 +14,7 @@ from crossner_hf.predictions import PREDICTIONS_FILE, write_predictions
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.training import run_folder
 from crossner_hf.training.arguments import FineTuningArguments, told_arguments
+from crossner_hf.training.early_stopping import EarlyStopping
 from crossner_hf.training.examples import Examples, stage_examples
 from crossner_hf.training.progress import RunProgress, show_progress
 from crossner_hf.training.resume import claimed, train_from
@@ -107,7 +108,7 @@ def make_trainer(
 ) -> TaggerTrainer:
     """The Trainer of a run's last stage."""
     if args.early_stopping_patience and args.eval_strategy != "no":
-        callbacks = [*callbacks, EarlyStoppingCallback(args.early_stopping_patience)]
+        callbacks = [*callbacks, EarlyStopping(args.early_stopping_patience)]
     dev = examples.dev
     trainer = TaggerTrainer(
         model=model,

@@ -116,7 +116,7 @@ def has_ended(state: Mapping[str, Any]) -> bool:
     """Whether training was over when this trainer state was written: all steps done, or stopped early."""
     if state["global_step"] >= state["max_steps"]:
         return True
-    stopping = state["stateful_callbacks"].get("EarlyStoppingCallback")
+    stopping = state["stateful_callbacks"].get("EarlyStopping")
     if not isinstance(stopping, dict):
         return False
     return stopping["attributes"]["early_stopping_patience_counter"] >= stopping["args"]["early_stopping_patience"]

@@ -5,6 +5,7 @@ from functools import partial
 from itertools import chain
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -94,7 +95,8 @@ class TaggerTrainer(Trainer):
         dataset = self.train_dataset if train_dataset is None else train_dataset
         if not self.args.length_grouped_batches or self.args.train_sampling_strategy != "random":
             return super()._get_train_sampler(dataset)
-        lengths = [len(row) for row in dataset["input_ids"]]
+        ids = dataset.select_columns("input_ids").with_format("arrow")[:]["input_ids"]
+        lengths = pc.list_value_length(ids).to_numpy()
         # What belongs to one optimizer step is drawn together, however it is laid out over ranks and micro-batches.
         size = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
