@@ -144,17 +144,24 @@ def test_few_shot_scores_are_those_of_the_records():
             assert cell == " ± ".join(mean_and_spread(files, "test"))
 
 
-def test_scores_of_the_word_taggers_are_those_of_the_records():
-    """Rows `| coach | dev | test | calibration error | published |` of docs/taggers.md."""
+def test_scores_of_the_taggers_are_those_of_the_records():
+    """Rows `| domain | setting | tagger | dev | test | calibration error | published |` of docs/taggers.md."""
     page = (ROOT / "docs/taggers.md").read_text(encoding="utf-8")
-    cells = r"^\| (bilstm-crf|coach) \| ([\d.]+ ± [\d.]+) \| ([\d.]+ ± [\d.]+) \| ([\d.]+) % \| [\d.]+ \|$"
+    value = r"([\d.]+ ± [\d.]+)"
+    cells = rf"^\| (\w+) \| (direct|joint) \| ([a-z-]+) \| {value} \| {value} \| ([\d.]+) % \| [\d.–]+ \|$"
     rows = re.findall(cells, page, flags=re.MULTILINE)
-    assert [row[0] for row in rows] == ["bilstm-crf", "coach"]
-    for tagger, dev, test, calibration in rows:
-        files = sorted((ROOT / "model_cards/results/lstm").glob(f"music-direct-{tagger}-glove-[567][567][567].json"))
+    kept = [path for grid in TAGGER_GRIDS for path in (ROOT / "model_cards/results" / grid).glob("*-[567]*.json")]
+    runs = {path.name: read_record(path) for path in kept if path.name.count(".") == 1}
+    assert len(rows) == len({name.rpartition("-")[0] for name in runs})
+    for domain, setting, tagger, dev, test, calibration in rows:
+        name = f"{domain}-{setting}-{tagger}-{'minilm' if tagger == 'crf' else 'glove'}-"
+        files = [path for path in kept if path.name in runs and path.name.startswith(name)]
         assert [dev, test] == [" ± ".join(mean_and_spread(files, split)) for split in ("validation", "test")]
-        errors = [100 * read_record(path)["calibration"]["test"]["ece"] for path in files]
+        errors = [100 * runs[path.name]["calibration"]["test"]["ece"] for path in files]
         assert calibration == f"{statistics.mean(errors):.1f}"
+
+
+TAGGER_GRIDS = ("lstm", "lstm-joint", "crf")
 
 
 def test_scores_of_the_heads_of_the_source_stage_are_those_of_the_records():

@@ -28,7 +28,7 @@ from crossner_hf.schema import Domain, get_domain
 from crossner_hf.training.arguments import FineTuningArguments, preset
 from crossner_hf.training.fine_tune import fine_tune
 
-EPOCHS = 10
+EPOCHS = 4
 RECIPE = {**preset("small"), "num_train_epochs": EPOCHS, "seed": 555}
 
 
