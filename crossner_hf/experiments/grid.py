@@ -33,6 +33,19 @@ GRIDS: Mapping[str, dict[str, Any]] = {
     },
 }
 
+# The recipe `small` has a schedule of 25 epochs, which suits training on 100 or 200 sentences. Ten sentences would bring
+# 50 updates, so all few-shot runs get those of 100; joint training sees the source as often as the source stage does.
+_WITH_SMALL: Mapping[str, dict[str, Any]] = {
+    "main-table": {"arguments_of": {"joint": {**_JOINT["joint"], "num_train_epochs": 2}}},
+    "few-shot": {
+        "arguments": {
+            "max_steps": 325,
+            **{"eval_strategy": "steps", "eval_steps": 25, "save_strategy": "steps", "save_steps": 25},
+            "early_stopping_patience": 4,
+        }
+    },
+}
+
 # What the grid itself says of each run, and where files go.
 _OF_THE_GRID = {
     "seed": "seeds",
@@ -185,7 +198,8 @@ def preset_values(name: str, corpus: Iterable[str] = (), **overrides: Any) -> di
     """
     if name not in GRIDS:
         raise ValueError(f"unknown preset {name!r}; known are {', '.join(GRIDS)}")
-    values = {**GRIDS[name], **overrides}
+    fitted = _WITH_SMALL.get(name, {}) if overrides.get("preset") == "small" else {}
+    values = {**GRIDS[name], **fitted, **overrides}
     corpus = list(corpus)
     if (name == "corpus-size") != bool(corpus):
         raise ValueError(

@@ -77,6 +77,16 @@ def test_presets_are_the_experiments_of_the_paper():
     assert all(name in GRIDS for name in ("main-table", "few-shot", "corpus-size", "smoke"))
 
 
+def test_presets_with_the_small_recipe_have_schedules_that_fit():
+    few = Grid.of(preset_values("few-shot", models=["minilm"], preset="small")).runs()
+    assert {(run.arguments["max_steps"], run.arguments["eval_steps"]) for run in few} == {(325, 25)}
+    direct = Grid.of(preset_values("main-table", models=["minilm"], preset="small", settings=["direct"])).runs()
+    assert 25 * -(-100 // direct[0].arguments["per_device_train_batch_size"]) == 325  # those of 100 sentences
+    joint = Grid.of(preset_values("main-table", models=["minilm"], preset="small", settings=["joint"])).runs()
+    assert {(run.arguments["num_train_epochs"], run.arguments["eval_steps"]) for run in joint} == {(2, 200)}
+    assert {run.arguments["num_train_epochs"] for run in direct} == {25}
+
+
 def test_corpus_and_preset_go_together():
     with pytest.raises(ValueError, match="corpus-size needs raw text: --corpus"):
         preset_values("corpus-size")
