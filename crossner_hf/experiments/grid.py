@@ -33,7 +33,7 @@ GRIDS: Mapping[str, dict[str, Any]] = {
     },
 }
 
-# The recipe `small` has a schedule of 25 epochs, which suits training on 100 or 200 sentences. Ten sentences would bring
+# The recipe `small` has a schedule of 25 epochs, which suits training on 100 or 200 sentences. Ten would bring only
 # 50 updates, so all few-shot runs get those of 100; joint training sees the source as often as the source stage does.
 _WITH_SMALL: Mapping[str, dict[str, Any]] = {
     "main-table": {"arguments_of": {"joint": {**_JOINT["joint"], "num_train_epochs": 2}}},
