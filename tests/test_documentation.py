@@ -161,7 +161,7 @@ def test_scores_of_the_taggers_are_those_of_the_records():
         assert calibration == f"{statistics.mean(errors):.1f}"
 
 
-TAGGER_GRIDS = ("lstm", "lstm-joint", "crf")
+TAGGER_GRIDS = ("lstm", "lstm-joint", "crf-minilm")
 
 
 def test_scores_of_the_heads_of_the_source_stage_are_those_of_the_records():
