@@ -78,7 +78,8 @@ def _fine_tune(output: Path) -> dict:
     from crossner_hf.training.arguments import FineTuningArguments, preset
     from crossner_hf.training.fine_tune import fine_tune
 
-    values = {**preset("small"), "num_train_epochs": 40}  # 60 sentences want more passes than 100 do
+    # 60 sentences want more passes than 100 do.
+    values = {**preset("small"), "num_train_epochs": 40, "early_stopping_patience": 4}
     return fine_tune(DOMAIN, "minilm", FineTuningArguments(output_dir=str(output), **values))
 
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -294,21 +296,41 @@ def test_the_record_names_the_pre_training_of_its_encoder(run, tiny_model, zoo_t
     assert run(tmp_path / "plain", num_train_epochs=1)["encoder"]["dapt"] is None
 
 
-@pytest.mark.parametrize("setting", ["pre_train_then_fine_tune", "joint"])
-def test_two_processes_train_each_setting_as_one_does(
-    setting, tiny_model, write_zoo, circus, tmp_path, run_python, monkeypatch
-):
-    """With dropout 0, at the same global batch; no sentence is scored twice."""
+@pytest.fixture(scope="module")
+def two_processes(tiny_model, write_zoo, circus, tmp_path_factory, child_environment):
+    """A folder with what one process saw of a run in each setting, and what two saw."""
+    folder = tmp_path_factory.mktemp("two_processes")
     encoder = tiny_model("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    zoo = write_zoo(tmp_path / "zoo")
-    told = {"setting": setting, "source": str(circus), "source_cache": str(tmp_path / "sources"), "target_repeats": 2}
-    monkeypatch.syspath_prepend(LAYOUTS.parent)
-    import layouts
+    zoo = str(write_zoo(folder / "zoo"))
+    runs: dict[str, list[list[str]]] = {"one": [], "two": []}
+    for name, size in (("one", "8"), ("two", "4")):
+        for setting in ("pre_train_then_fine_tune", "joint"):
+            told = {"setting": setting, "source": str(circus), "target_repeats": 2}
+            told["source_cache"] = str(folder / f"sources-{name}")
+            runs[name].append([encoder, zoo, str(folder / f"{setting}-{name}"), size, "1", json.dumps(told)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(LAYOUTS.parent)
+        import layouts
 
-    layouts.main(encoder, str(zoo), str(tmp_path / "one"), "8", "1", json.dumps(told))
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    run_python(None, *torchrun, str(LAYOUTS), encoder, str(zoo), str(tmp_path / "two"), "4", "1", json.dumps(told))
-    one, two = (json.loads((tmp_path / f"{name}.0.json").read_text()) for name in ("one", "two"))
+        for arguments in runs["one"]:
+            layouts.main(*arguments)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(LAYOUTS)]
+    done = subprocess.run(
+        [*torchrun, "--several", json.dumps(runs["two"])],
+        env=child_environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("setting", ["pre_train_then_fine_tune", "joint"])
+def test_two_processes_train_each_setting_as_one_does(setting, two_processes):
+    """With dropout 0, at the same global batch; no sentence is scored twice."""
+    one, two = (json.loads((two_processes / f"{setting}-{name}.0.json").read_text()) for name in ("one", "two"))
     assert (one["world_size"], two["world_size"]) == (1, 2)
     assert len(one["losses"]) > 5
     assert two["losses"] == pytest.approx(one["losses"], abs=1e-5)
