@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForTokenClassification
+from transformers import AutoModelForMaskedLM, AutoModelForTokenClassification
 
-import crossner_hf
 from crossner_hf.encoding import encode_labelled, max_pieces
 from crossner_hf.inference import Tagger, load_tokenizer
 from crossner_hf.models.crf_head import CRFHead
@@ -161,19 +160,6 @@ def test_overrides_reach_the_config_that_has_the_name(build, tiny_model, domain)
 def test_a_config_without_an_encoder_says_so():
     with pytest.raises(ValueError, match="needs encoder_config"):
         EncoderCRFForTokenClassification(EncoderCRFConfig())
-
-
-def test_importing_the_package_makes_the_model_known_to_transformers(run_python, build, tmp_path):
-    model, tokenizer = build()
-    model.save_pretrained(tmp_path / "model")
-    tokenizer.save_pretrained(tmp_path / "model")
-    program = (
-        "from transformers import AutoModelForTokenClassification\nimport crossner_hf\n"
-        f"print(type(AutoModelForTokenClassification.from_pretrained({str(tmp_path / 'model')!r})).__name__)"
-    )
-    assert "EncoderCRFForTokenClassification" in run_python(program).stdout
-    assert crossner_hf.__version__
-    assert AutoConfig.from_pretrained(tmp_path / "model").model_type == "encoder-crf"
 
 
 def test_its_config_names_no_folder_of_the_machine_that_trained_it(build, tiny_model, tmp_path):

@@ -1,5 +1,9 @@
 """What tests of fine-tuning and of DAPT share: a stop at a checkpoint, and one gradient of several layouts."""
 
+import importlib
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +27,36 @@ class StopAtCheckpoint(TrainerCallback):
 @pytest.fixture(scope="session")
 def stop_at() -> type[StopAtCheckpoint]:
     return StopAtCheckpoint
+
+
+@pytest.fixture(scope="session")
+def lay_out(child_environment) -> Callable[..., dict]:
+    """Runs `layouts.py` or `dapt_layouts.py` in one process, with accumulation, and in two; gives what they saw.
+
+    Its arguments are the script, the script's first arguments, the folder of its runs, and for each of the three
+    layouts the sequences a process takes at once and the micro-batches that it accumulates.
+    """
+
+    def lay_out(script: str, arguments: list[str], folder: Path, **layouts: tuple[int, int]) -> dict:
+        path = Path(__file__).with_name(script)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(path.parent)
+            main = importlib.import_module(path.stem).main
+        for name in ("whole", "accumulated"):
+            main(*arguments, str(folder / name), *map(str, layouts[name]))
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(path)]
+        done = subprocess.run(
+            [*torchrun, *arguments, str(folder / "two"), *map(str, layouts["two"])],
+            env=child_environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return {found.stem: json.loads(found.read_text()) for found in folder.glob("*.json")}
+
+    return lay_out
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@ import logging
 import math
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +29,6 @@ from crossner_hf.training.encoder_taggers import EncoderTaggers
 from crossner_hf.training.resume import weights_hash
 from crossner_hf.training.run_folder import FolderInUse
 
-LAYOUTS = Path(__file__).with_name("dapt_layouts.py")
 RECIPE = {
     "block_size": 16,
     "held_out": 20,
@@ -291,16 +288,11 @@ def test_a_stream_is_read_once_and_training_ends_with_it(run, finished, tmp_path
 
 
 @pytest.fixture(scope="module")
-def layouts(tmp_path_factory, tiny_model, zoo_text, own_cache, child_environment):
-    """What a run saw as 1 x 8, as 4 x 2 accumulated, and as 2 processes x 4."""
+def layouts(tmp_path_factory, tiny_model, zoo_text, own_cache, lay_out):
     folder = tmp_path_factory.mktemp("layouts")
     encoder = tiny_model("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    for name, launcher, sizes in (("whole", [], "8 1"), ("accumulated", [], "2 4"), ("two", torchrun, "4 1")):
-        command = [sys.executable, *launcher, str(LAYOUTS), encoder, str(zoo_text), str(folder / name), *sizes.split()]
-        done = subprocess.run(command, env=child_environment, capture_output=True, text=True, timeout=240, check=False)
-        assert done.returncode == 0, done.stderr
-    return folder, {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    arguments = [encoder, str(zoo_text)]
+    return folder, lay_out("dapt_layouts.py", arguments, folder, whole=(8, 1), accumulated=(2, 4), two=(4, 1))
 
 
 def test_accumulation_and_two_processes_give_one_gradient_and_the_same_losses(layouts, assert_one_gradient):
@@ -420,7 +412,7 @@ def test_a_disk_that_is_full_at_a_checkpoint_leaves_the_last_good_one(run, tiny_
     """A limit on the size of files stands for the disk: set after the first checkpoint, lifted before going on."""
     arguments = {**RECIPE, "output_dir": str(tmp_path / "run")}
     program = f"""
-        import resource, signal, sys
+        import resource, signal
         from transformers import TrainerCallback
         from crossner_hf import Corpus, DaptArguments, dapt
 
@@ -429,16 +421,15 @@ def test_a_disk_that_is_full_at_a_checkpoint_leaves_the_last_good_one(run, tiny_
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
-        resume = sys.argv[1:] == ["resume"]
         dapt(Corpus(({str(zoo_text)!r},)), {tiny_model("bert")!r}, DaptArguments(**{arguments!r}), domain="zoo",
-             level="domain", resume=resume, callbacks=[] if resume else [Full()])
+             level="domain", callbacks=[Full()])
     """
     failed = run_python(program, status=1)
     assert re.search(r"OSError: .*a checkpoint could not be written .*go on with --resume", failed.stderr), (
         failed.stderr
     )
     (good,) = [p for p in (tmp_path / "run").glob("checkpoint-*") if (p / "trainer_state.json").exists()]
-    run_python(program, "resume")
+    run(tmp_path / "run", resume=True)
     whole = run(tmp_path / "whole")
     assert same_weights(tmp_path / "run", tmp_path / "whole")
     assert records.read_record(tmp_path / "run" / "record.json")["losses"] == whole["losses"]

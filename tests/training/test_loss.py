@@ -1,8 +1,5 @@
 """The loss contract: one gradient, and one reported loss, however a batch is laid out."""
 
-import json
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +8,6 @@ from torch.nn.functional import cross_entropy
 from transformers.modeling_outputs import TokenClassifierOutput
 
 from crossner_hf.training.trainer import dev_scorer, predicted_ids, token_loss
-
-LAYOUTS = Path(__file__).with_name("layouts.py")
 
 
 @pytest.fixture
@@ -77,13 +72,8 @@ def test_dev_scoring_puts_rows_back_in_order_and_counts_unseen_words_as_outside(
 
 
 @pytest.fixture(scope="module")
-def layouts(tmp_path_factory, tiny_model, write_zoo, zoo_sentences, own_cache, child_environment):
-    """What a run of two steps an epoch saw as 1 x 16, as 4 x 4 accumulated, and as 2 processes x 8."""
-    import subprocess
-
-    sys.path.insert(0, str(LAYOUTS.parent))
-    import layouts as script
-
+def layouts(tmp_path_factory, tiny_model, write_zoo, zoo_sentences, own_cache, lay_out):
+    """What a run of two steps an epoch saw."""
     folder = tmp_path_factory.mktemp("layouts")
     domain = write_zoo(folder / "zoo")
     sentences = ["".join(f"{w}\t{t}\n" for w, t in zip(*pair)) for pair in zoo_sentences(32, most=14)]
@@ -91,21 +81,7 @@ def layouts(tmp_path_factory, tiny_model, write_zoo, zoo_sentences, own_cache, c
     # At 0 neither layout nor rank can tell in the dropout.
     still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     arguments = [tiny_model("bert", **still), str(domain)]
-    script.main(*arguments, str(folder / "whole"), "16", "1")
-    script.main(*arguments, str(folder / "accumulated"), "4", "4")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(LAYOUTS)]
-    done = subprocess.run(
-        [*torchrun, *arguments, str(folder / "two"), "8", "1"],
-        env=child_environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    sys.path.remove(str(LAYOUTS.parent))
-    saw = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
-    return folder, saw
+    return folder, lay_out("layouts.py", arguments, folder, whole=(16, 1), accumulated=(4, 4), two=(8, 1))
 
 
 def test_one_batch_micro_batches_and_two_processes_give_one_gradient(layouts, assert_one_gradient):
