@@ -206,7 +206,7 @@ def _svg(figure, name: str) -> str:
     for text in figure.findobj(lambda artist: hasattr(artist, "set_parse_math")):
         text.set_parse_math(False)  # a name may hold $
     figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine("none")  # or saving would lay it out twice more
+    figure.set_layout_engine(None)  # or saving would lay it out again, and draw it twice
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = file.getvalue()
