@@ -195,6 +195,18 @@ def test_scores_of_the_heads_of_the_source_stage_are_those_of_the_records():
     assert stated == tuple(" ± ".join(mean_and_spread(paths, "test")) for paths in found)
 
 
+def test_scores_of_joint_training_are_those_of_the_records():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (stated,) = re.findall(
+        r"50 times an epoch, gives ([\d.]+ ± [\d.]+),\nbeside ([\d.]+) direct and ([\d.]+) pre", readme
+    )
+    results = ROOT / "model_cards/results"
+    joint = (results / "joint-minilm").glob("music-joint-minilm-[567][567][567].json")
+    others = [(results / "main-minilm").glob(f"music-{name}-minilm-[567]??.json") for name in ("direct", "pretrain")]
+    found = [mean_and_spread(paths, "test") for paths in (joint, *others)]
+    assert stated == (" ± ".join(found[0]), found[1][0], found[2][0])
+
+
 STARTS = ("minilm-mlm", "general-span", "music-token", "music-span")
 
 
