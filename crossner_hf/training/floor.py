@@ -1,5 +1,6 @@
 """What a masked-LM step must cost at least: floating-point operations, and how many a second this machine can do."""
 
+import functools
 import time
 
 import torch
@@ -57,10 +58,16 @@ def training_speed(trainer) -> dict[str, float] | None:
         return {"pieces_per_second": round(rate, 1)}
     half = torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else torch.float32
     dtype = torch.float32 if args.device.type == "cpu" else half  # half precision crawls on most processors
-    peak = matmul_peak(args.device, dtype) * args.world_size * max(1, args.n_gpu)
+    peak = _peak_once(args.device, dtype, torch.get_num_threads()) * args.world_size * max(1, args.n_gpu)
     return {
         "pieces_per_second": round(rate, 1),
         "gflop_per_piece": round(flop / 1e9, 5),
         "matmul_peak_gflop_per_second": round(peak / 1e9, 1),
         "share_of_floor": round(rate * flop / peak, 3),
     }
+
+
+@functools.cache
+def _peak_once(device: torch.device, dtype: torch.dtype, threads: int) -> float:
+    """`matmul_peak`, measured once in a process: it takes seconds, as long as a short run."""
+    return matmul_peak(device, dtype)
