@@ -1,5 +1,6 @@
 """What tests of models share: tiny models of several kinds, an own domain that they can learn, programs to run."""
 
+import gc
 import json
 import os
 import random
@@ -21,6 +22,12 @@ def pytest_collection_modifyitems(items):
     """Files with slow tests first, so that no process is left alone with one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish(session):
+    """What is imported by now stays: the garbage collection that accelerate asks for before each training skips it."""
+    gc.collect()
+    gc.freeze()
 
 
 ANIMALS = ("fox", "owl", "red panda", "sea lion", "polar bear cub", "lynx", "old sea eagle")
