@@ -13,6 +13,7 @@ from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.text import Corpus
 from crossner_hf.experiments.grid import Dapt, Grid, Run
 from crossner_hf.inference import load_config
+from crossner_hf.models.vectors import vectors_file
 from crossner_hf.packaged import encoder_path
 from crossner_hf.schema import get_domain
 from crossner_hf.training.arguments import FineTuningArguments
@@ -47,7 +48,8 @@ class Counter:
         """FLOP of each checkpoint and run by its name, at most; None where the size of a corpus cannot be told.
 
         Early stopping ends most runs before their last epoch. A source stage counts with the first run that needs it.
-        Raises ValueError or OSError for a model that is not there and for few-shot sizes that the data does not have.
+        Raises ValueError or OSError for a model or word vectors that are not there, and for few-shot sizes that the
+        data does not have.
         """
         found: dict[str, float | None] = {dapt.name: self.dapt(dapt) for dapt in grid.dapts()}
         stages = set()
@@ -111,6 +113,7 @@ class Counter:
         """That each piece is multiplied with; the pieces of the word-level taggers are words."""
         args = _arguments(run.arguments)
         if args.tagger in WORD_TAGGERS:
+            vectors_file(run.model.name if isinstance(run.model, Dapt) else run.model)
             return layer_parameters(architecture(args.tagger_choice())) / PIECES_PER_WORD
         return layer_parameters(self.network(run.model.model if isinstance(run.model, Dapt) else run.model))
 

@@ -5,7 +5,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from crossner_hf.experiments.grid_checks import Places, check_arguments, check_list, no_unknown
-from crossner_hf.experiments.grid_entries import ALL, Dapt, Variant, read_domain, read_model, read_size, slug
+from crossner_hf.experiments.grid_entries import (
+    ALL,
+    Dapt,
+    Variant,
+    read_domain,
+    read_model,
+    read_size,
+    same_place,
+    slug,
+)
 from crossner_hf.schema import DOMAINS, get_domain
 from crossner_hf.training.settings import SETTINGS
 
@@ -126,7 +135,8 @@ class Grid:
             if type(seed) is not int or not 0 <= seed < 2**32:
                 raise ValueError(f"{at('seeds')}: a seed is a whole number from 0 to 2^32 - 1, got {seed!r}")
         for key in ("domains", "settings", "models", "sizes", "seeds"):
-            again = [v for i, v in enumerate(chosen.get(key, ())) if v in chosen[key][:i]]
+            ones = [same_place(value) for value in chosen.get(key, ())]
+            again = [value for i, value in enumerate(chosen.get(key, ())) if ones[i] in ones[:i]]
             if again:
                 raise ValueError(
                     f"{at(key)}: {key} holds {ALL if again[0] is None else again[0]} twice; name each once"
@@ -183,10 +193,12 @@ class Grid:
             of[setting] = check_arguments(values, FineTuningArguments, at, key, _OF_THE_GRID)
         object.__setattr__(self, "arguments", checked)
         object.__setattr__(self, "arguments_of", of)
-        for run in {repr({**run.arguments, "seed": 0}): run for run in self.runs()}.values():
+        for run in {repr((run.domain, {**run.arguments, "seed": 0})): run for run in self.runs()}.values():
             try:
-                FineTuningArguments(output_dir="grid", **run.arguments)
-                get_domain(run.arguments.get("source", "conll2003"))
+                args = FineTuningArguments(output_dir="grid", **run.arguments)
+                source = get_domain(args.source)
+                if run.setting != "direct" and source == get_domain(run.domain):
+                    raise ValueError(f"{run.domain} is source and target at once; leave it out, or name another source")
             except (ValueError, TypeError) as error:
                 raise ValueError(f"{at('arguments')}: the arguments of {run.setting} do not do: {error}") from None
 

@@ -1,6 +1,7 @@
 """What stands in a grid's lists: domains, sizes, models, checkpoints to be made; and the part each has in a name."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -59,6 +60,11 @@ def read_domain(name: Any, where: str) -> str:
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     return found.name if found.folder is None else name
+
+
+def same_place(value: Any) -> Any:
+    """A folder by its one name, whatever way it was written; anything else as it is."""
+    return os.path.realpath(value) if isinstance(value, str) and os.path.isdir(value) else value
 
 
 def read_size(size: Any, domains: Iterable[str], where: str) -> int | None:

@@ -20,6 +20,7 @@ from crossner_hf.training.settings import WORD_TAGGERS
 from crossner_hf.training.word_taggers import vectors_name
 
 GRID_FILE = "grid.json"
+SOURCES = "sources"  # a folder of source stages, which runs share
 
 
 class GridFolder:
@@ -169,7 +170,10 @@ def difference(task: Run | Dapt, record: Mapping[str, Any], sums: Callable[[str]
         }
         name = vectors_name(task.model, told.tagger_choice()) if told.tagger in WORD_TAGGERS else _encoder(task.model)
         asked |= {"few_shot": size, "encoder": name, "data_sha256": dict(sums(task.domain))}
+        if task.setting != "direct":
+            asked["source_sha256"] = dict(sums(told.source))
     found = {"setting": "direct", "few_shot": None, **record, "encoder": (record.get("encoder") or {}).get("name")}
+    found["source_sha256"] = (record.get("source") or {}).get("data_sha256")
     if asked["encoder"] is None:
         asked["encoder"] = found["encoder"]
     there = usual | (record.get("arguments") or {})
@@ -179,6 +183,8 @@ def difference(task: Run | Dapt, record: Mapping[str, Any], sums: Callable[[str]
         if is_there != wanted:
             if key == "data_sha256":
                 return "it was trained and scored on other data"
+            if key == "source_sha256":
+                return "its source data were others"
             return f"{key} is {is_there!r} there, and {wanted!r} is asked for"
     return None
 

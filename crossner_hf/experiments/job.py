@@ -6,6 +6,7 @@ from threading import Event
 
 from crossner_hf.experiments.grid import Run
 from crossner_hf.experiments.grid_entries import Dapt
+from crossner_hf.experiments.grid_folder import SOURCES
 
 
 class Superseded(Exception):
@@ -41,7 +42,7 @@ class Training:
         from crossner_hf.training.arguments import FineTuningArguments
         from crossner_hf.training.fine_tune import fine_tune
 
-        sources = str(self.folder / "sources")
+        sources = str(self.folder / SOURCES)
         args = FineTuningArguments(output_dir=str(folder), source_cache=sources, **run.arguments)
         model = str(self.folder / "dapt" / run.model.name) if isinstance(run.model, Dapt) else run.model
         more = {"data_dir": self.data_dir, "verify": self.verify}

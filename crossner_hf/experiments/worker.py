@@ -13,10 +13,11 @@ from typing import Any
 from crossner_hf.experiments.claims import Claims
 from crossner_hf.experiments.grid import Run
 from crossner_hf.experiments.grid_entries import Dapt
-from crossner_hf.experiments.grid_folder import GridFolder, difference
+from crossner_hf.experiments.grid_folder import SOURCES, GridFolder, difference
 from crossner_hf.experiments.job import Superseded
-from crossner_hf.training.run_folder import FolderInUse, locked
+from crossner_hf.training.run_folder import RECORD_FILE, FolderInUse, locked
 
+FINISHED = 10**9  # more than the steps of any source stage
 MAX_ATTEMPTS = 3  # begun, none of them ended, and no new checkpoint: then the run is taken to kill its process
 
 Job = Callable[[Run | Dapt, Path, Event], Any]
@@ -105,7 +106,7 @@ class Worker:
             broken = self.place.set_broken_record_aside(task)
             if broken:
                 self.say(f"{task.name}: {broken}; the run begins anew")
-            attempts = self.claims.count_attempt(task.name, _progress(folder))
+            attempts = self.claims.count_attempt(task.name, self._progress(task, folder))
             if attempts > MAX_ATTEMPTS:
                 reason = (
                     f"its process died {MAX_ATTEMPTS} times without getting to a new checkpoint; out of memory? "
@@ -114,6 +115,14 @@ class Worker:
                 self._fail(task, reason, "")
                 return True
             return self._do(task, folder, lost)
+
+    def _progress(self, task: Run | Dapt, folder: Path) -> int:
+        """A number that grows with what is saved: checkpoints of the run and, where it needs one, of source stages."""
+        steps = _step(folder)
+        if isinstance(task, Run) and task.setting == "pre_train_then_fine_tune":
+            for stage in (self.place.folder / SOURCES).glob("*"):
+                steps += FINISHED if (stage / RECORD_FILE).is_file() else _step(stage)
+        return steps
 
     def _do(self, task: Run | Dapt, folder: Path, lost: Event) -> bool:
         begun = time.monotonic()
@@ -177,8 +186,8 @@ def _in_use(folder: Path) -> bool:
         return True
 
 
-def _progress(folder: Path) -> int:
-    """The step of a run's last checkpoint, or 0."""
+def _step(folder: Path) -> int:
+    """The step of the last checkpoint in a folder, or 0."""
     return max(
         (int(m[1]) for path in folder.glob("checkpoint-*") if (m := re.search(r"-(\d+)$", path.name))), default=0
     )

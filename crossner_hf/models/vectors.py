@@ -50,13 +50,20 @@ def load_vectors(name_or_path: str | Path, wanted: Collection[str] | None = None
     words are kept in memory, and only their numbers are looked at. Of a word that stands there twice the first counts.
     Raises ValueError with path:line for a file that is none of these, ImportError where the package is not installed.
     """
-    path = Path(name_or_path)
+    path = vectors_file(name_or_path)
     keep = None if wanted is None else frozenset(wanted)
-    if path.is_file():
-        words, matrix, lowercase = _read_text(path, keep)
-        return WordVectors(words, matrix, path.name, _sha256(path), lowercase)
-    if str(name_or_path) == GLOVE:
+    if path is None:
         return _read_package(keep)
+    words, matrix, lowercase = _read_text(path, keep)
+    return WordVectors(words, matrix, path.name, _sha256(path), lowercase)
+
+
+def vectors_file(name_or_path: str | Path) -> Path | None:
+    """Where the vectors lie; None for 'glove'. Raises FileNotFoundError where there are none."""
+    if Path(name_or_path).is_file():
+        return Path(name_or_path)
+    if str(name_or_path) == GLOVE:
+        return None
     raise FileNotFoundError(f"{name_or_path}: no such file; give a text file of word vectors, or '{GLOVE}'")
 
 

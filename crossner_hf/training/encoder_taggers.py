@@ -1,5 +1,6 @@
 """Taggers that start from a pretrained encoder: the stock linear one, and the same with a CRF."""
 
+import logging
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from crossner_hf.training.resume import weights_hash
 from crossner_hf.training.run_folder import RECORD_FILE
 from crossner_hf.training.settings import LINEAR, TaggerChoice
 from crossner_hf.words import DEFAULT_SPLITTER
+
+logger = logging.getLogger(__name__)
 
 BEGINNING = ("Ġ", "▁")
 
@@ -67,9 +70,17 @@ class EncoderTaggers:
     def _linear(self, config: PreTrainedConfig) -> PreTrainedModel:
         if self.random_weights:
             return AutoModelForTokenClassification.from_config(config)
-        return AutoModelForTokenClassification.from_pretrained(
+        model = AutoModelForTokenClassification.from_pretrained(
             self.path, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
         )
+        theirs = load_config(self.path)
+        is_tagger = any(name.endswith("ForTokenClassification") for name in theirs.architectures or ())
+        if is_tagger and theirs.id2label != config.id2label:
+            logger.warning("%s: is a tagger for other labels; its encoder is taken over, its head is not", self.name)
+            for name, module in AutoModelForTokenClassification.from_config(config).named_children():
+                if name != model.base_model_prefix:
+                    setattr(model, name, module)
+        return model
 
     @staticmethod
     def sha256(model: PreTrainedModel) -> str:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ from crossner_hf.training.scoring import tagged_split
 from crossner_hf.training.settings import Stage
 from crossner_hf.training.task import Task
 from crossner_hf.training.trainer import TaggerTrainer
-from crossner_hf.training.transfer import save_optimizer
+from crossner_hf.training.transfer import OPTIMIZER_FILE, save_optimizer
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINTS = 0.25  # of the stage, between two checkpoints
 
@@ -57,6 +61,8 @@ def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[P
     key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
     folder = Path(args.source_cache or download_cache().parent / "sources").expanduser() / key
     own = _stage_arguments(stage, args, told, folder)
+    if own.should_save:
+        _set_aside_if_damaged(folder, with_optimizer=args.source_optimizer == "carried")
     with claimed(asked, own, resume=True, wait=True) as (finished, checkpoint):
         if finished:
             return folder, finished
@@ -74,6 +80,24 @@ def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[P
         }
         record = _save(trainer, task, stage, about, checkpoint) if own.should_save else None
         return folder, broadcast_object_list([record])[0]
+
+
+def _set_aside_if_damaged(folder: Path, *, with_optimizer: bool) -> None:
+    """Rename the record of a stage of which something is missing, so that it is trained again."""
+    record = folder / run_folder.RECORD_FILE
+    if not record.is_file():
+        return
+    needed = ["config.json", "model.safetensors", *([OPTIMIZER_FILE] if with_optimizer else [])]
+    lacking = [name for name in needed if not (folder / name).is_file()]
+    wrong = f"lacks {', '.join(lacking)}" if lacking else ""
+    try:
+        records.read_record(record)
+    except ValueError as error:
+        wrong = str(error).removeprefix(f"{record}: ")
+    if wrong:
+        with suppress(FileNotFoundError):  # another process was faster
+            record.rename(record.with_name(f"{record.name}.broken"))
+            logger.warning("%s: the source stage kept there %s; it is trained again", folder, wrong)
 
 
 def _stage_arguments(stage: Stage, args: FineTuningArguments, told: dict[str, Any], folder: Path):

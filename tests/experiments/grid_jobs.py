@@ -30,14 +30,17 @@ def record_of(task, **more) -> dict:
     if not isinstance(task, Run):
         told = told_arguments(DaptArguments(output_dir="x", **task.arguments))
         return records.new_record("dapt", encoder={"name": encoder_name(task.model)}, arguments=told, **more)
+    args = FineTuningArguments(output_dir="x", **task.arguments)
+    sums = checksums(None, True)
     about = {
         "domain": task.domain,
         "setting": task.setting,
         "few_shot": task.size and {"sentences": task.size, "draw": task.arguments["few_shot_draw"]},
         "seed": task.seed,
         "encoder": {"name": encoder_name(task.model) if isinstance(task.model, str) else task.model.name},
-        "data_sha256": checksums(None, True)(task.domain),
-        "arguments": told_arguments(FineTuningArguments(output_dir="x", **task.arguments)),
+        "data_sha256": sums(task.domain),
+        "source": None if task.setting == "direct" else {"data_sha256": sums(args.source)},
+        "arguments": told_arguments(args),
         "wall_seconds": 10.0,
     }
     return records.new_record("fine_tuning", **{**about, **more})

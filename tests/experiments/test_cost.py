@@ -71,6 +71,12 @@ def test_a_source_stage_with_the_targets_labels_counts_for_each_domain(config_al
     assert each - once == pytest.approx(stage)
 
 
+def test_word_vectors_that_are_not_there_are_said_before_anything_runs(tmp_path):
+    model = {"model": str(tmp_path / "none.txt"), "tagger": "coach"}
+    with pytest.raises(FileNotFoundError, match=r"none.txt: no such file; give a text file of word vectors"):
+        Counter().costs(Grid.of({"domains": ["sample_music"], "models": [model]}))
+
+
 def test_checkpoints_count_once_and_unknown_corpora_are_said_to_be_unknown(config_alone, tmp_path):
     (tmp_path / "text.txt").write_text("a b c " * 750, encoding="utf-8")  # 4,500 bytes: 1,000 pieces
     (tmp_path / "packed.txt.gz").write_bytes(b"")

@@ -181,6 +181,10 @@ def refused(tmp_path, text: str) -> str:
             "grid.yaml:2: the arguments of direct do not do: source_head must be one of source, target, got 'both'",
         ),
         ("domains: [music]\narguments: {source: nowhere}", "grid.yaml:2: the arguments of direct do not do: unknown"),
+        (
+            "domains: [sample_music, music]\nsettings: [joint]\narguments: {source: sample_music}",
+            "grid.yaml:3: the arguments of joint do not do: sample_music is source and target at once; leave it out",
+        ),
         ("domains: [music]\narguments_of:\n  jiont: {}", "grid.yaml:3: unknown setting 'jiont'"),
     ],
 )
@@ -188,6 +192,14 @@ def test_a_grid_that_does_not_do_is_refused_with_its_line(tmp_path, text, said):
     message = refused(tmp_path, text)
     assert said in message
     assert "\n" not in message
+
+
+def test_a_folder_is_one_however_it_is_written(tmp_path, write_zoo, monkeypatch):
+    write_zoo(tmp_path / "zoo")
+    monkeypatch.chdir(tmp_path)
+    for values in ({"domains": ["zoo", "./zoo"]}, {"domains": ["music"], "models": ["zoo/", str(tmp_path / "zoo")]}):
+        with pytest.raises(ValueError, match="twice; name each once"):
+            Grid.of(values)
 
 
 def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path):

@@ -175,6 +175,22 @@ def test_few_shot_curves_end_with_the_runs_on_all_sentences(make):
     assert few_shot_series({s: r for s, r in results.of(eval_set).items() if s.size is None}, 60) == {}
 
 
+def test_a_few_shot_curve_ends_with_the_runs_whose_source_training_was_like_its_own(make):
+    """Also where runs with another recipe, here or on another test split, make the names longer."""
+    setting, source = "pre_train_then_fine_tune", {"domain": "conll2003", "head": "source"}
+    for size in (10, 25, None):
+        few_shot = size and {"sentences": size, "draw": "first"}
+        steps = {"max_steps": 325} if size else {"num_train_epochs": 25}
+        make(setting=setting, few_shot=few_shot, source=source, arguments=steps, rate=0.5)
+    make(setting=setting, source=source | {"head": "target"}, arguments={"num_train_epochs": 25}, rate=0.3)
+    make("sample_news", setting=setting, source=source, arguments={"num_train_epochs": 2})
+    results = results_of(make)
+    music = next(e for e in results.eval_sets if e.domain == "sample_music")
+    (points,) = few_shot_series(results.of(music), 60).values()
+    assert [p.x for p in points] == [10, 25, 60]
+    assert points[-1].system.detail.endswith("source_head source")
+
+
 def test_corpus_curves_begin_with_the_encoder_they_started_from(make):
     report_runs.write_corpus_sizes(make, "sample_music", percents=(1, 100))
     make()

@@ -17,7 +17,7 @@ from crossner_hf.experiments.report.systems import group
 
 def change(path: Path, **values) -> None:
     """Edit a record in place."""
-    records.write_record(path, json.loads(path.read_text(encoding="utf-8")) | values)
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values), encoding="utf-8")
 
 
 def reasons(found) -> dict[str, str]:
@@ -102,6 +102,11 @@ def test_truncated_foreign_and_unfinished_records_are_set_aside_and_the_rest_cou
         ({"arguments": []}, "arguments should be a dict"),
         ({"data_sha256": ["ab"]}, "data_sha256 should be a dict"),
         ({"scores": {"test": [1]}}, "scores.test should be a dict"),
+        ({"few_shot": {"sentences": 5, "draw": ["first"]}}, "few_shot.draw should be a str"),
+        ({"arguments": {"tagger": ["crf"]}}, "arguments.tagger should be a str"),
+        ({"source": {"data_sha256": "ab"}}, "source.data_sha256 should be a dict"),
+        ({"entity_types": [{}]}, "entity_types should be names"),
+        ({"encoder": {"name": "e\ud800"}}, "encoder.name is no text"),
     ],
 )
 def test_a_record_that_cannot_be_what_it_says_is_set_aside(make, values, reason):
@@ -111,6 +116,22 @@ def test_a_record_that_cannot_be_what_it_says_is_set_aside(make, values, reason)
     assert len(found.runs) == 1
     with pytest.raises(ValueError, match=reason):
         raise ValueError(reasons(found)["runs/run-0002/record.json"])
+
+
+@pytest.mark.parametrize("kinds", [{}, None, {"f1": "x", "support": 1}])
+def test_a_record_whose_kinds_of_types_have_no_scores_is_set_aside(make, kinds):
+    make()
+    path = make(seed=666)
+    scores = json.loads(path.read_text(encoding="utf-8"))["scores"]
+    scores["test"]["conlleval"]["specialised"] = kinds
+    change(path, scores=scores)
+    assert "scores lack F1 or support" in reasons(collect([make.folder]))["runs/run-0002/record.json"]
+
+
+def test_a_file_that_is_nested_too_deeply_is_set_aside(make):
+    make()
+    (make.folder / "deep.json").write_text('{"schema_version": ' + "[" * 100_000, encoding="utf-8")
+    assert reasons(collect([make.folder])) == {"runs/deep.json": "is nested too deeply for a record"}
 
 
 def test_parts_that_older_records_lack_may_be_null(make):
@@ -164,6 +185,25 @@ def test_runs_that_differ_in_more_than_the_seed_are_other_systems_and_their_name
         "joint": 1,
         "direct; 10 sentences (seeded draw)": 1,
     }
+
+
+def test_a_number_is_one_however_it_is_written_and_other_source_data_make_another_system(make):
+    source = {"domain": "circus", "data_sha256": {"train": "ab" * 32}}
+    make(setting="joint", source=source, arguments={"num_train_epochs": 25})
+    make(setting="joint", source=source, arguments={"num_train_epochs": 25.0}, seed=666)
+    make(setting="joint", source=source | {"data_sha256": {"train": "cd" * 32}}, arguments={"num_train_epochs": 25})
+    results = group(collect([make.folder]).runs)
+    assert {system.training: len(runs) for (system, _), runs in results.cells.items()} == {
+        "joint; source_data abababab": 2,
+        "joint; source_data cdcdcdcd": 1,
+    }
+
+
+def test_what_is_no_crossner_lengthens_no_name_of_what_is(make):
+    make(arguments={"num_train_epochs": 25}, is_crossner=True)
+    make(arguments={"num_train_epochs": 2})
+    results = group(collect([make.folder]).runs)
+    assert [system.training for system, _ in results.cells] == ["direct", "direct"]
 
 
 def test_records_of_before_the_settings_are_direct_runs_on_all_sentences(make):

@@ -226,6 +226,26 @@ def test_a_run_that_gets_on_between_kills_is_not_given_up(tmp_path):
     assert run(grid_of(1), folder, Preempted(folder)).finished == (name,)
 
 
+def test_a_source_stage_that_gets_on_between_kills_is_progress_of_its_run(tmp_path):
+    folder = tmp_path / "grid"
+    grid = grid_of(1, settings=["pre_train_then_fine_tune"], arguments={"source": "sample_news"})
+    stage = folder / "sources" / "abc"
+
+    class Preempted(Jobs):
+        def __call__(self, task, folder, lost):
+            steps = 10 * len(list(stage.glob("checkpoint-*"))) + 10
+            if steps <= 60:
+                (stage / f"checkpoint-{steps}").mkdir(parents=True)
+                raise Killed
+            super().__call__(task, folder, lost)
+
+    for _ in range(6):
+        with pytest.raises(Killed):
+            run(grid, folder, Preempted(folder))
+    summary = run(grid, folder, Preempted(folder))
+    assert summary.done_here, summary.failed
+
+
 def test_ctrl_c_gives_the_run_back(tmp_path):
     folder = tmp_path / "grid"
 
@@ -282,6 +302,15 @@ def test_a_record_of_another_run_is_not_taken_for_this_one(tmp_path, change, sai
     summary = run(grid, folder)
     assert said in summary.failed[task.name]
     assert summary.done_here == ()
+
+
+def test_a_record_with_other_source_data_is_not_taken_for_this_one(tmp_path):
+    folder, grid = tmp_path / "grid", grid_of(1, settings=["joint"], arguments={"source": "sample_news"})
+    assert len(run(grid, folder).done_here) == 1
+    (task,) = grid.runs()
+    path = folder / "runs" / task.name / "record.json"
+    records.write_record(path, record_of(task, source={"data_sha256": {"train": "0"}}))
+    assert "its source data were others" in run(grid, folder).failed[task.name]
 
 
 def test_the_folder_of_another_grid_is_refused_with_what_differs(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForTokenClassification
 
 from crossner_hf.metric import score
 from crossner_hf.predictions import PREDICTIONS_FILE
@@ -208,6 +209,39 @@ def test_a_source_stage_is_trained_once_for_all_that_share_it_and_gives_one_resu
         "optimizer": "carried",
     }
     assert set(first["source"]["data_sha256"]) == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("damage", ["record.json", "optimizer.safetensors", "model.safetensors"])
+def test_a_source_stage_of_which_something_is_missing_is_trained_again(run, tmp_path, caplog, damage):
+    told = {"setting": "pre_train_then_fine_tune", "source_cache": str(tmp_path / "sources"), "num_train_epochs": 1}
+    run(tmp_path / "one", **told)
+    (stage,) = (tmp_path / "sources").iterdir()
+    if damage == "record.json":
+        (stage / damage).write_text('{"schema_', encoding="utf-8")
+    else:
+        (stage / damage).unlink()
+    run(tmp_path / "other", **told)
+    assert same_weights(tmp_path / "one", tmp_path / "other")
+    assert f"{stage}: the source stage kept there" in caplog.text
+    assert (stage / "record.json.broken").is_file()
+    assert json.loads((stage / "record.json").read_text())["kind"] == "source_stage"
+
+
+def test_the_head_of_a_tagger_for_other_labels_is_not_taken_over(tiny_model, tmp_path, caplog):
+    """Not where it has as many labels either."""
+    zoo = Domain("zoo", ("animal", "place"))
+    for labels, expected in ((zoo.labels, True), (("O", "B-x", "I-x", "B-y", "I-y"), False), (("O", "B-x"), False)):
+        folder = tmp_path / f"tagger-{len(labels)}-{expected}"
+        names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+        model = AutoModelForTokenClassification.from_pretrained(tiny_model("bert"), **names)
+        model.save_pretrained(folder)
+        EncoderTaggers(tiny_model("bert")).tokenizer.save_pretrained(folder)
+        caplog.clear()
+        found = EncoderTaggers(str(folder)).build(zoo)
+        assert torch.equal(found.base_model.embeddings.word_embeddings.weight, model.get_input_embeddings().weight)
+        assert found.classifier.out_features == 5
+        assert (len(labels) == 5 and torch.equal(found.classifier.weight, model.classifier.weight)) is expected
+        assert ("is a tagger for other labels" in caplog.text) is not expected
 
 
 def test_carried_and_fresh_moments_and_both_heads_give_other_results(run, tmp_path):

@@ -109,6 +109,9 @@ def _take(found: Collected, path: Path, shown: str, convention: str) -> None:
             found.others[str(record["kind"])] += 1
             return
         _check(record, convention)
+    except RecursionError:
+        found.set_aside.append(SetAside(shown, "is nested too deeply for a record"))
+        return
     except ValueError as error:
         found.set_aside.append(SetAside(shown, str(error).removeprefix(f"{path}: ")))
         return
@@ -136,13 +139,20 @@ def _check(record: dict[str, Any], convention: str) -> None:
     optional = {"setting": str, "few_shot": dict, "source": dict, "arguments": dict, "data_sha256": dict}
     told = [(key, record.get(key), kind) for key, kind in optional.items()]
     told += [("encoder.dapt", record["encoder"].get("dapt"), dict), ("scores.test", record["scores"].get("test"), dict)]
-    numbers = (("few_shot", "sentences", int), ("encoder.dapt", "percent", int | float))
+    within = (("few_shot", "sentences", int), ("encoder.dapt", "percent", int | float))
+    within += (("few_shot", "draw", str), ("arguments", "tagger", str), ("source", "data_sha256", dict))
     of = {name: value for name, value, kind in told if isinstance(value, dict)}
-    told += [(f"{name}.{key}", of[name].get(key), kind) for name, key, kind in numbers if name in of]
+    told += [(f"{name}.{key}", of[name].get(key), kind) for name, key, kind in within if name in of]
     for name, value, kind in told:
         if value is not None and not isinstance(value, kind):
             raise ValueError(f"{name} should be a {getattr(kind, '__name__', 'number')}, got {str(value)[:60]!r}")
+        if isinstance(value, str) and not value.isascii():
+            _check_text(name, value)
+    _check_text("encoder.name", record["encoder"]["name"])
+    _check_text("domain", record["domain"])
     domain, types = record["domain"], record["entity_types"]
+    if not all(isinstance(entity_type, str) for entity_type in types):
+        raise ValueError(f"entity_types should be names, got {str(types)[:60]!r}")
     if domain in BUILT_IN and tuple(types) != BUILT_IN[domain].entity_types:
         differing = sorted(set(map(str, types)) ^ set(BUILT_IN[domain].entity_types))
         said = ", ".join(differing) if differing else "the same, in another order"
@@ -153,7 +163,8 @@ def _check(record: dict[str, Any], convention: str) -> None:
     if not isinstance(scores, dict):
         raise ValueError(f"has no scores under {convention}, only {', '.join(record['scores']['test'])}")
     try:
-        values = [scores["overall"], *scores["per_type"].values()]
+        groups = [scores[name] for name in ("specialised", "generic") if name in scores]
+        values = [scores["overall"], *groups, *scores["per_type"].values()]
         right = all(0 <= value["f1"] <= 1 and value["support"] >= 0 for value in values)
     except (AttributeError, KeyError, TypeError):
         right = False
@@ -162,6 +173,14 @@ def _check(record: dict[str, Any], convention: str) -> None:
     strange = sorted(set(scores["per_type"]) - set(types))
     if strange:
         raise ValueError(f"has scores of types that {domain} has not: {', '.join(strange)}")
+
+
+def _check_text(name: str, text: str) -> None:
+    """Raises ValueError where JSON held half of a surrogate pair, which no file takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} is no text: {text[:60]!r}") from None
 
 
 def _nothing(folders: Sequence[str | Path], found: Collected) -> str:

@@ -1,7 +1,7 @@
 """Few-shot curves and corpus-size curves: which runs lie on one curve."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from crossner_hf.experiments.report.collect import Run
@@ -20,12 +20,18 @@ def few_shot_series(systems: Mapping[System, Sequence[Run]], all_sentences: int 
     for system, runs in systems.items():
         if system.size is not None:
             found[_without_size(system)].append(Point(system.size, runs, system))
-    for system, runs in systems.items():
-        if system.size is None and all_sentences is not None:
-            for line in found:
-                if replace(line, draw="") == _without_size(system):
-                    found[line].append(Point(all_sentences, runs, system))
+    for line, points in found.items():
+        system = _with_all(line, systems)
+        if system and all_sentences is not None:
+            points.append(Point(all_sentences, systems[system], system))
     return {_name(line): sorted(points, key=lambda p: p.x) for line, points in found.items()}
+
+
+def _with_all(line: System, systems: Iterable[System]) -> System | None:
+    """The system of a curve's last point: its like in all but size and, if need be, the details that come with it."""
+    alike = [s for s in systems if s.size is None and replace(line, draw="", detail=s.detail) == _without_size(s)]
+    exact = [system for system in alike if system.detail == line.detail]
+    return exact[0] if exact else alike[0] if len(alike) == 1 else None
 
 
 def _without_size(system: System) -> System:

@@ -41,6 +41,7 @@ class System:
     size:    sentences of few-shot training; None for all
     percent: share of the corpus used in domain-adaptive pre-training, None where there was none
     detail:  what sets it apart from a system that is otherwise the same: "learning_rate 0.0002"
+    source:  how the source data came in, for comparison alone
     """
 
     setting: str
@@ -50,6 +51,7 @@ class System:
     draw: str = ""
     percent: float | None = None
     detail: str = ""
+    source: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
 
     @property
@@ -112,7 +114,9 @@ def group(runs: Sequence[Run]) -> Results:
     eval_sets = _eval_sets(runs)
     parts = {id(run): _parts(run.record) for run in runs}
     _tell_checkpoints_apart(runs, eval_sets, parts)
-    systems = _named(parts)
+    systems: dict[int, System] = {}
+    for comparable in (True, False):  # CrossNER's test splits, and others, which stand in tables of their own
+        systems |= _named({run: parts[run] for run, e in eval_sets.items() if e.is_crossner is comparable})
     asked: dict[tuple, list[Run]] = defaultdict(list)
     for run in runs:
         asked[systems[id(run)], eval_sets[id(run)], run.seed].append(run)
@@ -182,9 +186,15 @@ def _parts(record: Mapping[str, Any]) -> dict[str, Any]:
     tagger = (record.get("arguments") or {}).get("tagger", "linear")
     base["encoder"] = TAGGERS.get(tagger, f"{tagger} ({{}})").format(base["encoder"])
     recipe |= {f"source_{k}": v for k, v in source.items() if k not in ("dev", "wall_seconds", "data_sha256")}
+    recipe["source_data"] = str((source.get("data_sha256") or {}).get("train", ""))[:8]
     if record.get("processes", 1) != 1:
         recipe["processes"] = record["processes"]
-    return {"base": base, "recipe": {k: v for k, v in recipe.items() if v not in (None, [], {}, "")}}
+    return {"base": base, "recipe": {k: _whole(v) for k, v in recipe.items() if v not in (None, [], {}, "")}}
+
+
+def _whole(value: Any) -> Any:
+    """25.0 as 25: a recipe is one however its numbers are written."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _tell_checkpoints_apart(runs: Sequence[Run], eval_sets: dict[int, EvalSet], parts: dict[int, dict]) -> None:
@@ -216,5 +226,6 @@ def _named(parts: Mapping[int, dict[str, Any]]) -> dict[int, System]:
         differing = [name for name in names if len({json.dumps(values.get(name)) for values in several}) > 1]
         mine = parts[run]["recipe"]
         detail = ", ".join(f"{name} {mine[name]}" if name in mine else f"{name} as usual" for name in differing)
-        found[run] = System(**parts[run]["base"], detail=detail, key=base + recipe)
+        source = json.dumps({name: value for name, value in mine.items() if name.startswith("source_")}, sort_keys=True)
+        found[run] = System(**parts[run]["base"], detail=detail, source=source, key=base + recipe)
     return found

@@ -123,11 +123,10 @@ def average(cells: Cells, system: System, eval_sets: Sequence[EvalSet], conventi
 
 
 def best_in_bold(column: Sequence[Summary | None]) -> list[str]:
-    """Cells of a column; the highest mean, as shown, is bold where there is another to compare it with."""
+    """Cells of a column; the highest mean, as shown, is bold where there is a lower one."""
     there = [round(s.mean, 2) for s in column if s]
     return [
-        "–" if s is None else Best(str(s)) if len(there) > 1 and round(s.mean, 2) == max(there) else str(s)
-        for s in column
+        "–" if s is None else Best(str(s)) if min(there) < round(s.mean, 2) == max(there) else str(s) for s in column
     ]
 
 
@@ -173,9 +172,9 @@ def types_table(
             lines.append((name, some[group]["support"], means))
     rows = []
     for name, entities, means in lines:
-        best = max(round(mean, 2) for mean in means)
-        bold = [len(means) > 1 and round(mean, 2) == best for mean in means]
-        rows.append([name, f"{entities:,}", *(Best(f"{m:.2f}") if b else f"{m:.2f}" for m, b in zip(means, bold))])
+        low, best = min(round(mean, 2) for mean in means), max(round(mean, 2) for mean in means)
+        shown = [Best(f"{mean:.2f}") if low < round(mean, 2) == best else f"{mean:.2f}" for mean in means]
+        rows.append([name, f"{entities:,}", *shown])
     note = "Entities: gold ones of the test split. Best of a row in bold."
     return Table(caption, ["Type", "Entities", *names.values()], rows, note, rules=[len(types)])
 
