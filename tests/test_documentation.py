@@ -207,6 +207,15 @@ def test_scores_of_joint_training_are_those_of_the_records():
     assert stated == (" ± ".join(found[0]), found[1][0], found[2][0])
 
 
+def test_scores_of_the_crf_are_those_of_its_records():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    value = r"([\d.]+ ± [\d.]+)"
+    (stated,) = re.findall(rf"{value} on politics, {value} on music and\n{value} on ai", readme)
+    folder = ROOT / "model_cards/results/crf-minilm"
+    found = [folder.glob(f"{domain}-direct-crf-minilm-[567]??.json") for domain in ("politics", "music", "ai")]
+    assert stated == tuple(" ± ".join(mean_and_spread(paths, "test")) for paths in found)
+
+
 STARTS = ("minilm-mlm", "general-span", "music-token", "music-span")
 
 
