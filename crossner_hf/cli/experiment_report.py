@@ -1,7 +1,9 @@
 """crossner-hf experiment report"""
 
 import argparse
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 EPILOG = """FOLDER holds runs of `crossner-hf experiment run` or `crossner-hf train` (record.json, predictions.json), or
 records that were collected (NAME.json with NAME.predictions.json).
@@ -20,16 +22,17 @@ examples:
 def main(argv: Sequence[str]) -> int:
     """Parse, write the report, say what it is about and what was left out."""
     args = _parser().parse_args(list(argv))
-    from crossner_hf.experiments.report.write import write_report
+    with _no_garbage_collection():
+        from crossner_hf.experiments.report.write import write_report
 
-    report = write_report(
-        args.folders,
-        args.output,
-        data_dirs=args.data_dir or (),
-        convention=args.convention,
-        with_plots=not args.no_plots,
-        resamples=args.resamples,
-    )
+        report = write_report(
+            args.folders,
+            args.output,
+            data_dirs=args.data_dir or (),
+            convention=args.convention,
+            with_plots=not args.no_plots,
+            resamples=args.resamples,
+        )
     print(
         f"{report.runs} runs, {report.systems} systems, test splits: {', '.join(report.eval_sets)} ({args.convention})"
     )
@@ -39,6 +42,18 @@ def main(argv: Sequence[str]) -> int:
         print(f"left out: {reason}")
     print(f"{report.folder / 'report.html'}  (and report.md, CSV files)")
     return 0
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Records are kept to the end; to look through them for garbage, again and again, takes a tenth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _parser() -> argparse.ArgumentParser:
