@@ -29,7 +29,7 @@ lint: .venv/.dev
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 
 bench: .venv/.dev
-	@$(BIN)/python tests/benchmarks/bench.py $(BENCH)
+	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("crossner-hf needs Python 3.10 or newer" if sys.version_info < (3, 10) else 0)'

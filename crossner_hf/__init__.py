@@ -22,39 +22,39 @@ _PUBLIC = {
     "load": "data.builder",
     "METRIC_DIR": "metric",
     "compute_metrics": "metric",
-    "Tagger": "inference",
-    "tag": "inference",
-    "CrossNERPipeline": "pipeline",
+    "Tagger": "tagger.tagger",
+    "tag": "tagger.tagger",
+    "CrossNERPipeline": "tagger.pipeline",
     "EncoderCRFForTokenClassification": "models.encoder_crf",
     "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
     "CoachForTokenClassification": "models.coach",
-    "FineTuningArguments": "training.arguments",
-    "fine_tune": "training.fine_tune",
-    "evaluate": "training.scoring",
-    "Corpus": "data.text",
+    "FineTuningArguments": "finetuning.arguments",
+    "fine_tune": "finetuning.fine_tune",
+    "evaluate": "finetuning.evaluation",
+    "Corpus": "corpora.corpus",
     "DataCollatorForSpanMasking": "masking",
     "DataCollatorForTokenMasking": "masking",
-    "DaptArguments": "training.dapt_arguments",
-    "dapt": "training.dapt",
+    "DaptArguments": "pretraining.arguments",
+    "dapt": "pretraining.dapt",
 }
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
+    from crossner_hf.corpora.corpus import Corpus
     from crossner_hf.data.builder import load
-    from crossner_hf.data.text import Corpus
-    from crossner_hf.inference import Tagger, tag
+    from crossner_hf.finetuning.arguments import FineTuningArguments
+    from crossner_hf.finetuning.evaluation import evaluate
+    from crossner_hf.finetuning.fine_tune import fine_tune
     from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
     from crossner_hf.metric import METRIC_DIR, compute_metrics
     from crossner_hf.models.bilstm_crf import BiLSTMCRFForTokenClassification
     from crossner_hf.models.coach import CoachForTokenClassification
     from crossner_hf.models.encoder_crf import EncoderCRFForTokenClassification
-    from crossner_hf.pipeline import CrossNERPipeline
+    from crossner_hf.pretraining.arguments import DaptArguments
+    from crossner_hf.pretraining.dapt import dapt
     from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
-    from crossner_hf.training.arguments import FineTuningArguments
-    from crossner_hf.training.dapt import dapt
-    from crossner_hf.training.dapt_arguments import DaptArguments
-    from crossner_hf.training.fine_tune import fine_tune
-    from crossner_hf.training.scoring import evaluate
+    from crossner_hf.tagger.pipeline import CrossNERPipeline
+    from crossner_hf.tagger.tagger import Tagger, tag
 
 
 def __getattr__(name: str):
@@ -77,7 +77,7 @@ def _register_dataset(module) -> None:
 
 @wrapt.when_imported("transformers.pipelines")
 def _register_pipeline(module) -> None:
-    from crossner_hf.pipeline import register
+    from crossner_hf.tagger.pipeline import register
 
     register()
 

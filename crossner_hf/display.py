@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-from crossner_hf.tagging import Span
+from crossner_hf.tagger.iob2 import Span
 
 # Foregrounds of the 256-colour table that read on dark and on light backgrounds alike.
 COLOURS = (33, 70, 166, 133, 37, 172, 63, 161, 29, 136, 99, 203, 31, 64, 130, 169, 26)

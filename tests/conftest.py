@@ -16,6 +16,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: nothin
 import pytest
 
 ROOT = Path(__file__).parents[1]
+pytest_plugins = ["training_fixtures"]
 
 
 def pytest_collection_modifyitems(items):
@@ -219,9 +220,9 @@ def random_tagger(tiny_model, zoo, tmp_path_factory) -> Callable[..., str]:
     def random_tagger(kind: str = "bert") -> str:
         import torch
 
-        from crossner_hf.inference import load_tokenizer
+        from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
         from crossner_hf.schema import get_domain
-        from crossner_hf.training.encoder_taggers import EncoderTaggers
+        from crossner_hf.tagger.tagger import load_tokenizer
 
         if kind not in made:
             encoder = tiny_model(kind, initializer_range=0.3)

@@ -17,16 +17,18 @@ PACKAGE = "crossner_hf"
 LAYERS = [
     ["__main__"],
     ["cli"],
-    ["hub"],
-    ["experiments"],
-    ["training", "inference", "pipeline"],
+    ["hub", "experiments"],
+    ["finetuning", "pretraining"],
+    ["training", "engine"],
     ["corpora"],
+    ["results"],
     ["data", "masking", "models", "metric"],
-    ["display", "encoding", "predictions", "words", "packaged", "pieces"],
-    ["records", "schema", "tagging"],
+    ["display"],
+    ["tagger"],
+    ["schema", "packaged_encoder", "atomic_write"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-WITHOUT_TORCH = ["records", "schema", "tagging", "display", "predictions", "words", "pieces", "metric", "corpora"]
+WITHOUT_TORCH = ["schema", "display", "tagger.iob2", "tagger.word_splitter", "metric", "corpora", "results"]
 # data.builder imports datasets, which may import torch; these modules of data read files without it.
 DATA_WITHOUT_TORCH = ["conll", "markup", "sentences", "sources", "download", "deduplicate", "registration"]
 

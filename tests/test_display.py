@@ -7,7 +7,7 @@ import pytest
 from crossner_hf.display import COLOURS, colour_of, mark, marked_sentence, marked_text, score_table, table
 from crossner_hf.metric import score
 from crossner_hf.schema import DOMAINS
-from crossner_hf.tagging import Span
+from crossner_hf.tagger.iob2 import Span
 
 TEXT = "Björk sang in New York."
 FOUND = [

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crossner_hf.packaged import encoder_path
-from crossner_hf.records import read_record
+from crossner_hf.packaged_encoder import encoder_path
+from crossner_hf.results.records import read_record
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

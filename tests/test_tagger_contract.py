@@ -9,16 +9,16 @@ import pytest
 import torch
 from transformers import DataCollatorForTokenClassification, pipeline
 
-from crossner_hf.encoding import encode_labelled
-from crossner_hf.inference import Tagger, tag, takes_word_mask
+from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.finetuning.fine_tune import make_trainer
+from crossner_hf.finetuning.settings import TaggerChoice
+from crossner_hf.finetuning.task import Task
+from crossner_hf.finetuning.tokenized_dataset import stage_examples
+from crossner_hf.finetuning.trainer import token_loss
 from crossner_hf.metric import score
 from crossner_hf.schema import get_domain
-from crossner_hf.training.arguments import FineTuningArguments
-from crossner_hf.training.examples import stage_examples
-from crossner_hf.training.fine_tune import make_trainer
-from crossner_hf.training.settings import TaggerChoice
-from crossner_hf.training.task import Task
-from crossner_hf.training.trainer import token_loss
+from crossner_hf.tagger.tagger import Tagger, tag, takes_word_mask
+from crossner_hf.tagger.tokenize_and_align import encode_labelled
 
 LAYOUTS = Path(__file__).with_name("training") / "layouts.py"
 NO_DROPOUT = "hidden_dropout_prob=0.0,attention_probs_dropout_prob=0.0"

@@ -24,7 +24,7 @@ checkpoint for from_pretrained, a README, run.json and record.json with the held
 
 def main(argv: Sequence[str]) -> int:
     """Parse, pre-train, print the held-out losses."""
-    from crossner_hf.training.dapt_arguments import DAPT_PRESETS, DaptArguments
+    from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
 
     parser, task = run_parser(
         DaptArguments,
@@ -59,8 +59,8 @@ def main(argv: Sequence[str]) -> int:
     task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
     args, given = parse_run(parser, task, DaptArguments, DAPT_PRESETS, argv)
     quiet()
-    from crossner_hf.data.text import Corpus
-    from crossner_hf.training.dapt import dapt
+    from crossner_hf.corpora.corpus import Corpus
+    from crossner_hf.pretraining.dapt import dapt
 
     excluded = frozenset(_lines(given.exclude_titles))
     shared = {"text_column": given.text_column, "exclude_titles": excluded}
@@ -84,8 +84,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _held_out(sources: list[str] | None, shared: dict):
-    from crossner_hf.data.text import Corpus
-    from crossner_hf.data.text_files import file_format
+    from crossner_hf.corpora.corpus import Corpus
+    from crossner_hf.corpora.corpus_readers import file_format
 
     if sources is None:
         return None

@@ -77,7 +77,7 @@ def run_show(args) -> int:
     from crossner_hf.data.builder import load
     from crossner_hf.display import marked_sentence
     from crossner_hf.schema import get_domain
-    from crossner_hf.tagging import spans
+    from crossner_hf.tagger.iob2 import spans
 
     domain = get_domain(args.domain)
     name = domain.folder or domain.name

@@ -75,8 +75,8 @@ def _say(text: str) -> None:
 
 
 def _fine_tune(output: Path) -> dict:
-    from crossner_hf.training.arguments import FineTuningArguments, preset
-    from crossner_hf.training.fine_tune import fine_tune
+    from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+    from crossner_hf.finetuning.fine_tune import fine_tune
 
     # 60 sentences want more passes than 100 do.
     values = {**preset("small"), "num_train_epochs": 40, "early_stopping_patience": 4}
@@ -86,9 +86,9 @@ def _fine_tune(output: Path) -> dict:
 def _scores(record: dict) -> None:
     from crossner_hf.data.builder import load
     from crossner_hf.display import score_table
+    from crossner_hf.finetuning.lookup_baseline import LookupTagger
     from crossner_hf.metric import score
     from crossner_hf.schema import get_domain
-    from crossner_hf.training.lookup import LookupTagger
 
     domain = get_domain(DOMAIN)
     data = load(DOMAIN)
@@ -103,7 +103,7 @@ def _scores(record: dict) -> None:
 
 def _tag(output: Path, colour: bool) -> None:
     from crossner_hf.display import marked_text
-    from crossner_hf.inference import tag
+    from crossner_hf.tagger.tagger import tag
 
     for text, entities in zip(TEXTS, tag(str(output), TEXTS)):
         print(marked_text(text, entities, colour=colour))
@@ -112,7 +112,7 @@ def _tag(output: Path, colour: bool) -> None:
 def _reload(output: Path) -> None:
     from transformers import pipeline
 
-    from crossner_hf.inference import tag
+    from crossner_hf.tagger.tagger import tag
 
     found = pipeline("crossner", model=str(output))(TEXTS[0])
     print(f'pipeline("crossner", model="{output}") on the first sentence:')

@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     from crossner_hf.display import table
-    from crossner_hf.hub.check import check_scores, stated_scores
+    from crossner_hf.hub.verify_scores import check_scores, stated_scores
 
     stated = stated_scores(args.model)
     differences = check_scores(args.model, stated, domain=args.domain, data_dir=args.data_dir)
@@ -62,10 +62,10 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
-    from crossner_hf import records
     from crossner_hf.display import score_table
+    from crossner_hf.finetuning.evaluation import evaluate, is_crossner
+    from crossner_hf.results import records
     from crossner_hf.schema import get_domain
-    from crossner_hf.training.scoring import evaluate, is_crossner
 
     domain, split, conventions = get_domain(args.domain), args.split or "test", args.conventions or CONVENTIONS
     verify = not args.no_verify

@@ -116,7 +116,7 @@ def _grid(given: argparse.Namespace):
 
 def _dry_run(grid, output: str, data: dict[str, Any]) -> int:
     from crossner_hf.display import table
-    from crossner_hf.experiments.cost import EFFICIENCY, peak_here, seconds_of
+    from crossner_hf.experiments.flop_estimate import EFFICIENCY, peak_here, seconds_of
     from crossner_hf.experiments.runner import plan
     from crossner_hf.experiments.worker import in_words
 

@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     """Parse, count, print the matrix."""
     from crossner_hf.corpora.overlap import OverlapArguments, notes, overlap
     from crossner_hf.corpora.overlap_plot import check_plot, plot_overlap
-    from crossner_hf.corpora.streams import open_stream
+    from crossner_hf.corpora.word_streams import open_stream
     from crossner_hf.schema import SPLITS
 
     args = _parser().parse_args(argv)
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from crossner_hf.corpora.overlap import CASINGS, OverlapArguments
-    from crossner_hf.words import DEFAULT_SPLITTER, SPLITTERS
+    from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER, SPLITTERS
 
     parser = argparse.ArgumentParser(
         prog="crossner-hf overlap",

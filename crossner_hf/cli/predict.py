@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
         parser.error(f"no such file: {', '.join(missing)}")
 
     quiet()
-    from crossner_hf.inference import Tagger
+    from crossner_hf.tagger.tagger import Tagger
 
     tagger = Tagger.from_pretrained(args.model)
     tagger.splitter = args.splitter or tagger.splitter
@@ -114,8 +114,8 @@ def _json_item(line: str, where: str) -> Item:
 def tagged_lines(tagger, items: Iterable[Item], to: str, colour: bool) -> Iterator[str]:
     """The output of each item, in order."""
     from crossner_hf.display import marked_text
-    from crossner_hf.inference import entities
-    from crossner_hf.words import Word, split_words
+    from crossner_hf.tagger.tagger import entities
+    from crossner_hf.tagger.word_splitter import Word, split_words
 
     def words_of(item: Item) -> list[Word]:
         if item.tokens is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from crossner_hf.cli.options import add_data_options, quiet_datasets
 
 if TYPE_CHECKING:
-    from crossner_hf.data.text import Corpus
+    from crossner_hf.corpora.corpus import Corpus
 
 EPILOG = """Each push is one commit, or none where nothing has changed; broken off, the same command goes on. The token
 is that of `hf auth login`, or HF_TOKEN.
@@ -97,7 +97,7 @@ def _write(args: argparse.Namespace, folder: Path) -> None:
 
 def _corpora(given: Sequence[str]) -> "dict[str, Corpus]":
     """NAME=FILE, as often as the name has files."""
-    from crossner_hf.data.text import Corpus
+    from crossner_hf.corpora.corpus import Corpus
 
     sources: dict[str, list[str]] = {}
     for text in given:

@@ -30,7 +30,7 @@ as often. An epoch of joint training is long: --eval_strategy steps --eval_steps
 
 def main(argv: Sequence[str]) -> int:
     """Parse, train, print the scores."""
-    from crossner_hf.training.arguments import PRESETS, FineTuningArguments
+    from crossner_hf.finetuning.arguments import PRESETS, FineTuningArguments
 
     parser, task = run_parser(
         FineTuningArguments,
@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
     add_data_options(task)
     args, given = parse_run(parser, task, FineTuningArguments, PRESETS, argv)
     quiet()
-    from crossner_hf.training.fine_tune import fine_tune
+    from crossner_hf.finetuning.fine_tune import fine_tune
 
     try:
         record = fine_tune(

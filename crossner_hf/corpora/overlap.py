@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from tqdm.auto import tqdm
 
-from crossner_hf import records
 from crossner_hf.corpora.stop_words import StopWords, stop_words
-from crossner_hf.corpora.streams import Stream
+from crossner_hf.corpora.word_streams import Stream
+from crossner_hf.results import records
 
 CASINGS = ("lower", "keep")
 

@@ -11,7 +11,7 @@ import datasets
 from datasets.exceptions import DatasetGenerationError
 
 import crossner_hf.schema
-import crossner_hf.tagging
+import crossner_hf.tagger.iob2
 from crossner_hf.data import conll, deduplicate, download, markup, sentences, sources
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAIN_FILE, Domain, get_domain
 
@@ -123,7 +123,7 @@ def fingerprint(data_dir: str | Path | None) -> str:
     with no source at hand.
     """
     root = sources.data_root(data_dir)
-    modules = (crossner_hf.schema, crossner_hf.tagging, conll, deduplicate, download, markup, sentences, sources)
+    modules = (crossner_hf.schema, crossner_hf.tagger.iob2, conll, deduplicate, download, markup, sentences, sources)
     ours = [Path(__file__), *(Path(module.__file__) for module in modules), *sources.SAMPLE_FOLDER.rglob("*.txt")]
     parts = [sources.sha256_of(path) for path in sorted(ours)]
     for name, official in sources.FILES.items():

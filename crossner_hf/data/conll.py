@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from crossner_hf.tagging import may_follow
+from crossner_hf.tagger.iob2 import may_follow
 
 
 class Sentence(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from crossner_hf.data.conll import Sentence, numbered_lines
-from crossner_hf.tagging import Span, iob2_tags, spans
+from crossner_hf.tagger.iob2 import Span, iob2_tags, spans
 
 CHUNK = re.compile(r"\[[^]]*\]|[^ ]+")  # an entity or a word, in a line whose brackets pair
 

@@ -8,7 +8,7 @@ from crossner_hf.data.builder import load
 from crossner_hf.data.sources import FILE_NAMES, data_root
 from crossner_hf.display import table
 from crossner_hf.schema import DOMAINS, SAMPLES, SOURCE, Domain, get_domain
-from crossner_hf.tagging import spans
+from crossner_hf.tagger.iob2 import spans
 
 
 class SplitStatistics(NamedTuple):

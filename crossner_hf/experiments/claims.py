@@ -11,7 +11,7 @@ from threading import Event
 
 from filelock import SoftFileLease, Timeout
 
-from crossner_hf.records import write_text
+from crossner_hf.atomic_write import write_text
 
 LEASE_SECONDS = 90.0  # without a sign of life, after which another machine takes a run over; the beat is a third of it
 

@@ -15,8 +15,8 @@ from crossner_hf.experiments.grid_entries import (
     same_place,
     slug,
 )
+from crossner_hf.finetuning.settings import SETTINGS
 from crossner_hf.schema import DOMAINS, get_domain
-from crossner_hf.training.settings import SETTINGS
 
 FEW_SHOT_SIZES = (10, 25, 40, 55, 70, 85, 100)  # of the paper's few-shot experiment, on music
 CORPUS_PERCENTS = (1, 10, 25, 50, 75, 100)  # of its experiment on the size of the corpus, on music
@@ -105,7 +105,7 @@ class Grid:
     @classmethod
     def of(cls, values: Mapping[str, Any], where: str = "grid", lines: Mapping[str, int] | None = None) -> "Grid":
         """A grid from what YAML holds. Raises ValueError, with the key and its line, for what does not do."""
-        from crossner_hf.training.arguments import DRAWS, PRESETS
+        from crossner_hf.finetuning.arguments import DRAWS, PRESETS
 
         at = Places(where, lines or {})
         if not isinstance(values, Mapping):
@@ -148,7 +148,7 @@ class Grid:
 
     def runs(self) -> list[Run]:
         """Every run, seeds the fastest. Raises ValueError where two would share a folder."""
-        from crossner_hf.training.arguments import preset
+        from crossner_hf.finetuning.arguments import preset
 
         found: dict[str, Run] = {}
         for domain in self.domains:
@@ -178,7 +178,7 @@ class Grid:
         return _plain(content)
 
     def _check_arguments(self, at: Places) -> None:
-        from crossner_hf.training.arguments import FineTuningArguments
+        from crossner_hf.finetuning.arguments import FineTuningArguments
 
         if not isinstance(self.arguments, Mapping) or not isinstance(self.arguments_of, Mapping):
             key = "arguments_of" if isinstance(self.arguments, Mapping) else "arguments"

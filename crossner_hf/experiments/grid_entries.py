@@ -95,15 +95,15 @@ def read_model(entry: Any, preset: str, where: str, of_the_grid: Mapping[str, st
     own = {key: value for key, value in entry.items() if key not in ("model", "dapt")}
     if not own:
         return base
-    from crossner_hf.training.arguments import FineTuningArguments
+    from crossner_hf.finetuning.arguments import FineTuningArguments
 
     at = Places(where, {})
     return Variant(base, check_arguments(own, FineTuningArguments, at, "models", of_the_grid, also=("model", "dapt")))
 
 
 def _read_dapt(entry: Mapping, preset: str, where: str) -> Dapt:
-    from crossner_hf.training.arguments import preset as values_of
-    from crossner_hf.training.dapt_arguments import DAPT_PRESETS, DaptArguments
+    from crossner_hf.finetuning.arguments import preset as values_of
+    from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
 
     told, at = dict(entry["dapt"]), Places(where, {})
     lacking = [key for key in ("model", "corpus") if not told.get(key)]

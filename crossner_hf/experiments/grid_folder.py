@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crossner_hf import records
 from crossner_hf.experiments.claims import Claims
 from crossner_hf.experiments.grid import Grid, Run
 from crossner_hf.experiments.grid_entries import Dapt
-from crossner_hf.packaged import encoder_name
+from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.finetuning.settings import WORD_TAGGERS
+from crossner_hf.finetuning.word_taggers import vectors_name
+from crossner_hf.packaged_encoder import encoder_name
+from crossner_hf.pretraining.arguments import DaptArguments
+from crossner_hf.results import records
 from crossner_hf.schema import get_domain
-from crossner_hf.training.arguments import FineTuningArguments, told_arguments
-from crossner_hf.training.dapt_arguments import DaptArguments
+from crossner_hf.training.run_arguments import told_arguments
 from crossner_hf.training.run_folder import RECORD_FILE, RUN_FILE
-from crossner_hf.training.settings import WORD_TAGGERS
-from crossner_hf.training.word_taggers import vectors_name
 
 GRID_FILE = "grid.json"
 SOURCES = "sources"  # a folder of source stages, which runs share

@@ -39,8 +39,8 @@ class Training:
                 torch.cuda.empty_cache()
 
     def _fine_tune(self, run: Run, folder: Path, callbacks: list) -> None:
-        from crossner_hf.training.arguments import FineTuningArguments
-        from crossner_hf.training.fine_tune import fine_tune
+        from crossner_hf.finetuning.arguments import FineTuningArguments
+        from crossner_hf.finetuning.fine_tune import fine_tune
 
         sources = str(self.folder / SOURCES)
         args = FineTuningArguments(output_dir=str(folder), source_cache=sources, **run.arguments)
@@ -49,9 +49,9 @@ class Training:
         fine_tune(run.domain, model, args, **more, resume=True, callbacks=callbacks)
 
     def _dapt(self, task: Dapt, folder: Path, callbacks: list) -> None:
-        from crossner_hf.data.text import Corpus
-        from crossner_hf.training.dapt import dapt
-        from crossner_hf.training.dapt_arguments import DaptArguments
+        from crossner_hf.corpora.corpus import Corpus
+        from crossner_hf.pretraining.arguments import DaptArguments
+        from crossner_hf.pretraining.dapt import dapt
 
         names = {"corpus_config": "config", "corpus_split": "split", "text_column": "text_column"}
         corpus = Corpus(task.corpus, **{names[key]: value for key, value in task.about.items() if key in names})

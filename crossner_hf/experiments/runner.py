@@ -48,7 +48,7 @@ def run_grid(
             "the next run; torchrun is for one run, as in: torchrun --nproc_per_node 2 -m crossner_hf train …"
         )
     if costs is None:
-        from crossner_hf.experiments.cost import Counter
+        from crossner_hf.experiments.flop_estimate import Counter
 
         costs = Counter(data_dir, verify).costs(grid)
     place = GridFolder(Path(folder), grid)
@@ -81,7 +81,7 @@ def plan(
     grid: Grid, folder: str | Path, *, data_dir: str | Path | None = None, verify: bool = True, extend: bool = False
 ) -> list[Planned]:
     """What `run_grid` would find and do. Writes nothing into the folder, and loads no weights."""
-    from crossner_hf.experiments.cost import Counter
+    from crossner_hf.experiments.flop_estimate import Counter
 
     costs = Counter(data_dir, verify).costs(grid)
     place, sums = GridFolder(Path(folder), grid), checksums(data_dir, verify)

@@ -9,8 +9,8 @@ import datasets
 import pyarrow
 import pyarrow.parquet
 
-from crossner_hf.data.text import Corpus
-from crossner_hf.data.text_files import Document
+from crossner_hf.corpora.corpus import Corpus
+from crossner_hf.corpora.corpus_readers import Document
 from crossner_hf.schema import Domain
 
 FILE_CHARACTERS = 200_000_000  # of text in a file

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from huggingface_hub.utils import validate_repo_id
 
+from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.data.export import distinct_domains, new_folder, write_configurations
 from crossner_hf.data.sources import official_name
 from crossner_hf.data.statistics import statistics
-from crossner_hf.data.text import Corpus
 from crossner_hf.hub.corpus_files import check_names, write_corpus
 from crossner_hf.hub.dataset_card import dataset_card
 from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from huggingface_hub.utils import validate_repo_id
 
+from crossner_hf.atomic_write import write_text
 from crossner_hf.data.builder import CITATION
 from crossner_hf.metric import METRIC_DIR
 from crossner_hf.metric.crossner import span_f1
 from crossner_hf.metric.crossner.labels import ENTITY_TYPES
-from crossner_hf.records import write_text
 
 TEMPLATES = Path(__file__).with_name("templates")
 GRADIO = "6.31.0"  # the version that the page was tried with

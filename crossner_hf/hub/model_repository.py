@@ -10,15 +10,16 @@ from huggingface_hub.utils import validate_repo_id
 from transformers import PreTrainedConfig
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
+from crossner_hf.atomic_write import write_text
 from crossner_hf.data.export import new_folder
-from crossner_hf.experiments.report.collect import KIND
 from crossner_hf.hub.eval_results import eval_results
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.hub.model_runs import DAPT
 from crossner_hf.hub.remote_code import config_entries, remote_files, tokenizer_entries
-from crossner_hf.inference import load_config, load_tokenizer
-from crossner_hf.records import read_record, write_text
+from crossner_hf.results.collect import KIND
+from crossner_hf.results.records import read_record
 from crossner_hf.schema import Domain
+from crossner_hf.tagger.tagger import load_config, load_tokenizer
 from crossner_hf.training.run_folder import RECORD_FILE
 
 CARD_FILE = "README.md"

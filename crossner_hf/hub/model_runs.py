@@ -8,12 +8,12 @@ from typing import Any
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
-from crossner_hf.experiments.report.collect import KIND, Run
-from crossner_hf.experiments.report.seeds import Summary, summarise
-from crossner_hf.experiments.report.systems import System, group
+from crossner_hf.finetuning.settings import WORD_TAGGERS
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
+from crossner_hf.results.collect import KIND, Run
+from crossner_hf.results.statistics import Summary, summarise
+from crossner_hf.results.systems import System, group
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, SAMPLES, SOURCE
-from crossner_hf.training.settings import WORD_TAGGERS
 
 # Encoders that records call by a name without its owner: their id on the Hub, and their licence there.
 ON_THE_HUB = {

@@ -14,8 +14,8 @@ from huggingface_hub.errors import RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
 from yaml import YAMLError
 
-from crossner_hf.hub import asking
-from crossner_hf.records import TOKEN
+from crossner_hf.hub import retry
+from crossner_hf.results.records import TOKEN
 
 # Files that a push deletes on the Hub where the folder has them no more, in directories that the folder has too. All
 # else that lies there is somebody's, or another push's, and stays.
@@ -71,7 +71,7 @@ def push_folder(
     if create_pr and revision:  # so that it is told apart from one into another branch
         title = f"{title} (into {revision})"
 
-    api, ask = HfApi(), partial(asking.ask, repo=repo)
+    api, ask = HfApi(), partial(retry.ask, repo=repo)
     card = _card(folder / "README.md")
     if card:
         ask(lambda: card.validate(repo_type=kind))

@@ -14,7 +14,7 @@ from typing import Any
 from crossner_hf import __version__
 
 PACKAGE = "crossner_hf"
-PIPELINE = "pipeline"
+PIPELINE = "tagger.pipeline"
 # The task of a repository's own pipeline. Not `crossner`, which the package registers: transformers would then ask for
 # trust_remote_code where the package is installed, too.
 TASK = "named-entity-recognition"
@@ -38,7 +38,7 @@ def remote_files(model_type: str) -> dict[str, str]:
 
 def config_entries(model_type: str) -> dict[str, Any]:
     """What `config.json` has to say of the code."""
-    impl = f"{PIPELINE}.CrossNERPipeline"
+    impl = f"{_file(PIPELINE)}.CrossNERPipeline"
     pipelines = {TASK: {"impl": impl, "pt": ["AutoModelForTokenClassification"], "type": "text"}}
     if model_type not in TAGGERS:
         return {"custom_pipelines": pipelines}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from huggingface_hub import DatasetCardData
 
-from crossner_hf import records
-from crossner_hf.experiments.report.collect import COLLECTED, collect
-from crossner_hf.experiments.report.write import write_report
-from crossner_hf.records import write_text
+from crossner_hf.atomic_write import write_text
+from crossner_hf.experiments.report.build import write_report
+from crossner_hf.results import records
+from crossner_hf.results.collect import COLLECTED, collect
 from crossner_hf.schema import SOURCE
 
 

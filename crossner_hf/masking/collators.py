@@ -11,9 +11,9 @@ import torch
 from transformers import BatchEncoding, PreTrainedTokenizerBase, TrainerCallback
 from transformers.data.data_collator import DataCollatorMixin, pad_without_fast_tokenizer_warning
 
-from crossner_hf.encoding import IGNORED
 from crossner_hf.masking.spans import SCALE, STRATEGIES, VIRTUAL_WORDS, Draws, Positions, threshold, token_level
-from crossner_hf.pieces import PieceEdges, piece_edges
+from crossner_hf.masking.subword_boundaries import PieceEdges, piece_edges
+from crossner_hf.tagger.tokenize_and_align import IGNORED
 
 NO_EPOCH = -1
 

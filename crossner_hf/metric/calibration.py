@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from crossner_hf.tagging import spans
+from crossner_hf.tagger.iob2 import spans
 
 BINS = 10  # of equal width over confidences from 0 to 1
 

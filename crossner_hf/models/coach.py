@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..encoding import IGNORED
-from ..tagging import split_tag
+from ..tagger.iob2 import split_tag
+from ..tagger.tokenize_and_align import IGNORED
 from .coach_templates import Sentences, TemplateRegularizer
 from .crf_head import CRFHead, decoded_logits
 from .lstm import BiLSTM

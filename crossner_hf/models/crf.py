@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import initialization as init
 
-from .crf_sums import LogTotal, Scores, Sums, log_sums, marginals, no_autocast
+from .crf_forward_backward import LogTotal, Scores, Sums, log_sums, marginals, no_autocast
 
 
 class CRF(nn.Module):

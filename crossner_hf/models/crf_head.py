@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..encoding import IGNORED
-from ..tagging import allowed_transitions, split_tag
+from ..tagger.iob2 import allowed_transitions, split_tag
+from ..tagger.tokenize_and_align import IGNORED
 from .crf import CRF
 from .outputs import TaggerOutput, Words, mean_loss
 

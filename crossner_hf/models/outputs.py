@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers.utils import ModelOutput
 
-from ..encoding import IGNORED
+from ..tagger.tokenize_and_align import IGNORED
 
 
 @dataclass

@@ -13,7 +13,7 @@ from transformers import BatchEncoding, PreTrainedTokenizerFast
 from transformers.utils import PaddingStrategy
 
 if TYPE_CHECKING:
-    from .vectors import WordVectors
+    from .word_vectors import WordVectors
 
 PAD, UNK = "[PAD]", "[UNK]"  # rows 0 and 1
 MAX_WORD_BYTES = 32

@@ -1,1 +1,1 @@
-"""Training and scoring of taggers: arguments, length-aware batches, the loss, fine-tuning with its record."""
+"""What fine-tuning and pre-training share: run arguments, the run folder, resuming, progress, FLOP counts."""

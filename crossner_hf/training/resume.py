@@ -13,8 +13,8 @@ from transformers import Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from crossner_hf.training import run_folder
-from crossner_hf.training.arguments import RunArguments
 from crossner_hf.training.progress import RunClock
+from crossner_hf.training.run_arguments import RunArguments
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from crossner_hf.records import read_record, write_text
+from crossner_hf.atomic_write import write_text
+from crossner_hf.results.records import read_record
 
 RUN_FILE = "run.json"  # what the run was asked to do, written before anything else
 RECORD_FILE = "record.json"  # what came of it, written last

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from crossner_hf import records
 from crossner_hf.cli import main
-from crossner_hf.training import dapt as pre_training
-from crossner_hf.training.dapt_arguments import DAPT_PRESETS, DaptArguments
+from crossner_hf.pretraining import dapt as pre_training
+from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
+from crossner_hf.results import records
 
 SMALL = ["--block_size", "16", "--held_out", "20", "--learning_rate", "3e-3", "--num_train_epochs", "1", "--use_cpu"]
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from crossner_hf.records import read_record
+from crossner_hf.results.records import read_record
 
 
 @pytest.mark.slow

@@ -7,12 +7,12 @@ import pytest
 import torch
 from transformers import AutoModelForTokenClassification
 
-from crossner_hf import records
 from crossner_hf.cli import main
-from crossner_hf.inference import Tagger, load_tokenizer
+from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
+from crossner_hf.finetuning.evaluation import evaluate, label_names
+from crossner_hf.results import records
 from crossner_hf.schema import Domain, get_domain
-from crossner_hf.training.encoder_taggers import EncoderTaggers
-from crossner_hf.training.scoring import evaluate, label_names
+from crossner_hf.tagger.tagger import Tagger, load_tokenizer
 
 
 def write_tagger(folder, tokenizer, model, names):

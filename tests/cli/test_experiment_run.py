@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from crossner_hf import records
 from crossner_hf.cli.experiment_run import main
 from crossner_hf.experiments import runner
+from crossner_hf.results import records
 
 _spec = importlib.util.spec_from_file_location("grid_jobs", Path(__file__).parents[1] / "experiments" / "grid_jobs.py")
 grid_jobs = importlib.util.module_from_spec(_spec)

@@ -8,7 +8,7 @@ import pytest
 
 from crossner_hf.cli import main
 from crossner_hf.display import marked_text
-from crossner_hf.inference import Tagger, tag
+from crossner_hf.tagger.tagger import Tagger, tag
 
 TEXTS = ["The old sea eagle left Ulm, at night.", "", "A red panda moved from New York.", "fox"]
 SENTENCES = [["The", "fox", "'s", "Oslo"], ["Ulm"]]

@@ -3,9 +3,9 @@
 import pytest
 import report_runs
 
-from crossner_hf import records
 from crossner_hf.cli import main
-from crossner_hf.records import read_record
+from crossner_hf.results import records
+from crossner_hf.results.records import read_record
 
 
 def run(capsys, *argv):

@@ -11,11 +11,11 @@ import time
 
 import pytest
 
-from crossner_hf import records
 from crossner_hf.cli import main
-from crossner_hf.inference import tag
-from crossner_hf.training import fine_tune as fine_tuning
-from crossner_hf.training.arguments import PRESETS, FineTuningArguments
+from crossner_hf.finetuning import fine_tune as fine_tuning
+from crossner_hf.finetuning.arguments import PRESETS, FineTuningArguments
+from crossner_hf.results import records
+from crossner_hf.tagger.tagger import tag
 
 TASK = ["train", "--domain", "zoo", "--model", "encoder", "--output", "out"]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.overlap import OverlapArguments, notes, overlap, vocabulary
 from crossner_hf.corpora.overlap_plot import plot_overlap
 from crossner_hf.corpora.stop_words import stop_words
-from crossner_hf.corpora.streams import LabelledWords, TextWords, open_stream
-from crossner_hf.data.text import Corpus
+from crossner_hf.corpora.word_streams import LabelledWords, TextWords, open_stream
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "overlap.md"
 SIX = ("conll2003", "politics", "science", "music", "literature", "ai")
@@ -260,7 +260,7 @@ def test_counting_needs_no_torch(run_python):
         """
         import sys
         from crossner_hf.corpora.overlap import overlap
-        from crossner_hf.corpora.streams import open_stream
+        from crossner_hf.corpora.word_streams import open_stream
         overlap([open_stream("sample_music"), open_stream("sample_news")])
         print([name for name in ("torch", "transformers", "datasets", "matplotlib") if name in sys.modules])
         """

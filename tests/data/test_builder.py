@@ -10,10 +10,11 @@ import pytest
 from datasets.exceptions import DatasetGenerationError
 
 import crossner_hf
-from crossner_hf import schema, tagging
+from crossner_hf import schema
 from crossner_hf.data import builder, conll, deduplicate, download, markup, sources
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAINS, SOURCE, SPLITS, get_domain
-from crossner_hf.tagging import iob2_tags, spans
+from crossner_hf.tagger import iob2
+from crossner_hf.tagger.iob2 import iob2_tags, spans
 
 # Sentences of train, dev and test as counted in the official files, and evaluation rows left without shared texts.
 SENTENCES = {
@@ -280,7 +281,7 @@ def test_a_file_taken_with_verify_off_is_not_served_where_it_is_on(official_form
 
 @pytest.mark.parametrize(
     "module",
-    [builder, schema, tagging, conll, deduplicate, download, markup, sources],
+    [builder, schema, iob2, conll, deduplicate, download, markup, sources],
     ids=lambda module: module.__name__.split(".")[-1],
 )
 def test_the_cache_key_changes_with_each_file_of_code_that_shapes_rows(module, tmp_path, monkeypatch):

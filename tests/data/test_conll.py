@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crossner_hf.data.conll import Sentence, read_conll, write_conll
 from crossner_hf.schema import DOMAINS
-from crossner_hf.tagging import Span, iob2_tags
+from crossner_hf.tagger.iob2 import Span, iob2_tags
 
 TAGS = ("O", "B-location", "I-location", "B-person", "I-person")
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from crossner_hf.data.conll import Sentence
 from crossner_hf.data.markup import parse_markup, read_markup, to_markup
-from crossner_hf.tagging import Span, iob2_tags
+from crossner_hf.tagger.iob2 import Span, iob2_tags
 
 TYPES = ("musicalartist", "album", "country")
 

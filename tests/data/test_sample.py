@@ -10,8 +10,8 @@ import pytest
 
 from crossner_hf.data import markup
 from crossner_hf.schema import SAMPLES
-from crossner_hf.tagging import spans
-from crossner_hf.words import split_words
+from crossner_hf.tagger.iob2 import spans
+from crossner_hf.tagger.word_splitter import split_words
 
 FOLDER = Path(markup.__file__).parent / "sample"
 SIZES = {"music": {"train": 60, "dev": 30, "test": 40}, "news": {"train": 150, "dev": 40, "test": 40}}

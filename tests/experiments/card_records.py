@@ -10,7 +10,7 @@ from report_runs import gold_of, make_record, mistaken
 
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.metric import score
-from crossner_hf.records import read_record
+from crossner_hf.results.records import read_record
 from crossner_hf.schema import Domain, get_domain
 
 REPO = "someone/tagger"

@@ -12,13 +12,14 @@ import sys
 import time
 from pathlib import Path
 
-from crossner_hf import records
 from crossner_hf.experiments.grid import Grid, Run
 from crossner_hf.experiments.job import Superseded
 from crossner_hf.experiments.runner import checksums, run_grid
-from crossner_hf.packaged import encoder_name
-from crossner_hf.training.arguments import FineTuningArguments, told_arguments
-from crossner_hf.training.dapt_arguments import DaptArguments
+from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.packaged_encoder import encoder_name
+from crossner_hf.pretraining.arguments import DaptArguments
+from crossner_hf.results import records
+from crossner_hf.training.run_arguments import told_arguments
 
 
 def grid_of(seeds: int, **more) -> Grid:

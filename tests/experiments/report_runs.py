@@ -7,13 +7,13 @@ import random
 from pathlib import Path
 from typing import Any
 
-from crossner_hf import records
 from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.sources import FILE_NAMES, domain_folder, is_official, sha256_of
 from crossner_hf.metric import score
-from crossner_hf.predictions import write_predictions
+from crossner_hf.results import records
+from crossner_hf.results.predictions import write_predictions
 from crossner_hf.schema import Domain, get_domain
-from crossner_hf.tagging import Span, iob2_tags, spans
+from crossner_hf.tagger.iob2 import Span, iob2_tags, spans
 
 
 def gold_of(domain: Domain, data_dir: str | Path | None = None, split: str = "test") -> list[list[str]]:

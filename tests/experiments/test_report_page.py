@@ -11,8 +11,8 @@ from html.parser import HTMLParser
 import pytest
 import report_runs
 
-from crossner_hf import records
-from crossner_hf.experiments.report.write import write_report
+from crossner_hf.experiments.report.build import write_report
+from crossner_hf.results import records
 
 pytest.importorskip("matplotlib")
 

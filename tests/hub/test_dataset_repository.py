@@ -11,8 +11,8 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard
 
+from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.data.builder import load
-from crossner_hf.data.text import Corpus
 from crossner_hf.hub import corpus_files, dataset_card
 from crossner_hf.hub.dataset_repository import write_dataset_repository
 from crossner_hf.schema import DOMAINS, HUB_LABELS, SPLITS, get_domain

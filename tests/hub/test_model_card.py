@@ -193,8 +193,8 @@ def test_a_name_that_the_hub_would_not_take_is_refused():
 def crf_tagger(tiny_model, zoo, tmp_path_factory) -> str:
     import torch
 
-    from crossner_hf.training.encoder_taggers import EncoderTaggers
-    from crossner_hf.training.settings import TaggerChoice
+    from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
+    from crossner_hf.finetuning.settings import TaggerChoice
 
     torch.manual_seed(1)
     taggers = EncoderTaggers(tiny_model("bert"), TaggerChoice(tagger="crf"))

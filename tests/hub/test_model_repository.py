@@ -10,11 +10,11 @@ import torch
 from card_records import tagger_record
 from transformers import AutoModel, AutoModelForMaskedLM, AutoModelForTokenClassification, AutoTokenizer, pipeline
 
+from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.hub.model_repository import write_model_repository
 from crossner_hf.hub.remote_code import TAGGERS, TASK, flat_files, remote_files
-from crossner_hf.records import read_record, write_record
-from crossner_hf.training.arguments import FineTuningArguments
-from crossner_hf.training.fine_tune import fine_tune
+from crossner_hf.results.records import read_record, write_record
 
 SMALL = "hidden_size=24,char_dim=8,char_filters=8"
 TEXTS = ["The red panda moved to New York, and the owl's keeper saw Oslo.", "A lynx in Stoke-on-Trent; the fox fled."]
@@ -121,7 +121,7 @@ def test_with_the_package_nobody_is_asked_to_trust_code(tagger, repository):
     model = AutoModelForTokenClassification.from_pretrained(folder)
     assert type(model).__module__.split(".")[0] == ("transformers" if tagger == "linear" else "crossner_hf")
     assert not type(AutoTokenizer.from_pretrained(folder)).__module__.startswith("transformers_modules")
-    assert type(pipeline("crossner", model=folder)).__module__ == "crossner_hf.pipeline"
+    assert type(pipeline("crossner", model=folder)).__module__ == "crossner_hf.tagger.pipeline"
 
 
 @pytest.mark.slow
@@ -183,7 +183,7 @@ def test_travelling_code_imports_what_lies_beside_it_and_what_every_user_has(mod
 
 def test_code_that_needs_the_rest_of_the_package_is_no_travelling_code():
     with pytest.raises(ValueError, match=r"crossner_hf\.display|an absolute import of crossner_hf cannot travel"):
-        flat_files(["crossner_hf.training.scoring"])
+        flat_files(["crossner_hf.finetuning.evaluation"])
 
 
 def test_the_repositorys_own_pipeline_is_its_only_one(repository):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
-from crossner_hf.hub import asking
+from crossner_hf.hub import retry
 from crossner_hf.hub.push import push_folder
 
 CARD = "---\nlicense: mit\n---\n\n# A tagger\n"
@@ -20,7 +20,7 @@ LARGE = bytes(range(256)) * 200_000  # 51 MB of bytes, so that it travels in chu
 def waits(monkeypatch):
     """The seconds that were slept, by the push itself; the client's own pauses are left out."""
     slept = []
-    monkeypatch.setattr(asking, "time", SimpleNamespace(sleep=slept.append))
+    monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=slept.append))
     monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda seconds: None))
     return slept
 
@@ -153,7 +153,7 @@ def test_a_pull_request_into_another_branch_is_another(there, folder, repo):
 
 def test_where_no_answer_came_it_does_not_say_that_nothing_happened(there, folder, repo, monkeypatch):
     HfApi().create_repo(repo)
-    monkeypatch.setattr(asking, "WAITS", ())
+    monkeypatch.setattr(retry, "WAITS", ())
     there.fail("POST", "/commit/", drop="answer")
     with pytest.raises(ConnectionError, match="whether the commit arrived is not known; run the same again"):
         push_folder(folder, repo, "model", message="First")

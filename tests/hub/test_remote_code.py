@@ -58,7 +58,7 @@ def test_two_modules_of_one_name_cannot_lie_in_one_folder(package):
 
 
 def test_an_import_by_the_packages_full_name_cannot_travel(package):
-    package("full", words="def f():\n    from crossner_hf.words import Word\n    return Word\n")
+    package("full", words="def f():\n    from crossner_hf.tagger.word_splitter import Word\n    return Word\n")
     with pytest.raises(ValueError, match=r"full\.words, line 2: an absolute import of crossner_hf cannot travel"):
         flat_files(["full.words"])
 

@@ -6,9 +6,9 @@ import re
 import pytest
 from card_records import RESULTS, tagger_record
 from huggingface_hub import ModelCard
+from render_cards import main, render
 
-from crossner_hf.hub.render_cards import main, render
-from crossner_hf.records import write_record
+from crossner_hf.results.records import write_record
 
 CARDS = RESULTS.parent
 
@@ -21,7 +21,7 @@ def rendered() -> dict[str, str]:
 def test_the_cards_are_those_of_the_records(rendered):
     kept = {path.name: path.read_text(encoding="utf-8") for path in CARDS.glob("*.md") if path.name != "README.md"}
     differing = sorted(name for name in {*kept, *rendered} if kept.get(name) != rendered.get(name))
-    assert differing == [], "run python -m crossner_hf.hub.render_cards; remove the cards that it does not write"
+    assert differing == [], "run python scripts/render_cards.py; remove the cards that it does not write"
 
 
 def test_every_record_of_a_model_for_crossner_is_behind_a_card(rendered):

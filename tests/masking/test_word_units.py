@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models
 
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
-from crossner_hf.pieces import piece_edges
+from crossner_hf.masking.subword_boundaries import piece_edges
 
 KINDS = ("bert", "roberta", "deberta-v2")
 EPOCHS = 64  # two units are masked alike in all of them with a chance of 2 ** -64

@@ -8,10 +8,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from render_labels import LABELS_FILE, render
 
 from crossner_hf.metric import METRIC_DIR
 from crossner_hf.metric.crossner.labels import ENTITY_TYPES, GENERIC_TYPES
-from crossner_hf.metric.render_labels import LABELS_FILE, render
 from crossner_hf.schema import BUILT_IN
 
 pytest.importorskip("evaluate")
@@ -128,7 +128,7 @@ def test_what_cannot_be_scored_is_refused(tmp_path):
 
 
 def test_the_label_lists_are_what_the_schema_renders():
-    assert LABELS_FILE.read_text(encoding="utf-8") == render(), "run python -m crossner_hf.metric.render_labels"
+    assert LABELS_FILE.read_text(encoding="utf-8") == render(), "run python scripts/render_labels.py"
     assert {name: tuple(types) for name, types in ENTITY_TYPES.items()} == {
         name: domain.entity_types for name, domain in BUILT_IN.items() if not name.endswith("_dedup")
     }

@@ -19,7 +19,7 @@ from crossner_hf.data.conll import read_conll
 from crossner_hf.metric.crossner import span_f1
 from crossner_hf.metric.crossner.span_f1 import CONVENTIONS, score, without_padding
 from crossner_hf.schema import DOMAINS
-from crossner_hf.tagging import spans
+from crossner_hf.tagger.iob2 import spans
 
 TYPES = ("song", "band", "misc")
 LABELS = ("O", *(f"{prefix}-{t}" for t in TYPES for prefix in "BI"))

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from crossner_hf.models.coach import CoachConfig, CoachForTokenClassification
 from crossner_hf.models.coach_templates import Sentences, contrast, fill_templates, wrong_types
-from crossner_hf.tagging import allowed_transitions, spans
+from crossner_hf.tagger.iob2 import allowed_transitions, spans
 
 TYPES = ["person", "organisation", "location"]
 LABELS = ["O", *(f"{prefix}-{name}" for name in TYPES for prefix in "BI")]

@@ -7,7 +7,7 @@ import torch
 
 from crossner_hf.models import crf as crf_module
 from crossner_hf.models.crf import CRF
-from crossner_hf.tagging import allowed_transitions, may_follow
+from crossner_hf.tagger.iob2 import allowed_transitions, may_follow
 
 LABELS = ("O", "B-band", "I-band", "B-song", "I-song")
 TAGS = len(LABELS)

@@ -4,14 +4,14 @@ import pytest
 import torch
 from transformers import AutoModelForMaskedLM, AutoModelForTokenClassification
 
-from crossner_hf.encoding import encode_labelled, max_pieces
-from crossner_hf.inference import Tagger, load_tokenizer
+from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
+from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.models.crf_head import CRFHead
 from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from crossner_hf.schema import get_domain
-from crossner_hf.tagging import may_follow
-from crossner_hf.training.encoder_taggers import EncoderTaggers
-from crossner_hf.training.settings import TaggerChoice
+from crossner_hf.tagger.iob2 import may_follow
+from crossner_hf.tagger.tagger import Tagger, load_tokenizer
+from crossner_hf.tagger.tokenize_and_align import encode_labelled, max_pieces
 
 KINDS = ("bert", "roberta", "distilbert", "deberta-v2")
 
@@ -100,7 +100,7 @@ def test_with_constraints_every_sequence_is_iob2_and_without_them_not(build, zoo
 
 
 def test_an_entitys_words_share_the_probability_of_the_whole(build, zoo_sentences):
-    from crossner_hf.tagging import spans
+    from crossner_hf.tagger.iob2 import spans
 
     model, tokenizer = build(spread=0.5)
     with torch.no_grad():

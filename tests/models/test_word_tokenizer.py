@@ -6,10 +6,10 @@ from datasets import Dataset
 from transformers import AutoTokenizer, DataCollatorForTokenClassification
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
-from crossner_hf.encoding import IGNORED, encode_labelled, encode_windows
-from crossner_hf.models.vectors import load_vectors
 from crossner_hf.models.word_char_embedding import WordTaggerConfig
 from crossner_hf.models.word_tokenizer import WordTokenizer, build_tokenizer, initial_rows, spellings
+from crossner_hf.models.word_vectors import load_vectors
+from crossner_hf.tagger.tokenize_and_align import IGNORED, encode_labelled, encode_windows
 
 COUNTS = {"Fox": 3, "fox": 1, "the": 9, "Owl": 1, "ΟΔΟΣ": 1, "İzmir": 1, "red": 2, "zoo": 2, "été": 1}
 VECTORS = "the 1 2\nfox 3 4\n. . . 5 6\nlynx 7 8\nred 9 10\nowl 11 12\n"

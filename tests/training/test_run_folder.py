@@ -3,8 +3,8 @@
 import pytest
 from transformers import TrainerCallback
 
-from crossner_hf.training.arguments import FineTuningArguments
-from crossner_hf.training.fine_tune import fine_tune
+from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.training.run_folder import RUN_FILE, FolderInUse, locked, open_run
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from crossner_hf.experiments.report.collect import SetAside
-from crossner_hf.experiments.report.sentences import Compared, Gold, read_gold, read_predictions
-from crossner_hf.experiments.report.significance import RESAMPLES, Comparison, compare_all
-from crossner_hf.experiments.report.systems import EvalSet, Results, System
+from crossner_hf.results.collect import SetAside
+from crossner_hf.results.sentences import Compared, Gold, read_gold, read_predictions
+from crossner_hf.results.significance import RESAMPLES, Comparison, compare_all
+from crossner_hf.results.systems import EvalSet, Results, System
 
 
 @dataclass

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from crossner_hf.experiments.report.collect import Run
-from crossner_hf.experiments.report.systems import SETTINGS, System
 from crossner_hf.experiments.report.tables import Point
+from crossner_hf.results.collect import Run
+from crossner_hf.results.systems import SETTINGS, System
 
 Series = dict[str, list[Point]]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from crossner_hf.display import marked_sentence
-from crossner_hf.tagging import Span
+from crossner_hf.tagger.iob2 import Span
 
 
 class Best(str):

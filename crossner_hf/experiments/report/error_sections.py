@@ -6,10 +6,10 @@ import numpy as np
 
 from crossner_hf.experiments.report.analysis import Analysis
 from crossner_hf.experiments.report.document import Best, Marked, Section, Shaded, Table
-from crossner_hf.experiments.report.errors import OTHER_COLUMNS, confusion, hardest
+from crossner_hf.experiments.report.error_analysis import OTHER_COLUMNS, confusion, hardest
 from crossner_hf.experiments.report.sections import SYSTEMS_IN_A_TABLE, View, apart, best_of, one_model, short_names
-from crossner_hf.experiments.report.significance import Comparison, holm
-from crossner_hf.experiments.report.systems import System
+from crossner_hf.results.significance import Comparison, holm
+from crossner_hf.results.systems import System
 from crossner_hf.schema import SOURCE
 
 SENTENCES = 5

@@ -5,11 +5,11 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from crossner_hf.experiments.report.analysis import Analysis
-from crossner_hf.experiments.report.collect import Run
 from crossner_hf.experiments.report.curves import Series, pieces_seen
-from crossner_hf.experiments.report.errors import OTHER_COLUMNS, confusion
-from crossner_hf.experiments.report.systems import EvalSet, Results, System
+from crossner_hf.experiments.report.error_analysis import OTHER_COLUMNS, confusion
 from crossner_hf.experiments.report.tables import f1_of, summary_of, type_means
+from crossner_hf.results.collect import Run
+from crossner_hf.results.systems import EvalSet, Results, System
 
 SYSTEM = ("encoder", "dapt", "corpus_percent", "setting", "sentences", "draw", "detail")
 SPLIT = ("domain", "test_sha256", "is_crossner")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from crossner_hf.corpora.overlap_plot import readable_on
 from crossner_hf.experiments.report.document import Best, Document, Figure, Marked, Section, Shaded, Table
-from crossner_hf.tagging import Span
+from crossner_hf.tagger.iob2 import Span
 
 # Whatever text a record or a sentence holds, the browser runs and fetches nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"

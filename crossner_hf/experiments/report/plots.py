@@ -8,9 +8,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from crossner_hf.experiments.report.seeds import summarise
+from crossner_hf.atomic_write import write_text
 from crossner_hf.experiments.report.tables import Point, f1_of
-from crossner_hf.records import write_text
+from crossner_hf.results.statistics import summarise
 
 # Okabe and Ito's palette without yellow, which is too light for lines: told apart with any colour blindness.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

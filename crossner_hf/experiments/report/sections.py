@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 from crossner_hf.experiments.report import plots
 from crossner_hf.experiments.report.analysis import Analysis
-from crossner_hf.experiments.report.collect import Collected, Run, SetAside
 from crossner_hf.experiments.report.curves import Series, pieces_seen
 from crossner_hf.experiments.report.document import Figure, Section, Table
-from crossner_hf.experiments.report.seeds import FEWEST_FOR_INTERVAL
-from crossner_hf.experiments.report.systems import EvalSet, Results, System
 from crossner_hf.experiments.report.tables import (
     Block,
     blocks,
@@ -20,6 +17,9 @@ from crossner_hf.experiments.report.tables import (
     summary_of,
     types_table,
 )
+from crossner_hf.results.collect import Collected, Run, SetAside
+from crossner_hf.results.statistics import FEWEST_FOR_INTERVAL
+from crossner_hf.results.systems import EvalSet, Results, System
 
 # What a page has room for; the CSV files have all.
 SYSTEMS_IN_A_PLOT = 16

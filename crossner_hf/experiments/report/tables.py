@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from crossner_hf.experiments import published
-from crossner_hf.experiments.report.collect import Run
 from crossner_hf.experiments.report.document import Best, Table
-from crossner_hf.experiments.report.seeds import USUAL_SEEDS, Summary, summarise
-from crossner_hf.experiments.report.systems import EvalSet, Results, System
+from crossner_hf.results import published
+from crossner_hf.results.collect import Run
+from crossner_hf.results.statistics import USUAL_SEEDS, Summary, summarise
+from crossner_hf.results.systems import EvalSet, Results, System
 from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE
 
 Cells = Mapping[tuple[System, EvalSet], Sequence[Run]]

@@ -1,6 +1,6 @@
 """The entity types of each domain in the order of their label ids: `O`, then `B-` and `I-` of each type.
 
-Rendered from crossner_hf/schema.py by `python -m crossner_hf.metric.render_labels`; not to be edited.
+Rendered from crossner_hf/schema.py by `python scripts/render_labels.py`; not to be edited.
 """
 
 ENTITY_TYPES = {

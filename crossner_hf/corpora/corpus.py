@@ -1,0 +1,206 @@
+"""Raw text for pre-training: documents from text, JSON-lines and Parquet files, or from a data set of the Hub.
+
+Everything is read as a stream: neither a large file, nor a document or a line of any length, is ever held whole, save
+a line of JSON and the documents of a few rows of Parquet.
+"""
+
+import hashlib
+import logging
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from crossner_hf.corpora.corpus_readers import SUFFIXES, Columns, Document, Row, file_format, parts, read, row_of
+from crossner_hf.data.sources import SAMPLE_FOLDER, sha256_of
+
+__all__ = ["Corpus", "Document", "Selection"]
+
+logger = logging.getLogger(__name__)
+
+SAMPLES = {"sample_music": SAMPLE_FOLDER / "music" / "raw.txt"}
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Where raw text comes from.
+
+    sources:        files, folders, 'sample_music' (the packaged sample), or one id of a data set for
+                    `datasets.load_dataset`. Of a folder every file with a known ending counts, in the order of their
+                    names, subfolders included.
+    config, split:  for a data set's id
+    text_column:    what holds the text in JSON lines, Parquet and data sets
+    exclude_titles: documents whose `title` is one of these are left out
+    """
+
+    sources: tuple[str, ...]
+    config: str | None = None
+    split: str = "train"
+    text_column: str = "text"
+    exclude_titles: frozenset[str] = frozenset()
+
+    def __post_init__(self):
+        sources = (self.sources,) if isinstance(self.sources, str | Path) else self.sources
+        packaged = (SAMPLES.get(source, source) if not Path(source).exists() else source for source in sources)
+        object.__setattr__(self, "sources", tuple(map(str, packaged)))
+        if isinstance(self.exclude_titles, str):
+            raise ValueError(f"exclude_titles must be a collection of titles, got the string {self.exclude_titles!r}")
+        object.__setattr__(self, "exclude_titles", frozenset(self.exclude_titles))
+        if not all(source.strip() for source in self.sources):
+            raise ValueError(f"sources must not be empty, got {self.sources}; is a shell variable unset?")
+        if not self.sources:
+            raise ValueError("sources must name at least one file, folder or data set, got none")
+        if (self.config or self.split != "train") and not self._is_hub_id():
+            raise ValueError(f"config and split are for a data set of the Hub, not for files such as {self.sources[0]}")
+
+    def documents(self, skipped: Counter | None = None, *, entities: bool = True) -> Iterator[Document]:
+        """The documents in order, long ones in parts; those left out are counted in `skipped`.
+
+        Its keys are `excluded` (by title) and `blank` (nothing but white space). entities: whether to read the column
+        `entities`. Raises ValueError for whatever cannot be read, for a corpus with no text, and for `exclude_titles`
+        where no document has a title.
+        """
+        skipped = Counter() if skipped is None else skipped
+        if (
+            self.exclude_titles
+            and not self._is_hub_id()
+            and {file_format(path) for _, path in self.files()} == {"text"}
+        ):
+            raise ValueError(f"exclude_titles has no effect: the documents of text files as {self} have no titles")
+        found = titled = False
+        for row in self._rows(Columns(self.text_column, bool(self.exclude_titles), entities)):
+            titled = titled or row.title is not None
+            if row.title is not None and row.title in self.exclude_titles:
+                skipped["excluded"] += 1
+            elif not row.document.text.strip() and not row.document.continues:
+                skipped["blank"] += 1
+            else:
+                found = True
+                yield from parts(row.document)
+        if self.exclude_titles and not titled:
+            raise ValueError(f"exclude_titles has no effect: no document of {self} has a title")
+        if not found:
+            raise ValueError(f"no document with text in {self}; left out: {dict(skipped) or 'none'}")
+
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of every file by its name without this machine's folders; of a data set the revision by its id."""
+        if self._is_hub_id():
+            return {"/".join(filter(None, (self.sources[0], self.config, self.split))): str(self._builder().hash)}
+        found: dict[str, str] = {}
+        for name, path in self.files():
+            number = 2
+            unique = name
+            while unique in found:
+                unique, number = f"{name}#{number}", number + 1
+            found[unique] = sha256_of(path)
+        return found
+
+    def identity(self) -> list:
+        """All that shapes the documents, as JSON: contents, not the names of files; these are read for it."""
+        titles, sums = sorted(self.exclude_titles), self.checksums()
+        if self._is_hub_id():
+            return [self.text_column, titles, list(sums.items())]
+        return [self.text_column, titles, [file_format(path) for _, path in self.files()], list(sums.values())]
+
+    def files(self) -> list[tuple[str, Path]]:
+        """The files in the order in which they are read, each with its name for records; none for a data set."""
+        found = []
+        for source in () if self._is_hub_id() else self.sources:
+            path = Path(source).expanduser()
+            if path.is_dir():
+                found += _files_of(path)
+            elif path.exists():
+                if not path.is_file():
+                    raise ValueError(f"{source}: is a pipe or device; it is read more than once, so give a file")
+                found.append((path.name, path))
+            else:
+                raise ValueError(f"{source}: no such file or folder")
+        return found
+
+    def __str__(self) -> str:
+        return ", ".join(self.sources)
+
+    def _rows(self, columns: Columns) -> Iterator[Row]:
+        if self._is_hub_id():
+            for number, example in enumerate(self._streamed(), start=1):
+                yield row_of(example, columns, f"{self.sources[0]}: example {number}")
+        for _, path in self.files():
+            yield from read(path, columns)
+
+    def _is_hub_id(self) -> bool:
+        if len(self.sources) > 1 or not HUB_ID.fullmatch(self.sources[0]):
+            return False
+        return not _has_known_ending(self.sources[0]) and not Path(self.sources[0]).exists()
+
+    def _builder(self):
+        import datasets
+
+        try:
+            return datasets.load_dataset_builder(self.sources[0], self.config)
+        except Exception as error:  # of no common class: no network, unknown id or configuration, a loading script
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(
+                f"{self.sources[0]}: no such file or folder, and no data set of this name can be had: {reason}"
+            ) from error
+
+    def _streamed(self):
+        builder = self._builder()
+        try:
+            return builder.as_streaming_dataset(split=self.split)
+        except ValueError as error:
+            raise ValueError(f"{self.sources[0]}: cannot give the split {self.split!r}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of a corpus.
+
+    percent:    of the documents that are not held out, by a hash of the text, so that 1 % is part of 10 %
+    held_out:   percent of the documents, by another hash, that are never trained on, whatever the other two are
+    max_tokens: pieces of the chosen documents, special ones not counted, after which reading stops
+
+    The hash of a document of more than 100,000 characters is that of its first part.
+    """
+
+    percent: float = 100.0
+    held_out: float = 0.0
+    max_tokens: int | None = None
+
+    def __post_init__(self):
+        if not 0 < self.percent <= 100:
+            raise ValueError(f"percent must be more than 0 and at most 100, got {self.percent}")
+        if not 0 <= self.held_out < 100:
+            raise ValueError(f"held_out must be at least 0 percent and less than 100, got {self.held_out}")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
+
+    def is_held_out(self, text: str) -> bool:
+        return self.held_out > 0 and _below(text, self.held_out, b"crossner-heldout")
+
+    def is_chosen(self, text: str) -> bool:
+        return self.percent == 100 or _below(text, self.percent, b"crossner-percent")
+
+
+def _below(text: str, percent: float, person: bytes) -> bool:
+    """Whether the text's hash lies in the first `percent` of all hashes; in whole numbers, hence the same anywhere."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, person=person).digest()
+    return int.from_bytes(digest, "big") < math.ceil(Fraction(percent) * 2**64 / 100)
+
+
+def _files_of(folder: Path) -> list[tuple[str, Path]]:
+    inside = {path: path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()}
+    shown = {path: name for path, name in inside.items() if not any(part.startswith(".") for part in name.parts)}
+    known = {path: name for path, name in shown.items() if _has_known_ending(name.name)}
+    if not known:
+        raise ValueError(f"{folder}: holds no file that ends in {', '.join(SUFFIXES)} (or one of these and .gz)")
+    if len(known) < len(shown):
+        logger.warning("%s: %d files with other endings are left out", folder, len(shown) - len(known))
+    return [(f"{folder.resolve().name}/{name.as_posix()}", path) for path, name in known.items()]
+
+
+def _has_known_ending(name: str) -> bool:
+    return name.lower().removesuffix(".gz").endswith(SUFFIXES)

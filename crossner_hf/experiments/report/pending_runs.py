@@ -1,0 +1,43 @@
+"""What grids asked for and no record answers yet: read from grid.json, as experiments/grid_folder.py writes it."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from crossner_hf.results.collect import GRID_FILE, RECORD_FILE, RUN_FILE, SetAside
+
+
+def not_run(folders: Sequence[str | Path]) -> list[SetAside]:
+    """The runs without a record of the grids in and below the folders: failed with its reason, begun, or not begun."""
+    found: dict[Path, SetAside] = {}
+    for folder in map(Path, folders):
+        for path in _grids(folder):
+            shown = Path(folder.resolve().name, path.parent.relative_to(folder)).as_posix()
+            for name in _names(path):
+                if not (path.parent / "runs" / name / RECORD_FILE).is_file():
+                    missing = SetAside(f"{shown}/runs/{name}", _state(path.parent, name))
+                    found.setdefault((path.parent / name).resolve(), missing)
+    return list(found.values())
+
+
+def _grids(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        if GRID_FILE in files:
+            folders.clear()  # a grid's folder holds runs, not grids
+            yield Path(place, GRID_FILE)
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "checkpoint-")))
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        return list(map(str, dict(json.loads(path.read_text(encoding="utf-8"))["runs"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # some other file of that name
+
+
+def _state(grid: Path, name: str) -> str:
+    try:
+        return f"failed: {json.loads((grid / 'failed' / f'{name}.json').read_text(encoding='utf-8'))['reason']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "begun, not finished" if (grid / "runs" / name / RUN_FILE).is_file() else "not begun"

@@ -1,0 +1,1 @@
+"""Fine-tuning of taggers: settings of the paper, data, the Trainer, scores."""

@@ -1,0 +1,229 @@
+"""What a training run is told: transformers' TrainingArguments and a few more, with the recipe as defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossner_hf.finetuning.settings import (
+    ENCODER_REPEATS,
+    HEADS,
+    LSTM_REPEATS,
+    OPTIMIZERS,
+    SETTINGS,
+    TAGGERS,
+    VOCABULARIES,
+    WORD_TAGGERS,
+    FewShot,
+    Stage,
+    TaggerChoice,
+    stages,
+)
+from crossner_hf.training.run_arguments import RunArguments
+
+# The values of the released code (main.py and run.sh of zliucr/CrossNER), which are the defaults below.
+PUBLISHED_SEEDS = (555, 666, 777)
+
+# What dev scoring gives, which may choose the best epoch. The last two only where a domain has types of both kinds.
+DEV_SCORES = (
+    *("conlleval_f1", "strict_f1", "pooled_f1", "conlleval_precision", "conlleval_recall", "loss"),
+    *("conlleval_specialised_f1", "conlleval_generic_f1"),
+)
+
+# For encoders of about 20 M parameters, which the published recipe moves too little. Learning rate, batch and epochs
+# were chosen on the dev F1 of music (seed 555, all-MiniLM-L6-v2): docs/small_preset.md has the figures.
+PRESETS: dict[str, dict[str, Any]] = {
+    "published": {},
+    "small": {
+        "learning_rate": 2e-4,
+        "lr_scheduler_type": "linear",
+        "warmup_steps": 0.1,
+        "per_device_train_batch_size": 8,
+        "num_train_epochs": 25,
+    },
+    "lstm": {"learning_rate": 1e-3, "max_grad_norm": 5.0},
+}
+
+
+DRAWS = ("first", "seeded")
+_CHOICES = {
+    "setting": SETTINGS,
+    "source_head": HEADS,
+    "source_optimizer": OPTIMIZERS,
+    "few_shot_draw": DRAWS,
+    "tagger": TAGGERS,
+    "vocabulary": VOCABULARIES,
+}
+
+
+@dataclass
+class FineTuningArguments(RunArguments):
+    """`TrainingArguments` with the published recipe as defaults, and what CrossNER adds to them.
+
+    Adam at 5e-5 with no schedule and no clipping, batches of 16, at most 300 epochs, stopping after 8 epochs without a
+    better dev F1 (src/trainer.py and main.py of the released code). The best epoch's model is kept.
+    """
+
+    output_dir: str = field(
+        default="trainer_output",
+        metadata={"help": "Folder for the model, its record and, while it runs, checkpoints.", "aliases": ["--output"]},
+    )
+    learning_rate: float = field(default=5e-5, metadata={"help": "Adam's learning rate."})
+    lr_scheduler_type: str = field(default="constant", metadata={"help": "Schedule; the released code has none."})
+    max_grad_norm: float = field(default=0.0, metadata={"help": "Clip gradients to this norm; 0: no clipping."})
+    per_device_train_batch_size: int = field(default=16, metadata={"help": "Sentences a batch on each device."})
+    per_device_eval_batch_size: int = field(default=16, metadata={"help": "Sentences a batch in dev scoring."})
+    num_train_epochs: float = field(default=300.0, metadata={"help": "At most so many epochs; early stopping ends it."})
+    seed: int = field(default=555, metadata={"help": "Fixes the head's first weights, batches and dropout."})
+    eval_strategy: str = field(default="epoch", metadata={"help": "When dev is scored: epoch, steps or no."})
+    save_strategy: str = field(default="epoch", metadata={"help": "When a checkpoint is written."})
+    save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints kept beside the best one."})
+    logging_strategy: str = field(default="epoch", metadata={"help": "When the training loss is logged."})
+    load_best_model_at_end: bool = field(default=True, metadata={"help": "Keep the model of the best dev score."})
+    metric_for_best_model: str | None = field(default="conlleval_f1", metadata={"help": "Dev score that chooses."})
+    greater_is_better: bool | None = field(
+        default=None, metadata={"help": "Whether that score is to be high; default: for all but the loss."}
+    )
+    restore_callback_states_from_checkpoint: bool = field(
+        default=True, metadata={"help": "On resume, early stopping goes on counting where it was."}
+    )
+    disable_tqdm: bool | None = field(
+        default=False, metadata={"help": "Plain lines in place of the bar, or of a line an epoch off a terminal."}
+    )
+    length_grouped_batches: bool = field(
+        default=True,
+        metadata={"help": "Batches of sentences of about one length, drawn anew and in random order each epoch."},
+    )
+    early_stopping_patience: int = field(
+        default=8,
+        metadata={
+            "help": "Stop after so many dev scorings without a better one, counted from the first entity found; "
+            "0: never."
+        },
+    )
+    max_length: int | None = field(
+        default=None, metadata={"help": "Most pieces a training sentence may have; default: what the encoder takes."}
+    )
+    tagger: str = field(
+        default="linear",
+        metadata={
+            "help": "What is trained: linear (a layer over an encoder), crf (the same with a CRF), or from word "
+            "vectors bilstm-crf (Lample et al. 2016) or coach (Liu et al. 2020).",
+            "choices": TAGGERS,
+        },
+    )
+    vocabulary: str = field(
+        default="train",
+        metadata={
+            "help": "Words that bilstm-crf and coach know: those of the training sets (train), or also all others of "
+            "the vector file, as they are there (vectors).",
+            "choices": VOCABULARIES,
+        },
+    )
+    char_vectors: str | None = field(
+        default=None,
+        metadata={"help": "bilstm-crf and coach: text file of character n-gram vectors, put beside the word's vector."},
+    )
+    config_overrides: str | None = field(
+        default=None, metadata={"help": "Values of the model's config: hidden_size=100,hidden_dropout_prob=0.3"}
+    )
+    setting: str = field(
+        default="direct",
+        metadata={
+            "help": "What is trained on: direct (the target alone), pre_train_then_fine_tune (first the source's "
+            "labels, then the target's), joint (both at once).",
+            "choices": SETTINGS,
+        },
+    )
+    source: str = field(default="conll2003", metadata={"help": "Source domain of the other two settings."})
+    source_epochs: float = field(default=2.0, metadata={"help": "Exactly so many epochs of the source stage."})
+    source_head: str = field(
+        default="source",
+        metadata={
+            "help": "Labels of the source stage: source (its own; the stage is kept and shared by all targets, "
+            "whose heads take over the rows of the types they share) or target (the official form).",
+            "choices": HEADS,
+        },
+    )
+    source_optimizer: str = field(
+        default="carried",
+        metadata={
+            "help": "Adam's moments after the source stage: carried over, as officially, or fresh.",
+            "choices": OPTIMIZERS,
+        },
+    )
+    source_cache: str | None = field(
+        default=None,
+        metadata={"help": "Folder of finished source stages, shared by runs; default: crossner/sources in HF_HOME."},
+    )
+    target_repeats: int | None = field(
+        default=None,
+        metadata={
+            "help": "Joint training: draws of a target sentence for one of a source sentence; default: 50, and 10 "
+            "for LSTM models."
+        },
+    )
+    num_sentences: int | None = field(
+        default=None, metadata={"help": "Few-shot: train on so many of the target's sentences; default: on all."}
+    )
+    few_shot_draw: str = field(
+        default="first",
+        metadata={
+            "help": "Which ones: first (the first of the file, officially) or seeded (drawn by the seed; a "
+            "smaller draw is part of a larger one).",
+            "choices": DRAWS,
+        },
+    )
+
+    def __post_init__(self):
+        if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in DEV_SCORES:
+            known = ", ".join(DEV_SCORES)
+            raise ValueError(f"metric_for_best_model must be one of {known}, got {self.metric_for_best_model!r}")
+        super().__post_init__()
+        if self.early_stopping_patience < 0:
+            raise ValueError(f"early_stopping_patience must be 0 or more, got {self.early_stopping_patience}")
+        if self.max_length is not None and self.max_length < 4:
+            raise ValueError(f"max_length must be at least 4 pieces, got {self.max_length}")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if self.tagger not in WORD_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
+            raise ValueError(f"vocabulary and char_vectors are for {' and '.join(WORD_TAGGERS)}, not {self.tagger}")
+        if self.tagger != "linear" and self.label_smoothing_factor:
+            raise ValueError(f"label_smoothing_factor is for the linear tagger; the loss of {self.tagger} knows none")
+        for name in ("num_sentences", "target_repeats"):
+            if (getattr(self, name) or 1) < 1 or getattr(self, name) == 0:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 < self.source_epochs < float("inf"):
+            raise ValueError(f"source_epochs must be more than 0, got {self.source_epochs}")
+
+    def stages(self) -> tuple[Stage, ...]:
+        """What the setting trains, in this order."""
+        return stages(
+            self.setting,
+            source_head=self.source_head,
+            source_epochs=self.source_epochs,
+            source_optimizer=self.source_optimizer,
+            target_repeats=self._repeats(),
+        )
+
+    def tagger_choice(self) -> TaggerChoice:
+        return TaggerChoice(self.tagger, self.vocabulary, self.char_vectors, self.config_overrides)
+
+    def few_shot(self) -> FewShot | None:
+        return FewShot(self.num_sentences, self.few_shot_draw, self.seed) if self.num_sentences else None
+
+    def source_settings(self) -> dict[str, Any]:
+        """How the setting uses the source, for the record."""
+        if self.setting == "joint":
+            return {"target_repeats": self._repeats()}
+        return {"head": self.source_head, "epochs": self.source_epochs, "optimizer": self.source_optimizer}
+
+    def _repeats(self) -> int:
+        return self.target_repeats or (LSTM_REPEATS if self.tagger in WORD_TAGGERS else ENCODER_REPEATS)
+
+
+def preset(name: str, presets: Mapping[str, dict[str, Any]] = PRESETS) -> dict[str, Any]:
+    """The values a preset sets: pass them to the arguments' class before your own. Raises ValueError for others."""
+    if name not in presets:
+        raise ValueError(f"unknown preset {name!r}; known are {', '.join(presets)}")
+    return dict(presets[name])

@@ -1,0 +1,98 @@
+"""Scores of a saved tagger on a domain's split, under the three conventions that every record holds."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crossner_hf.data.builder import load
+from crossner_hf.data.sources import is_official
+from crossner_hf.metric import check_conventions, score
+from crossner_hf.metric.calibration import calibration
+from crossner_hf.schema import Domain, canonical, get_domain
+from crossner_hf.tagger.iob2 import split_tag
+from crossner_hf.tagger.tagger import Tagger
+
+
+def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[str, str]:
+    """The model's label spellings to the domain's ('B-organization' to 'B-organisation').
+
+    Raises ValueError, naming the labels that differ, where the two sets are not the same.
+    """
+    known = {_plain(label): label for label in domain.labels}
+    names = {
+        label: label if label in domain.label2id else known.get(_plain(label), label) for label in id2label.values()
+    }
+    extra = sorted(set(names.values()) - set(domain.labels))
+    missing = sorted(set(domain.labels) - set(names.values()))
+    if extra or missing:
+        said = [f"it has {_first(extra)}, which the domain has not"] if extra else []
+        said += [f"it lacks {_first(missing)}"] if missing else []
+        raise ValueError(f"the labels of {name} are not those of {domain.name}: {'; '.join(said)}")
+    return names
+
+
+def _plain(label: str) -> str:
+    """A label without what its spellings differ in: 'B-Organization' gives 'B-organisation'."""
+    prefix, entity_type = split_tag(label)
+    return f"{prefix}-{canonical(entity_type)}"
+
+
+def _first(labels: Sequence[str], most: int = 6) -> str:
+    return ", ".join(labels[:most]) + (f" and {len(labels) - most} more" if len(labels) > most else "")
+
+
+def is_crossner(domain: Domain, verify: bool) -> bool:
+    """Whether a score on this data is a score on CrossNER (or its source), and not on a sample or on other files."""
+    return is_official(domain) and verify
+
+
+def evaluate(
+    model: str | Path | Tagger,
+    domain: str | Domain,
+    split: str = "test",
+    *,
+    data_dir: str | Path | None = None,
+    verify: bool = True,
+    conventions: Sequence[str] = ("conlleval", "strict", "pooled"),
+) -> dict[str, Any]:
+    """Scores of a tagger on one split: convention to `overall`, `specialised`, `generic` and `per_type`.
+
+    Long sentences are tagged in overlapping windows, so every gold entity can be found.
+    """
+    conventions = check_conventions(conventions, has_tokens=True)
+    domain = domain if isinstance(domain, Domain) else get_domain(domain)
+    tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(str(model))
+    return tagged_split(tagger, domain, split, data_dir=data_dir, verify=verify).scores(conventions)
+
+
+class TaggedSplit(NamedTuple):
+    """The sentences of a split, their gold labels, and those that a tagger gave them, with its confidence in each."""
+
+    domain: Domain
+    tokens: list[list[str]]
+    gold: list[list[str]]
+    predicted: list[list[str]]
+    confidence: list[list[float]]
+
+    def scores(self, conventions: Sequence[str] = ("conlleval", "strict", "pooled")) -> dict[str, Any]:
+        generic = self.domain.generic_types
+        return score(self.predicted, self.gold, conventions=conventions, generic_types=generic, tokens=self.tokens)
+
+    def calibration(self) -> dict[str, Any]:
+        return calibration(self.predicted, self.gold, self.confidence)
+
+    def predicted_ids(self) -> list[list[int]]:
+        return [[self.domain.label2id[label] for label in labels] for labels in self.predicted]
+
+
+def tagged_split(
+    tagger: Tagger, domain: Domain, split: str, *, data_dir: str | Path | None = None, verify: bool = True
+) -> TaggedSplit:
+    """Tag a split. Raises ValueError where the tagger's labels are not the domain's."""
+    names = label_names(dict(enumerate(tagger.labels)), domain, tagger.model.config._name_or_path or "the model")
+    dataset = load(domain.folder or domain.name, split=split, data_dir=data_dir, verify=verify)
+    tokens = dataset["tokens"][:]
+    gold = [[domain.labels[i] for i in tags] for tags in dataset["ner_tags"]]
+    tagged = list(tagger.tag_words(tokens))
+    predicted = [[names[label] for label in labels] for labels, _ in tagged]
+    return TaggedSplit(domain, tokens, gold, predicted, [scores for _, scores in tagged])

@@ -1,0 +1,101 @@
+"""What a target's model takes over from the source stage: the encoder, rows of the head, the optimizer's moments."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from crossner_hf.schema import Domain, canonical
+from crossner_hf.tagger.iob2 import split_tag
+
+OPTIMIZER_FILE = "optimizer.safetensors"  # tensors named `<parameter>/<what it is in the optimizer's state>`
+
+
+def label_map(source: Domain, target: Domain) -> dict[int, int]:
+    """Label id of the source to label id of the target; labels whose type the target lacks are left out."""
+    known = {_spelled(label): i for i, label in enumerate(target.labels)}
+    return {i: known[_spelled(label)] for i, label in enumerate(source.labels) if _spelled(label) in known}
+
+
+def _spelled(label: str) -> tuple[str, str]:
+    prefix, entity_type = split_tag(label)
+    return prefix, canonical(entity_type)
+
+
+class Transfer:
+    """From the folder of a finished source stage into a model for the target's labels.
+
+    The encoder is taken over as it is. In the head, every dimension that runs over labels is matched by their names:
+    what belongs to labels that both have is taken over, the rest stays as it is.
+    """
+
+    def __init__(self, folder: str | Path, source: Domain, target: Domain):
+        self.folder = Path(folder)
+        self.lengths = len(source.labels), len(target.labels)
+        self.ids = label_map(source, target)
+
+    def into_model(self, model: nn.Module) -> None:
+        """Raises ValueError where the model is another one than the source stage trained."""
+        head, own = head_parameters(model), dict(model.named_parameters())
+        with torch.no_grad():
+            for name, value in load_file(self.folder / "model.safetensors").items():
+                if name in own:  # a buffer is not learned; the new model has its own
+                    self._put(value, own[name], name, is_head=name in head)
+
+    def into_optimizer(self, optimizer: Optimizer, model: nn.Module) -> None:
+        """Raises ValueError where the optimizer is of another kind than the source stage's."""
+        head, names = head_parameters(model), parameter_names(optimizer, model)
+        content = optimizer.state_dict()
+        for key, value in load_file(self.folder / OPTIMIZER_FILE).items():
+            name, _, what = key.rpartition("/")
+            number = names.index(name)
+            into = torch.zeros_like(value)
+            if value.dim():
+                into = torch.zeros_like(dict(model.named_parameters())[name], dtype=value.dtype, device="cpu")
+            self._put(value, into, key, is_head=name in head)
+            content["state"].setdefault(number, {})[what] = into
+        optimizer.load_state_dict(content)
+
+    def _put(self, value: Tensor, into: Tensor, name: str, *, is_head: bool) -> None:
+        by_label = [is_head and lengths == self.lengths for lengths in zip(value.shape, into.shape)]
+        if value.dim() != into.dim() or any(
+            old != new and not labels for old, new, labels in zip(value.shape, into.shape, by_label)
+        ):
+            raise ValueError(
+                f"{self.folder}: {name} has the shape {tuple(value.shape)}, which does not go into "
+                f"{tuple(into.shape)}; --source_optimizer fresh takes over the weights alone"
+            )
+        if not any(by_label):
+            into.copy_(value)
+            return
+        old = [list(self.ids) if labels else range(length) for length, labels in zip(value.shape, by_label)]
+        new = [list(self.ids.values()) if labels else range(length) for length, labels in zip(into.shape, by_label)]
+        into[np.ix_(*new)] = value[np.ix_(*old)].to(into)
+
+
+def head_parameters(model: nn.Module) -> set[str]:
+    """Names of the parameters outside the encoder."""
+    encoder = {id(parameter) for parameter in model.base_model.parameters()}
+    return {name for name, parameter in model.named_parameters() if id(parameter) not in encoder}
+
+
+def parameter_names(optimizer: Optimizer, model: nn.Module) -> list[str]:
+    """Names of the parameters as the optimizer's state numbers them."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def save_optimizer(optimizer: Optimizer, model: nn.Module, folder: Path) -> None:
+    """Put the optimizer's state into the folder, by the names of the parameters."""
+    names = parameter_names(optimizer, model)
+    tensors = {
+        f"{names[number]}/{what}": torch.as_tensor(value).detach().cpu().contiguous()
+        for number, state in optimizer.state_dict()["state"].items()
+        for what, value in state.items()
+    }
+    temporary = folder / f".{OPTIMIZER_FILE}.part"
+    save_file(tensors, temporary)
+    temporary.replace(folder / OPTIMIZER_FILE)

@@ -1,0 +1,161 @@
+"""Taggers that start from word vectors, BiLSTM-CRF and Coach, and the vocabulary of their tokenizer."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from crossner_hf.data.sources import sha256_of
+from crossner_hf.finetuning.config_overrides import override
+from crossner_hf.finetuning.settings import TaggerChoice
+from crossner_hf.models.bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
+from crossner_hf.models.coach import CoachConfig, CoachForTokenClassification
+from crossner_hf.models.word_tokenizer import Layout, WordTokenizer, build_tokenizer, initial_rows, spellings
+from crossner_hf.models.word_vectors import GLOVE, GLOVE_NAME, WordVectors, gram_vectors, load_vectors
+from crossner_hf.schema import SOURCE, Domain
+from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER
+
+logger = logging.getLogger(__name__)
+
+MODELS = {
+    "bilstm-crf": (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification),
+    "coach": (CoachConfig, CoachForTokenClassification),
+}
+
+
+def vectors_name(model: str, choice: TaggerChoice) -> str:
+    """The name for records of what a tagger starts from."""
+    vectors = GLOVE_NAME if model == GLOVE and not Path(model).is_file() else Path(model).name
+    return vectors + (f" + {Path(choice.char_vectors).name}" if choice.char_vectors else "")
+
+
+def architecture(choice: TaggerChoice) -> PreTrainedModel:
+    """The tagger without numbers, over a vocabulary of nothing and vectors of the default width."""
+    of_config, of_model = MODELS[choice.tagger]
+    config = of_config(id2label=SOURCE.id2label, label2id=SOURCE.label2id)
+    override(config, text=choice.config_overrides)
+    with torch.device("meta"):
+        return of_model(config)
+
+
+class WordTaggers:
+    """Untrained taggers over one file of word vectors and one vocabulary, which is made of training sentences alone.
+
+    model:          a vector file, or 'glove'
+    domains:        whose labels taggers may have; Coach also knows the words that describe their types
+    sentences:      of the training sets, as words
+    random_weights: the words' vectors are drawn, too
+    """
+
+    def __init__(
+        self,
+        model: str,
+        domains: Iterable[Domain],
+        sentences: Iterable[Sequence[str]],
+        choice: TaggerChoice,
+        *,
+        random_weights: bool = False,
+    ):
+        self.model, self.choice, self.random_weights = model, choice, random_weights
+        self.name = vectors_name(model, choice)
+        self.counts = Counter(word for sentence in sentences for word in sentence)
+        if choice.tagger == "coach":
+            described = {word for d in domains for t in d.entity_types for word in d.describe(t).split()}
+            self.counts.update(dict.fromkeys(sorted(described), 2))  # not one that is seen once
+
+    @cached_property
+    def vectors(self) -> WordVectors:
+        return load_vectors(self.model, None if self.choice.vocabulary == "vectors" else spellings(self.counts))
+
+    @cached_property
+    def _vocabulary(self) -> tuple[WordTokenizer, Layout]:
+        config = MODELS[self.choice.tagger][0]()
+        override(config, text=self.choice.config_overrides)
+        every = self.choice.vocabulary == "vectors"
+        return build_tokenizer(self.counts, self.vectors, every, config.max_word_bytes)
+
+    @property
+    def tokenizer(self) -> WordTokenizer:
+        return self._vocabulary[0]
+
+    @cached_property
+    def _grams(self) -> np.ndarray | None:
+        return gram_vectors(self.choice.char_vectors, self._vocabulary[1].words) if self.choice.char_vectors else None
+
+    def sha256(self, model: PreTrainedModel) -> str:
+        """Of the vectors."""
+        if not self.choice.char_vectors:
+            return self.vectors.sha256
+        both = self.vectors.sha256 + sha256_of(Path(self.choice.char_vectors))
+        return hashlib.sha256(both.encode()).hexdigest()
+
+    def vocabulary(self) -> dict[str, str]:
+        """What says which words the rows are of."""
+        return {"vocabulary_sha256": hashlib.sha256("\n".join(self._vocabulary[1].words).encode()).hexdigest()}
+
+    def described(self, domain: Domain) -> dict[str, dict[str, str]]:
+        """What beside its labels a tagger knows of the domain: for Coach, the types' descriptions."""
+        if self.choice.tagger != "coach":
+            return {}
+        return {"descriptions": {t: domain.describe(t) for t in domain.entity_types}}
+
+    @staticmethod
+    def pre_training() -> None:
+        """Word vectors know no domain-adaptive pre-training."""
+
+    def build(self, domain: Domain) -> PreTrainedModel:
+        """A tagger with the domain's labels, all but the vectors drawn from the global generator."""
+        layout = self._vocabulary[1]
+        of_config, of_model = MODELS[self.choice.tagger]
+        config = of_config(
+            vocab_size=len(layout.words),
+            trained_words=layout.trained_words,
+            once_from=layout.once_from,
+            word_dim=self.vectors.dim,
+            gram_dim=0 if self._grams is None else self._grams.shape[1],
+            id2label=domain.id2label,
+            label2id=domain.label2id,
+            word_splitter=DEFAULT_SPLITTER,
+        )
+        override(config, text=self.choice.config_overrides)
+        model = of_model(config)
+        rows, without = initial_rows(layout, self.vectors.dim, None if self.random_weights else self.vectors)
+        grams = None if self._grams is None else torch.from_numpy(self._grams)
+        model.encoder.embedding.start_from(rows, grams)
+        known = layout.trained_words - 2
+        logger.info("%d of %d words of the training sets have no vector in %s", without, known, self.vectors.name)
+        if isinstance(model, CoachForTokenClassification):
+            self._describe(model, domain, rows, grams)
+        return model
+
+    def _describe(self, model: CoachForTokenClassification, domain: Domain, rows: Tensor, grams: Tensor | None) -> None:
+        """Give Coach the words of each type's description, and the sums of their vectors.
+
+        Raises ValueError for a type of whose description no word has a vector.
+        """
+        table = rows if grams is None else torch.cat([rows, grams], dim=1)
+        ids = [self.tokenizer([domain.describe(t).split()], is_split_into_words=True) for t in domain.entity_types]
+        ids = [encoded["input_ids"][0] for encoded in ids]
+        if not self.random_weights:
+            self._check_described(domain, ids)
+        model.set_label_vectors(torch.stack([table[words].sum(0) for words in ids]), ids)
+
+    def _check_described(self, domain: Domain, ids: list[list[int]]) -> None:
+        words, known = self._vocabulary[1].words, set(self.vectors.words)
+        for entity_type, of_type in zip(domain.entity_types, ids):
+            without = [words[i] for i in of_type if words[i] not in known]
+            said = f"{domain.name}: {entity_type} is described as {domain.describe(entity_type)!r}"
+            if len(without) == len(of_type):
+                raise ValueError(
+                    f"{said}, of which no word has a vector in {self.vectors.name}; describe it otherwise, under "
+                    "'descriptions' in domain.json, or name other vectors"
+                )
+            if without:
+                logger.warning("%s; %s has no vector and is drawn", said, ", ".join(without))

@@ -1,0 +1,130 @@
+"""A masked language model: loading one, and a head that runs on the masked positions alone."""
+
+import copy
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import AutoModelForMaskedLM
+
+from crossner_hf.packaged_encoder import encoder_name
+from crossner_hf.tagger.tagger import load_config, load_tokenizer
+from crossner_hf.tagger.tokenize_and_align import IGNORED, position_limit
+
+logger = logging.getLogger(__name__)
+
+
+def load_masked_lm(name_or_path: str, block_size: int):
+    """The checkpoint as a masked LM in float32, its tokenizer, and where its head comes from: 'kept' or 'made, …'.
+
+    Raises ValueError where the tokenizer is missing, slow, has no mask token or more pieces than the model knows, where
+    weights of the encoder are missing, and where a block is longer than the encoder's position table.
+    """
+    config, name = load_config(name_or_path), encoder_name(name_or_path)
+    tokenizer = load_tokenizer(name_or_path)
+    if tokenizer.mask_token is None:
+        raise ValueError(f"{name_or_path}: its tokenizer has no mask token, which masked-language modelling needs")
+    if config.is_encoder_decoder:
+        raise ValueError(
+            f"{name_or_path}: {config.model_type} has a decoder; masked-language modelling is for encoders"
+        )
+    limit = position_limit(config)
+    if limit is not None and block_size > limit:
+        raise ValueError(f"block_size={block_size} is longer than the {limit} positions of {name}")
+    try:
+        model, loading = AutoModelForMaskedLM.from_pretrained(
+            name_or_path, config=config, dtype=torch.float32, output_loading_info=True
+        )
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0][:200]
+        raise ValueError(f"{name_or_path}: no masked language model can be loaded from there ({reason})") from error
+    encoder = f"{model.base_model_prefix}."
+    lost = [key for key in loading["missing_keys"] if key.startswith(encoder) and "pooler" not in key]
+    if lost:
+        raise ValueError(f"{name_or_path}: {len(lost)} weights of the encoder are missing, {lost[0]} among them")
+    pieces = max(tokenizer.get_vocab().values()) + 1
+    known = model.get_input_embeddings().num_embeddings
+    if pieces > known:
+        raise ValueError(f"{name_or_path}: its tokenizer has {pieces} pieces, its model embeddings for {known} only")
+    made = any(not key.startswith(encoder) for key in loading["missing_keys"])
+    return model, tokenizer, _said_of_new_head(model, name) if made else "kept"
+
+
+def _said_of_new_head(model, name: str) -> str:
+    output = model.get_output_embeddings()
+    tied = output is not None and output.weight is model.get_input_embeddings().weight
+    said = "tied to the embeddings" if tied else "with an output matrix of its own"
+    logger.warning(
+        "%s has no masked-LM head: one is made, %s. A comparison of runs that start here mixes learning the head with "
+        "learning the text",
+        *(name, said),
+    )
+    return f"made, {said}"
+
+
+class MaskedHead:
+    """Lets the head of any encoder see only chosen positions, by a hook on the encoder's output.
+
+    Heads work on each position by itself, so what they give there is the same. `sparse` says whether that was found to
+    hold for this model on a trial batch; if not, the head runs everywhere and only the loss is taken where it counts.
+    """
+
+    def __init__(self, model, *, sparse: bool = True):
+        self._positions: Tensor | None = None
+        self._hook = None
+        self.sparse = sparse and model.base_model is not model and _is_local(model)
+        if self.sparse:
+            self._hook = model.base_model.register_forward_hook(self._gather)
+        else:
+            logger.warning("%s: the head runs on every position, which takes longer", type(model).__name__)
+
+    def remove(self) -> None:
+        if self._hook is not None:
+            self._hook.remove()
+
+    @contextmanager
+    def only_at(self, positions: Tensor) -> Iterator[None]:
+        """Within, the model's logits are (1, number of True, vocabulary). positions: (batch, time) bool"""
+        self._positions = positions.flatten().nonzero().squeeze(1) if self.sparse else None
+        try:
+            yield
+        finally:
+            self._positions = None
+
+    def _gather(self, module, args, output):
+        return output if self._positions is None else _only(output, self._positions)
+
+
+def _only(output, positions: Tensor):
+    """An encoder's output with its hidden states at `positions` of all the batch alone: (1, positions, hidden)."""
+    gathered = output[0].flatten(0, 1).index_select(0, positions).unsqueeze(0)
+    if isinstance(output, tuple):
+        return (gathered, *output[1:])
+    output.last_hidden_state = gathered
+    return output
+
+
+def _is_local(model) -> bool:
+    """Whether the head gives the same at chosen positions when it sees nothing else."""
+    trial = copy.deepcopy(model).eval()  # some encoders, as BigBird, change for good when they meet a short text
+    device = next(trial.parameters()).device
+    ids = torch.arange(5, 21, device=device).remainder(trial.config.vocab_size).view(2, 8)
+    chosen = torch.arange(16, device=device) % 3 == 0
+    try:
+        with torch.no_grad():
+            full = trial(input_ids=ids).logits.flatten(0, 1)[chosen]
+            trial.base_model.register_forward_hook(lambda module, args, output: _only(output, chosen.nonzero()[:, 0]))
+            alone = trial(input_ids=ids).logits
+    except (RuntimeError, IndexError, TypeError, AttributeError, ValueError):
+        return False
+    return alone.shape == (1, *full.shape) and torch.allclose(alone[0], full, rtol=1e-3, atol=1e-4)
+
+
+def masked_targets(logits: Tensor, labels: Tensor) -> Tensor:
+    """The labels that belong to `logits`: all, or where the head saw the masked positions alone just theirs."""
+    if logits.shape[:2] == labels.shape:
+        return labels
+    return labels[labels != IGNORED].unsqueeze(0)

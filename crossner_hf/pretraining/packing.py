@@ -1,0 +1,254 @@
+"""Documents to blocks of pieces: which documents, their pieces one after the other, cut into rows of one length."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from crossner_hf.corpora.corpus import Corpus, Document, Selection
+from crossner_hf.pretraining.entity_tags import EntityTagger
+
+PARTS = ("train", "held_out")
+BATCH_CHARACTERS = 1_000_000  # tokenised at once: enough for every core, little in memory
+SEPARATOR = -1  # what stands for a separator in the marks of pieces, beside the entity tags 0, 1 and 2
+
+
+@dataclass(frozen=True)
+class BlockCounts:
+    """What was read and what became of it; None is what a stream does not know beforehand.
+
+    documents_read:     all that were looked at, those left out by title, as blank or as held out included
+    documents_used:     those whose pieces were packed
+    characters:         of the documents used; where max_tokens ends reading, all of the last document's part
+    pieces, separators: in the blocks; the special pieces around each block are in neither
+    pieces_left_over:   pieces of documents after the last whole block
+    entities:           first pieces of entities in the blocks, 0 where none were asked for
+    names_left_out:     names of more than 16 pieces, of none, or with an unknown one
+    sha256:             of the blocks' ids, one after the other, as little-endian int32
+    """
+
+    documents_read: int | None = None
+    documents_excluded: int | None = None
+    documents_blank: int | None = None
+    documents_held_out: int | None = None
+    documents_used: int | None = None
+    characters: int | None = None
+    pieces: int | None = None
+    separators: int | None = None
+    blocks: int | None = None
+    pieces_left_over: int | None = None
+    entities: int | None = None
+    names_left_out: int | None = None
+    sha256: str | None = None
+
+
+class Frame(NamedTuple):
+    """The special pieces around a block, and the one between documents (None: there is none)."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    separator: int | None
+
+
+def plain_backend(tokenizer):
+    """A copy of the tokenizer's backend that neither cuts nor pads; the caller's own stays as it is.
+
+    Raises ValueError for a slow tokenizer.
+    """
+    from tokenizers import Tokenizer
+
+    if not getattr(tokenizer, "is_fast", False):
+        raise ValueError(
+            f"{type(tokenizer).__name__} is a slow tokenizer; packing needs a fast one (AutoTokenizer gives it, or "
+            "convert the vocabulary to a tokenizer.json)"
+        )
+    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = bool(getattr(tokenizer, "split_special_tokens", False))
+    return backend
+
+
+def frame_of(tokenizer, backend) -> Frame:
+    """What the tokenizer puts around a text and, for us, between two."""
+    encoded = backend.encode("a")
+    content = [i for i, special in enumerate(encoded.special_tokens_mask) if not special]
+    if not content:
+        raise ValueError(f"{type(tokenizer).__name__} makes no piece of 'a'; is its vocabulary empty?")
+    separator = tokenizer.sep_token_id if tokenizer.sep_token_id is not None else tokenizer.eos_token_id
+    return Frame(tuple(encoded.ids[: content[0]]), tuple(encoded.ids[content[-1] + 1 :]), separator)
+
+
+@dataclass
+class Tally:
+    """Running counts of one pass over a corpus."""
+
+    seen: Counter = field(default_factory=Counter)  # fresh, excluded, blank, held_out
+    documents: int = 0
+    characters: int = 0
+    pieces: int = 0  # of documents, whether in blocks or left over
+    separators: int = 0
+    entities: int = 0
+    blocks: int = 0
+    left_over: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def counts(self, names_left_out: int) -> BlockCounts:
+        return BlockCounts(
+            documents_read=self.seen["fresh"] + self.seen["excluded"] + self.seen["blank"],
+            documents_excluded=self.seen["excluded"],
+            documents_blank=self.seen["blank"],
+            documents_held_out=self.seen["held_out"],
+            documents_used=self.documents,
+            characters=self.characters,
+            pieces=self.pieces - self.left_over,
+            separators=self.separators,
+            blocks=self.blocks,
+            pieces_left_over=self.left_over,
+            entities=self.entities,
+            names_left_out=names_left_out,
+            sha256=self.digest.hexdigest(),
+        )
+
+
+class Rows(NamedTuple):
+    """Blocks: ids (blocks, block_size) int32 and, where asked for, entity tags of the same shape, int8."""
+
+    ids: np.ndarray
+    tags: np.ndarray | None
+
+
+class Chosen(NamedTuple):
+    """A selected document, and the counts of what had been seen up to it."""
+
+    document: Document
+    seen: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How a corpus becomes blocks; `rows` may be called many times and in any process."""
+
+    corpus: Corpus
+    backend: Any
+    frame: Frame
+    block_size: int
+    selection: Selection
+    part: str
+    tagger: EntityTagger | None = None
+
+    def __post_init__(self):
+        if self.part not in PARTS:
+            raise ValueError(f"part must be one of {', '.join(PARTS)}, got {self.part!r}")
+        if self.part == "held_out" and not self.selection.held_out:
+            raise ValueError("part='held_out' needs a selection with held_out above 0, got 0")
+        if self.room < 1:
+            special = self.block_size - self.room
+            raise ValueError(f"block_size must exceed the {special} special pieces of a block, got {self.block_size}")
+
+    @property
+    def room(self) -> int:
+        """Pieces of a block beside the special ones around it."""
+        return self.block_size - len(self.frame.before) - len(self.frame.after)
+
+    def rows(self, tally: Tally) -> Iterator[Rows]:
+        """Blocks in the order of the documents. Raises ValueError where the corpus does not give one."""
+        ids, marks = np.empty(0, np.int32), np.empty(0, np.int8)
+        for batch in _batches(self._chosen(tally.seen)):
+            more_ids, more_marks = self._pieces(batch, tally)
+            ids, marks = np.concatenate((ids, more_ids)), np.concatenate((marks, more_marks))
+            whole = len(ids) // self.room * self.room
+            if whole:
+                yield self._framed(ids[:whole], marks[:whole], tally)
+                ids, marks = ids[whole:], marks[whole:]
+            if tally.pieces == self.selection.max_tokens:
+                break
+        tally.left_over = int(np.count_nonzero(marks != SEPARATOR))
+        self._check(tally)
+
+    def _chosen(self, seen: Counter) -> Iterator[Chosen]:
+        selection, chosen = self.selection, False
+        for document in self.corpus.documents(seen, entities=self.tagger is not None and self.tagger.with_entities):
+            if not document.continues:
+                held_out = selection.is_held_out(document.text)
+                chosen = held_out if self.part == "held_out" else not held_out and selection.is_chosen(document.text)
+                seen["fresh"] += 1
+                seen["held_out"] += held_out
+            if chosen:
+                yield Chosen(document, dict(seen))
+
+    def _pieces(self, batch: Sequence[Chosen], tally: Tally) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of a batch and a mark for each, separators included; no more pieces than max_tokens leaves."""
+        documents = [document for document, _ in batch]
+        with_offsets = self.tagger is not None and any(document.entities for document in documents)
+        encode = self.backend.encode_batch if with_offsets else self.backend.encode_batch_fast
+        encodings = encode([document.text for document in documents], add_special_tokens=False)
+        ends = np.cumsum([len(encoding) for encoding in encodings])
+        left = self.selection.max_tokens - tally.pieces if self.selection.max_tokens is not None else ends[-1]
+        if ends[-1] > left:
+            used = int(np.searchsorted(ends, left)) + 1
+            tally.seen = Counter(batch[used - 1].seen)
+            documents, encodings, ends = documents[:used], encodings[:used], ends[:used]
+        ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), np.int32, count=ends[-1])
+        begins = np.concatenate(([0], ends[:-1]))
+        tagger = self.tagger
+        marks = tagger.tags(ids, begins, documents, encodings) if tagger else np.zeros(len(ids), np.int8)
+        ids, marks, ends = ids[:left], marks[:left], np.minimum(ends, left)
+        places = self._separator_places(documents, begins, ends, first=tally.pieces == 0)
+        tally.documents += sum(not document.continues for document in documents)
+        tally.characters += sum(len(document.text) for document in documents)
+        tally.pieces += len(ids)
+        if not places:
+            return ids, marks
+        return np.insert(ids, places, self.frame.separator), np.insert(marks, places, SEPARATOR)
+
+    def _separator_places(self, documents, begins, ends, first: bool) -> list[int]:
+        """Where documents begin, save the very first; one that has no piece needs no separator."""
+        begun = [b for d, b, e in zip(documents, begins.tolist(), ends.tolist()) if not d.continues and b < e]
+        return [] if self.frame.separator is None else begun[1:] if first else begun
+
+    def _framed(self, ids: np.ndarray, marks: np.ndarray, tally: Tally) -> Rows:
+        """Whole blocks of content as rows, the special pieces around each."""
+        before, after = len(self.frame.before), self.block_size - len(self.frame.after)
+        framed = np.empty((len(ids) // self.room, self.block_size), np.int32)
+        framed[:, :before], framed[:, after:] = self.frame.before, self.frame.after
+        framed[:, before:after] = ids.reshape(-1, self.room)
+        tally.blocks += len(framed)
+        tally.separators += int(np.count_nonzero(marks == SEPARATOR))
+        tally.entities += int(np.count_nonzero(marks == 1))
+        tally.digest.update(framed.astype("<i4", copy=False).tobytes())
+        if self.tagger is None:
+            return Rows(framed, None)
+        tags = np.zeros(framed.shape, np.int8)
+        tags[:, before:after] = np.maximum(marks, 0).reshape(-1, self.room)
+        return Rows(framed, tags)
+
+    def _check(self, tally: Tally) -> None:
+        documents, held_out = tally.seen["fresh"], tally.seen["held_out"]
+        if not tally.documents:
+            setting, number = f"percent={self.selection.percent:g} leaves", documents - held_out
+            if self.part == "held_out" or not number:
+                setting, number = f"held_out={self.selection.held_out:g} leaves", documents
+            raise ValueError(f"{setting} none of the {number} documents for part={self.part!r}; set another")
+        if not tally.blocks:
+            raise ValueError(
+                f"{tally.pieces} pieces do not fill one block of {self.room} (block_size={self.block_size} with its "
+                f"special pieces); lower block_size (--block_size) or add text"
+            )
+
+
+def _batches(chosen: Iterable[Chosen]) -> Iterator[list[Chosen]]:
+    """Documents together to be tokenised, about BATCH_CHARACTERS of them."""
+    batch, size = [], 0
+    for item in chosen:
+        batch.append(item)
+        size += len(item.document.text)
+        if size >= BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

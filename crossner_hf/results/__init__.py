@@ -1,0 +1,1 @@
+"""Results of runs: records, predictions, systems, statistics, significance, tables."""

@@ -1,0 +1,212 @@
+"""Fast tagging of many sentences: sorted by length within a stretch of the stream, little padding, order kept.
+
+This file travels with saved models as remote code, hence the relative imports.
+"""
+
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, TypedDict
+
+import torch
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
+from transformers.data.data_collator import pad_without_fast_tokenizer_warning
+
+from .iob2 import spans
+from .tokenize_and_align import Window, best_context, encode_windows, encoder_config, max_pieces
+from .word_splitter import DEFAULT_SPLITTER, Word, split_words
+
+STRETCH = 2_048  # sentences sorted together; a stream holds no more in memory
+BATCH_PIECES = 2_048  # pieces a batch, padding included; on two cores larger batches leave the cache (see make bench)
+GPU_BATCH_PIECES = 16_384
+# These byte-level tokenizers mark a word's start by the space before it and must be told that a word has one.
+NEED_PREFIX_SPACE = frozenset({"bart", "bloom", "deberta", "gpt2", "longformer", "modernbert", "roberta"})
+
+
+class Tagged(NamedTuple):
+    """A label for each word of a sentence, and the probability that the model gives it.
+
+    A model with a CRF gives each word of an entity the probability of the whole entity.
+    """
+
+    labels: list[str]
+    scores: list[float]
+
+
+class Entity(TypedDict):
+    """An entity in a text, named as in the pipelines of transformers: `text[start:end] == word`."""
+
+    entity_group: str
+    score: float
+    word: str
+    start: int
+    end: int
+
+
+def load_config(name_or_path: str, **kwargs):
+    """The checkpoint's config. Raises OSError or ValueError with one sentence where there is none."""
+    try:
+        return AutoConfig.from_pretrained(name_or_path, **kwargs)
+    except (OSError, ValueError) as error:
+        first, _, rest = str(error).partition("\n")
+        reason = first.partition(". ")[0].rstrip(".")
+        if reason.endswith(":"):  # what came from below stands in the next line
+            reason += f" {rest.partition(chr(10))[0][:300]}"
+        kind = OSError if isinstance(error, OSError) else ValueError
+        raise kind(
+            f"{name_or_path}: no model can be loaded from there; give a folder that save_pretrained wrote, or a Hub id "
+            f"with the network at hand ({reason})"
+        ) from error
+
+
+def load_tokenizer(name_or_path: str, **kwargs):
+    """The checkpoint's fast tokenizer, set up for words. Raises ValueError where it has none.
+
+    It pads and cuts on the right: padding on the left would move the words of a model that, like BERT, counts
+    positions from the row's beginning.
+    """
+    if encoder_config(load_config(name_or_path, **kwargs)).model_type in NEED_PREFIX_SPACE:
+        kwargs["add_prefix_space"] = True
+    tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # what transformers makes up where the files are missing
+        raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
+    if not tokenizer.is_fast:
+        raise ValueError(f"{name_or_path}: {type(tokenizer).__name__} is no fast tokenizer, which words need")
+    return tokenizer
+
+
+def takes_word_mask(model) -> bool:
+    """Whether the model is one that works on words and wants to know where they begin."""
+    return "word_mask" in inspect.signature(model.forward).parameters
+
+
+class Tagger:
+    """A token-classification model and its tokenizer, ready to tag sentences or raw text.
+
+    model:        any model whose output has `logits (batch, time, labels)`; where it has them, `predicted_ids` and
+                  `scores`, both (batch, time), win over the logits' softmax
+    max_length:   pieces a window, special ones included; longer sentences are tagged in overlapping windows
+    batch_pieces: pieces a batch, padding included
+    splitter:     how raw text is split into words; by default what the model's config names as `word_splitter`
+    """
+
+    def __init__(
+        self,
+        model,
+        tokenizer,
+        *,
+        max_length: int | None = None,
+        batch_pieces: int | None = None,
+        splitter: str | None = None,
+    ):
+        self.model = model
+        self.tokenizer = tokenizer
+        self.max_length = max_length or max_pieces(tokenizer, model.config)
+        self.batch_pieces = batch_pieces or (BATCH_PIECES if model.device.type == "cpu" else GPU_BATCH_PIECES)
+        self.splitter = splitter or getattr(model.config, "word_splitter", None) or DEFAULT_SPLITTER
+        self.labels = [model.config.id2label[i] for i in range(model.config.num_labels)]
+        self._takes_word_mask = takes_word_mask(model)
+        accepted = inspect.signature(model.forward).parameters  # by name, as Trainer chooses columns
+        self._inputs = [name for name in tokenizer.model_input_names if name in accepted]
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str, *, device: str | None = None, **kwargs) -> "Tagger":
+        """Load a saved tagger, from a folder or the Hub. `kwargs` go to `AutoModelForTokenClassification`.
+
+        Raises ValueError for a checkpoint that was never trained to tag, such as a plain encoder.
+        """
+        known = {name: kwargs[name] for name in ("revision", "token", "trust_remote_code") if name in kwargs}
+        tokenizer = load_tokenizer(name_or_path, **known)
+        model, loading = AutoModelForTokenClassification.from_pretrained(
+            name_or_path, output_loading_info=True, **kwargs
+        )
+        if loading["missing_keys"]:
+            lacking = ", ".join(sorted(loading["missing_keys"])[:3])
+            raise ValueError(f"{name_or_path}: is no trained tagger, it lacks {lacking}; fine-tune it first")
+        chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(model.to(chosen), tokenizer)
+
+    def tag_words(self, sentences: Iterable[Sequence[str]]) -> Iterator[Tagged]:
+        """Labels and scores for sentences of words, in their order, as a stream.
+
+        A word that the tokenizer gives no piece is `O` with score 0.
+        """
+        stream = iter(sentences)
+        while stretch := list(islice(stream, STRETCH)):
+            yield from self._tag_stretch(stretch)
+
+    def tag_texts(self, texts: Iterable[str]) -> Iterator[list[Entity]]:
+        """The entities of raw texts, in their order, as a stream; offsets refer to the text as given."""
+        stream = iter(texts)
+        while stretch := list(islice(stream, STRETCH)):
+            words = [split_words(text, self.splitter) for text in stretch]
+            tagged = self.tag_words([[word.text for word in sentence] for sentence in words])
+            for text, sentence, (labels, scores) in zip(stretch, words, tagged):
+                yield entities(text, sentence, labels, scores)
+
+    def _tag_stretch(self, sentences: list[Sequence[str]]) -> list[Tagged]:
+        self.model.eval()
+        windows = encode_windows(self.tokenizer, sentences, self.max_length)
+        tagged = [Tagged(["O"] * len(words), [0.0] * len(words)) for words in sentences]
+        decided = list(best_context(windows))
+        for batch in self._batches(windows):
+            label_ids, scores = self._predict([windows[number] for number in batch])
+            position = 0
+            for number in batch:
+                sentence, words = tagged[windows[number].sentence], windows[number].words
+                for i in decided[number]:
+                    sentence.labels[words[i]] = self.labels[label_ids[position + i]]
+                    sentence.scores[words[i]] = scores[position + i]
+                position += len(words)
+        return tagged
+
+    def _batches(self, windows: list[Window]) -> Iterator[list[int]]:
+        """Indices of windows of about one length, the longest first, at most `batch_pieces` padded pieces a batch."""
+        lengths = [len(window.inputs["input_ids"]) for window in windows]
+        order = sorted(range(len(windows)), key=lengths.__getitem__, reverse=True)
+        start = 0
+        while start < len(order):
+            size = max(1, self.batch_pieces // max(1, lengths[order[start]]))
+            yield order[start : start + size]
+            start += size
+
+    @torch.inference_mode()
+    def _predict(self, windows: list[Window]) -> tuple[list[int], list[float]]:
+        """Label id and its probability for each word that begins in these windows, one after the other."""
+        rows = [{name: window.inputs[name] for name in self._inputs} for window in windows]
+        batch = pad_without_fast_tokenizer_warning(self.tokenizer, rows, padding_side="right", return_tensors="pt")
+        batch = batch.to(self.model.device)
+        row = [number for number, window in enumerate(windows) for _ in window.starts]
+        column = [start for window in windows for start in window.starts]
+        if self._takes_word_mask:
+            batch["word_mask"] = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
+            batch["word_mask"][row, column] = True
+        output = self.model(**batch)
+        own_ids, own_scores = getattr(output, "predicted_ids", None), getattr(output, "scores", None)
+        if own_ids is not None and own_scores is not None:
+            return own_ids[row, column].tolist(), own_scores[row, column].tolist()
+        probabilities = output.logits[row, column].float().softmax(-1)
+        label_ids = probabilities.argmax(-1) if own_ids is None else own_ids[row, column]
+        scores = probabilities.gather(-1, label_ids.unsqueeze(-1)).squeeze(-1)
+        return label_ids.tolist(), scores.tolist()
+
+
+def entities(text: str, words: Sequence[Word], labels: Sequence[str], scores: Sequence[float]) -> list[Entity]:
+    """The entities that the labels of a text's words spell out; an entity's score is the mean of its words'."""
+    found = []
+    for start, end, entity_type in spans(labels):
+        first, last = words[start].start, words[end - 1].end
+        score = sum(scores[start:end]) / (end - start)
+        found.append(Entity(entity_group=entity_type, score=score, word=text[first:last], start=first, end=last))
+    return found
+
+
+def tag(model, texts: str | Iterable[str], **kwargs) -> list[Entity] | list[list[Entity]]:
+    """Tag a text, or a list of texts, with a saved model (folder, Hub id) or a `Tagger`.
+
+    kwargs go to `Tagger.from_pretrained`. Gives a list of entities for each text.
+    """
+    tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(model, **kwargs)
+    if isinstance(texts, str):
+        return next(tagger.tag_texts([texts]))
+    return list(tagger.tag_texts(texts))

@@ -1,0 +1,77 @@
+"""What fine-tuning and pre-training add to transformers' TrainingArguments: checks, and which values the caller set."""
+
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any
+
+from transformers import TrainingArguments
+
+
+@dataclass
+class RunArguments(TrainingArguments):
+    """`TrainingArguments` that remember what their caller set, so that a run's folder can tell one run from another."""
+
+    def __post_init__(self):
+        if self.resume_from_checkpoint:
+            raise ValueError("resume_from_checkpoint is not used: --resume, or resume=True, finds the last one")
+        self._check_numbers()
+        given = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
+        super().__post_init__()
+        if self.device.type == "cpu":
+            self.dataloader_pin_memory = False  # means nothing without an accelerator, and torch warns of it each epoch
+        self._given, self._begun_with = given, self.to_dict()
+
+    def _check_numbers(self) -> None:
+        """What torch and transformers would only trip over later, or not at all."""
+        if not str(self.output_dir).strip():
+            raise ValueError("output_dir (--output) is empty; name a folder")
+        for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be a number of at least 0, got {self.learning_rate}")
+        if self.max_steps == 0 or (self.max_steps < 0 and not 0 < self.num_train_epochs < float("inf")):
+            raise ValueError(
+                f"nothing to train: num_train_epochs is {self.num_train_epochs} and max_steps {self.max_steps}; one of "
+                "them must be more than 0"
+            )
+        if self.dataloader_num_workers < 0:
+            raise ValueError(f"dataloader_num_workers must be at least 0, got {self.dataloader_num_workers}")
+
+
+# Arguments whose names begin so change neither what is computed nor its result.
+_PASSING = (
+    *("output_dir", "log", "report_to", "run_name", "project", "trackio_", "disable_tqdm", "skip_memory_metrics"),
+    *(
+        "include_num_input_tokens_seen",
+        "save_total_limit",
+        "source_cache",
+        "char_vectors",  # the record names the file beside the word vectors, with a checksum of both
+        "keep_checkpoints",
+        "save_on_each_node",
+        "push_to_hub",
+        "hub_",
+        "local_rank",
+    ),
+    *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
+)
+# In a record also at their defaults.
+_RECIPE = (
+    *("learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm", "num_train_epochs"),
+    *("per_device_train_batch_size", "gradient_accumulation_steps", "early_stopping_patience", "max_length"),
+    *("length_grouped_batches", "seed"),
+    *("masking", "mlm_probability", "block_size", "percent", "max_tokens", "held_out", "held_out_tokens"),
+)
+
+
+def told_arguments(args: RunArguments) -> dict[str, Any]:
+    """The arguments that make a run what it is: those that differ from their defaults, and the recipe in any case.
+
+    What transformers sets by itself, by the machine it runs on, is not among them.
+    """
+    now = args.to_dict()
+    told = {name for name in now if name in _RECIPE or name in args._given or now[name] != args._begun_with[name]}
+    return {name: value for name, value in now.items() if name in told and not name.startswith(_PASSING)}
+
+
+def _default(argument: Field) -> Any:
+    return argument.default if argument.default_factory is MISSING else argument.default_factory()

@@ -1,0 +1,110 @@
+"""The loss contract: one gradient, and one reported loss, however a batch is laid out."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from transformers.modeling_outputs import TokenClassifierOutput
+
+from crossner_hf.finetuning.trainer import dev_scorer, predicted_ids, token_loss
+
+
+@pytest.fixture
+def batch():
+    torch.manual_seed(0)
+    labels = torch.randint(0, 5, (16, 11))
+    labels[torch.rand(16, 11) < 0.5] = -100
+    return torch.randn(16, 11, 5), labels
+
+
+def test_the_loss_is_a_sum_over_labelled_positions_divided_by_what_it_is_given(batch):
+    logits, labels = batch
+    chosen = labels != -100
+    losses = -logits.log_softmax(-1)[chosen].gather(-1, labels[chosen].unsqueeze(-1))
+    outputs = TokenClassifierOutput(logits=logits)
+    assert token_loss(outputs, labels).item() == pytest.approx(losses.mean().item(), abs=1e-6)
+    assert token_loss((logits,), labels, 7).item() == pytest.approx(losses.sum().item() / 7, abs=1e-5)
+    assert token_loss(outputs, labels, torch.tensor(7)).item() == pytest.approx(losses.sum().item() / 7, abs=1e-5)
+    assert token_loss(outputs, torch.full_like(labels, -100)).item() == 0
+
+
+def test_micro_batches_of_unequal_size_sum_to_the_loss_of_the_batch(batch):
+    logits, labels = batch
+    count = (labels != -100).sum()
+    parts = [token_loss((logits[i : i + 4],), labels[i : i + 4], count) for i in range(0, 16, 4)]
+    assert sum(parts).item() == pytest.approx(token_loss((logits,), labels).item(), abs=1e-6)
+
+
+def test_label_smoothing_is_that_of_torch(batch):
+    logits, labels = batch
+    expected = cross_entropy(logits.flatten(0, 1), labels.flatten(), label_smoothing=0.1)
+    assert token_loss((logits,), labels, label_smoothing=0.1).item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_decoded_ids_win_over_logits_and_hidden_states_do_not(batch):
+    logits, labels = batch
+    decoded = torch.randint(0, 5, labels.shape)
+    assert torch.equal(predicted_ids(logits, labels), logits.argmax(-1))
+    assert torch.equal(predicted_ids((logits, decoded), labels), decoded)
+    assert torch.equal(predicted_ids((logits, (logits, logits)), labels), logits.argmax(-1))
+
+
+def test_dev_scoring_puts_rows_back_in_order_and_counts_unseen_words_as_outside(zoo):
+    import numpy as np
+
+    from crossner_hf.schema import get_domain
+
+    gold = [[1, 2, 0, 3], [3], [0, 1]]
+    labelled = [[0, 3], [0], [0, 1]]  # two words of the first sentence have no piece, or lie beyond the cut
+    order = [1, 2, 0]
+    rows = {1: [3], 2: [0, 1], 0: [1, 3]}
+    ids, marks = np.full((3, 6), 9), np.full((3, 6), -100)
+    for row, sentence in enumerate(order):
+        for i, (label, word) in enumerate(zip(rows[sentence], labelled[sentence])):
+            ids[row, 2 * i + 1], marks[row, 2 * i + 1] = label, gold[sentence][word]
+    score = dev_scorer(get_domain(zoo), gold, labelled, order)
+    found = score(SimpleNamespace(predictions=ids, label_ids=marks))
+    # Gold has four entities. Three are predicted right; the fourth is an animal 0:2 of which only 0:1 is seen.
+    assert found["conlleval_precision"] == found["conlleval_recall"] == pytest.approx(3 / 4)
+    in_batches = SimpleNamespace(predictions=[ids[:2], ids[2:]], label_ids=[marks[:2], marks[2:]])
+    assert score(in_batches) == found
+
+
+@pytest.fixture(scope="module")
+def layouts(tmp_path_factory, tiny_model, write_zoo, zoo_sentences, own_cache, lay_out):
+    """What a run of two steps an epoch saw."""
+    folder = tmp_path_factory.mktemp("layouts")
+    domain = write_zoo(folder / "zoo")
+    sentences = ["".join(f"{w}\t{t}\n" for w, t in zip(*pair)) for pair in zoo_sentences(32, most=14)]
+    (domain / "train.txt").write_text("\n".join(sentences), encoding="utf-8")
+    # At 0 neither layout nor rank can tell in the dropout.
+    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    arguments = [tiny_model("bert", **still), str(domain)]
+    return folder, lay_out(
+        Path(__file__).with_name("ddp_program.py"), arguments, folder, whole=(16, 1), accumulated=(4, 4), two=(8, 1)
+    )
+
+
+def test_one_batch_micro_batches_and_two_processes_give_one_gradient(layouts, assert_one_gradient):
+    folder, saw = layouts
+    assert_one_gradient(folder, saw)
+
+
+def test_they_report_the_same_losses_and_scores(layouts):
+    _, saw = layouts
+    whole = saw["whole.0"]
+    assert len(whole["losses"]) == 4
+    for name in ("accumulated.0", "two.0"):
+        assert saw[name]["losses"] == pytest.approx(whole["losses"], abs=1e-5), name
+        assert saw[name]["eval_losses"] == pytest.approx(whole["eval_losses"], rel=0.2), name
+        assert saw[name]["record"]["dev_by_epoch"] == pytest.approx(whole["record"]["dev_by_epoch"], abs=1e-4)
+        assert saw[name]["record"]["scores"] == whole["record"]["scores"]
+
+
+def test_every_process_gets_the_record_and_it_names_the_layout(layouts):
+    _, saw = layouts
+    assert saw["two.0"]["record"] == saw["two.1"]["record"]
+    assert saw["two.0"]["record"]["processes"] == 2
+    assert saw["accumulated.0"]["record"]["arguments"]["gradient_accumulation_steps"] == 4

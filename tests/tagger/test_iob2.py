@@ -1,0 +1,119 @@
+"""Tags and spans: from one to the other and back, against seqeval and against the definition written out."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from seqeval.metrics.sequence_labeling import get_entities
+
+from crossner_hf.schema import DOMAINS
+from crossner_hf.tagger.iob2 import Span, allowed_transitions, iob2_tags, may_follow, spans, split_tag
+
+TYPES = ("person", "band", "co-operative")  # a type may hold a hyphen
+LABELS = ("O", *(f"{prefix}-{t}" for t in TYPES for prefix in "BI"))
+
+
+@st.composite
+def sentences_with_spans(draw):
+    """Spans that do not overlap, in order, and the length of their sentence."""
+    found, position = [], 0
+    for gap, length, entity_type in draw(
+        st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4), st.sampled_from(TYPES)), max_size=6)
+    ):
+        start = position + gap
+        position = start + length
+        found.append(Span(start, position, entity_type))
+    return found, position + draw(st.integers(0, 3))
+
+
+@given(sentences_with_spans())
+def test_spans_written_as_tags_are_read_as_the_same_spans(case):
+    found, length = case
+    tags = iob2_tags(found, length)
+    assert len(tags) == length
+    assert spans(tags) == found
+
+
+@given(sentences_with_spans(), st.randoms())
+def test_the_order_in_which_spans_are_given_does_not_matter(case, random):
+    found, length = case
+    shuffled = random.sample(found, len(found))
+    assert iob2_tags(shuffled, length) == iob2_tags(found, length)
+
+
+@given(st.lists(st.sampled_from(LABELS)))
+def test_any_tags_hold_the_entities_that_seqeval_finds(tags):
+    expected = [Span(start, end + 1, entity_type) for entity_type, start, end in get_entities(tags)]
+    assert spans(tags) == expected
+
+
+@given(st.lists(st.sampled_from(LABELS)))
+def test_valid_tags_come_back_from_their_spans_and_others_become_valid(tags):
+    again = iob2_tags(spans(tags), len(tags))
+    valid = all(may_follow(previous, tag) for previous, tag in zip([None, *tags], tags))
+    assert (again == tags) == valid
+    assert all(may_follow(previous, tag) for previous, tag in zip([None, *again], again))
+
+
+def test_neighbours_of_one_type_are_two_entities():
+    assert spans(["B-band", "B-band", "I-band"]) == [Span(0, 1, "band"), Span(1, 3, "band")]
+
+
+def test_a_stray_inside_tag_opens_an_entity():
+    assert spans(["I-band", "O", "B-person", "I-band", "I-band"]) == [
+        *(Span(0, 1, "band"), Span(2, 3, "person"), Span(3, 5, "band"))
+    ]
+
+
+def test_a_sentence_without_words_has_no_entities():
+    assert spans([]) == []
+    assert iob2_tags([], 0) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ([Span(0, 2, "band"), Span(1, 3, "person")], "span 1:3 person overlaps another"),
+        ([Span(0, 2, "band"), Span(0, 2, "band")], "span 0:2 band overlaps another"),
+        ([Span(1, 1, "band")], "span 1:1 band does not lie in a sentence of 3 words"),
+        ([Span(2, 4, "band")], "span 2:4 band does not lie"),
+        ([Span(-1, 1, "band")], "span -1:1 band does not lie"),
+        ([Span(2, 1, "band")], "span 2:1 band does not lie"),
+    ],
+)
+def test_spans_that_no_tags_can_hold_are_refused(found, message):
+    with pytest.raises(ValueError, match=message):
+        iob2_tags(found, 3)
+
+
+def test_transitions_are_those_that_occur_in_some_valid_sentence():
+    """Valid sentences of up to three words, made from all sets of spans without ever asking about transitions."""
+    types = TYPES[:2]
+    labels = LABELS[: 1 + 2 * len(types)]
+    pieces = [Span(start, end, t) for start in range(3) for end in range(start + 1, 4) for t in types]
+    seen = set()
+    for chosen in itertools.chain.from_iterable(itertools.combinations(pieces, n) for n in range(4)):
+        if all(a.end <= b.start or b.end <= a.start for a, b in itertools.combinations(chosen, 2)):
+            tags = iob2_tags(chosen, 3)
+            seen |= set(zip([None, *tags], tags))
+    assert allowed_transitions(labels) == [
+        [(previous, label) in seen for label in labels] for previous in (*labels, None)
+    ]
+
+
+def test_a_domain_of_n_types_has_its_number_of_allowed_transitions():
+    """Anything may go to O and to each B-; to I- only its own B- and I-."""
+    for domain in DOMAINS.values():
+        n, m = len(domain.entity_types), len(domain.labels)
+        table = allowed_transitions(domain.labels)
+        assert [len(row) for row in table] == [m] * (m + 1)
+        assert sum(map(sum, table)) == (m + 1) * (n + 1) + 2 * n
+        assert sum(table[-1]) == n + 1
+
+
+@pytest.mark.parametrize(
+    ("tag", "parts"), [("O", ("O", "")), ("B-album", ("B", "album")), ("I-co-operative", ("I", "co-operative"))]
+)
+def test_a_tag_splits_at_its_first_hyphen(tag, parts):
+    assert split_tag(tag) == parts

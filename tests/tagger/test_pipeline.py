@@ -1,0 +1,110 @@
+"""`pipeline("crossner", …)` gives what `tag` gives, and travels with a saved model to where the package is not."""
+
+import json
+
+import pytest
+from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
+
+import crossner_hf
+from crossner_hf.tagger import tagger as tagger_module
+from crossner_hf.tagger.tagger import Tagger, tag
+
+TEXTS = [
+    "The old sea eagle left Stoke-on-Trent, at night; it rained.",
+    "",
+    "A red panda moved from New York to Rio de Janeiro.",
+    "fox " * 150,
+    "Ulm!",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(random_tagger):
+    return random_tagger("bert")
+
+
+@pytest.fixture(scope="module")
+def pipe(folder):
+    return pipeline("crossner", model=folder)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "deberta-v2"])
+def test_a_list_a_text_and_a_generator_give_exactly_what_tag_gives(random_tagger, kind):
+    pipe = pipeline("crossner", model=random_tagger(kind))
+    expected = tag(random_tagger(kind), TEXTS)
+    assert any(expected)  # how many varies: two trainings of the Unigram vocabulary differ
+    assert pipe(TEXTS) == pipe(tuple(TEXTS)) == expected
+    assert list(pipe(text for text in TEXTS)) == expected
+    for text in TEXTS:
+        assert pipe(text) == tag(random_tagger(kind), text)
+
+
+def test_a_generator_is_read_a_stretch_at_a_time(pipe, monkeypatch):
+    monkeypatch.setattr(tagger_module, "STRETCH", 2)
+    read = []
+    found = pipe(read.append(text) or text for text in TEXTS)
+    assert read == []
+    assert next(found) == next(pipe.tagger.tag_texts(TEXTS[:2]))
+    assert read == TEXTS[:2]
+
+
+def test_the_stock_arguments_for_batches_change_nothing_and_others_are_refused_by_name(pipe, folder):
+    assert pipe(TEXTS, batch_size=2, num_workers=0) == pipe(TEXTS)
+    for inputs in (TEXTS[0], TEXTS, iter(TEXTS)):
+        with pytest.raises(ValueError, match="takes splitter= and batch_pieces=, not aggregation_strategy"):
+            pipe(inputs, aggregation_strategy="first")
+    with pytest.raises(ValueError, match="takes splitter= and batch_pieces=, not stride"):
+        pipeline("crossner", model=folder, stride=3)
+
+
+def test_splitter_and_batch_pieces_reach_the_tagger(folder):
+    pipe = pipeline("crossner", model=folder, splitter="whitespace", batch_pieces=7)
+    assert (pipe.tagger.splitter, pipe.tagger.batch_pieces) == ("whitespace", 7)
+    assert pipe(TEXTS) == tag(Tagger(pipe.model, pipe.tokenizer, splitter="whitespace", batch_pieces=7), TEXTS)
+    with pytest.raises(ValueError, match="splitter must be one of"):
+        pipeline("crossner", model=folder, splitter="spaces")(TEXTS[0])
+
+
+def test_a_byte_level_tokenizer_that_was_not_set_up_for_words_is(random_tagger, tmp_path):
+    AutoModelForTokenClassification.from_pretrained(random_tagger("roberta")).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(random_tagger("roberta"), add_prefix_space=False).save_pretrained(tmp_path)
+    assert not AutoTokenizer.from_pretrained(tmp_path).add_prefix_space
+    assert pipeline("crossner", model=str(tmp_path))(TEXTS) == tag(random_tagger("roberta"), TEXTS)
+
+
+def test_registering_again_changes_nothing(folder):
+    from crossner_hf.tagger.pipeline import register
+
+    register()
+    assert type(pipeline("crossner", model=folder)) is crossner_hf.CrossNERPipeline
+
+
+def test_the_package_may_be_imported_after_transformers_or_before(folder, run_python):
+    """This test run has transformers first; a program of its own imports the package first."""
+    program = """
+        import sys
+        import crossner_hf
+        assert "transformers" not in sys.modules and "torch" not in sys.modules
+        from transformers import pipeline
+        pipe = pipeline("crossner", model=sys.argv[1])
+        assert type(pipe) is crossner_hf.CrossNERPipeline
+        import json
+        print(json.dumps(pipe(json.loads(sys.argv[2]))))
+    """
+    assert json.loads(run_python(program, folder, json.dumps(TEXTS)).stdout) == tag(folder, TEXTS)
+
+
+def test_a_saved_pipeline_works_where_the_package_is_not(pipe, tmp_path, run_python):
+    saved = tmp_path / "saved"
+    pipe.save_pretrained(saved)
+    files = {path.name for path in saved.glob("*.py")}
+    assert files == {"pipeline.py", "tagger.py", "tokenize_and_align.py", "word_splitter.py", "iob2.py"}
+    program = """
+        import json, sys
+        sys.modules["crossner_hf"] = None
+        from transformers import pipeline
+        pipe = pipeline("crossner", model=sys.argv[1], trust_remote_code=True)
+        print(json.dumps(pipe(json.loads(sys.argv[2]))))
+    """
+    done = run_python(program, str(saved), json.dumps(TEXTS), PYTHONPATH="", HF_MODULES_CACHE=str(tmp_path / "modules"))
+    assert json.loads(done.stdout) == pipe(TEXTS)
