@@ -17,7 +17,7 @@ VIRTUAL_WORDS = SPAN_LIMIT - 1  # before each row, so that its first words are c
 
 
 class Draws(NamedTuple):
-    """Random numbers of a strategy, each (rows, time + VIRTUAL_WORDS) uint32; `ends` is where each row ends, (rows,)."""
+    """Random numbers of a strategy, each (rows, time + VIRTUAL_WORDS) uint32; `ends`, (rows,), is where rows end."""
 
     select: np.ndarray
     length: np.ndarray

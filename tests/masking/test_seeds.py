@@ -178,7 +178,7 @@ def test_a_deep_copy_has_an_epoch_of_its_own(tokenizer, features):
 
 def test_a_seed_without_an_epoch_warns_once_and_masks_as_in_the_first(tokenizer, features):
     collator = DataCollatorForSpanMasking(tokenizer(), seed=0)
-    words = r"told no epoch.*MaskingEpoch\(collator\).*collator.set_epoch"
+    words = r"no epoch was set.*MaskingEpoch\(collator\).*collator.set_epoch"
     with pytest.warns(UserWarning, match=words) as caught:
         first, second = collator(features), collator(features)
     assert len(caught) == 1
