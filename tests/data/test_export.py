@@ -6,10 +6,10 @@ import re
 import datasets
 import pytest
 import yaml
+from crossner_hf.data.export import export
 
 import crossner_hf
 from crossner_hf.data import export as module
-from crossner_hf.data.export import export
 from crossner_hf.schema import DOMAINS
 
 

@@ -1,11 +1,11 @@
 """The inline markup of the sample: what it reads, what it refuses, and that writing and reading are inverse."""
 
 import pytest
+from crossner_hf.data.markup import parse_markup, read_markup, to_markup
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crossner_hf.data.conll import Sentence
-from crossner_hf.data.markup import parse_markup, read_markup, to_markup
 from crossner_hf.tagger.iob2 import Span, iob2_tags
 
 TYPES = ("musicalartist", "album", "country")

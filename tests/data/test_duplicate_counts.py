@@ -1,9 +1,9 @@
 """Texts that stand more than once, counted on data small enough to count by eye."""
 
 import pytest
+from crossner_hf.data.duplicates import duplicates_between, duplicates_within
 
 from crossner_hf.data.builder import load
-from crossner_hf.data.duplicates import duplicates_between, duplicates_within
 
 
 def splits(train=(), validation=(), test=()):
