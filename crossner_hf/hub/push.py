@@ -82,7 +82,7 @@ def push_folder(folder: str | Path, target: Target, message: str) -> Pushed:
     Args:
         folder: The files.
         target: Where they go.
-        message: The title of the commit and of a pull request.
+        message: Its first line is the title of the commit and of a pull request.
 
     Raises:
         ValueError: The user has to change something.
@@ -127,7 +127,7 @@ class _Push:
 
     def __init__(self, folder: Path, target: Target, message: str):
         self.api, self.target, self.url = HfApi(), target, ""
-        self.title = message
+        self.title = message.strip().partition("\n")[0]
         if target.create_pr and target.revision:  # another pull request than one into main
             self.title += f" (into {target.revision})"
         self.files = files_to_push(folder, target.repo)
