@@ -125,7 +125,7 @@ def test_a_users_error_is_one_sentence_and_status_2(capsys, zoo, tiny_model, tmp
     assert "argument --preset: invalid choice: 'tiny'" in fails(capsys, *right, "--preset", "tiny")
     assert "argument --seed: invalid int value: 'x'" in fails(capsys, *right, "--seed", "x")
     assert "metric_for_best_model must be one of" in fails(capsys, *right, "--metric-for-best-model", "f1")
-    assert "max_length must be at least 4 pieces" in fails(capsys, *right, "--max-length", "2")
+    assert "max_length must be at least 4 tokens" in fails(capsys, *right, "--max-length", "2")
     said = fails(capsys, "train", "--domain", "musik", "--model", tiny_model(), *output)
     assert "unknown domain 'musik'; did you mean music" in said
     for name in (str(tmp_path / "nowhere"), "someone/nothing"):
@@ -136,7 +136,7 @@ def test_a_users_error_is_one_sentence_and_status_2(capsys, zoo, tiny_model, tmp
     assert not (tmp_path / "out").exists()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    assert "is not empty and holds no run to go on with; choose another folder" in fails(capsys, *right)
+    assert "is not empty and holds no run to resume; choose another folder" in fails(capsys, *right)
 
 
 def test_ctrl_c_ends_with_130_and_resume_goes_on(zoo, tiny_model, tmp_path, child_environment, capsys):
