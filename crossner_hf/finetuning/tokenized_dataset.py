@@ -15,7 +15,7 @@ from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.transfer import label_map
 from crossner_hf.schema import Domain
 from crossner_hf.tagger.iob2 import spans
-from crossner_hf.tagger.tokenize_and_align import encode_labelled, max_pieces
+from crossner_hf.tagger.tokenize_and_align import encode_labelled, max_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def stage_examples(stage: Stage, task: Task, config: PreTrainedConfig, args: Fin
     A sentence that is drawn several times stands in `train` by several indices, not copies.
     """
     labels = task.domains[stage.labels]
-    limit = min(args.max_length or 1_000_000, max_pieces(task.tokenizer, config))
+    limit = min(args.max_length or 1_000_000, max_tokens(task.tokenizer, config))
     cut: dict[str, int] = {}
 
     def encode(tokens: list[list[str]], tags: list[list[int]], name: str) -> tuple[dict[str, Any], list[list[int]]]:
