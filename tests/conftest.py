@@ -121,8 +121,8 @@ def tiny_bert_tokenizer():
 
     letters = "abcdefghijklmnopqrstuvwxyz-'.,;0123456789"
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLERS, "fox", "sea", "##s", "paris", "new", "york"]
-    pieces = list(dict.fromkeys([*words, *letters, *(f"##{letter}" for letter in letters)]))
-    return BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)}, model_max_length=64)
+    tokens = list(dict.fromkeys([*words, *letters, *(f"##{letter}" for letter in letters)]))
+    return BertTokenizer(vocab={token: i for i, token in enumerate(tokens)}, model_max_length=64)
 
 
 def tiny_roberta_tokenizer():
@@ -249,6 +249,27 @@ def child_environment(tmp_path_factory, own_cache) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
     }
+
+
+@pytest.fixture
+def user_error(capsys):
+    """Runs `crossner-hf ARGUMENTS`, checks that it is a user's error with nothing on stdout; gives the error line."""
+
+    def user_error(*arguments: str) -> str:
+        from crossner_hf.cli import main
+
+        capsys.readouterr()
+        try:
+            status = main(list(arguments))
+        except SystemExit as stop:
+            status = stop.code
+        printed = capsys.readouterr()
+        assert (status, printed.out) == (2, "")
+        assert "Traceback" not in printed.err
+        (line,) = [line for line in printed.err.splitlines() if "error: " in line]
+        return line
+
+    return user_error
 
 
 @pytest.fixture

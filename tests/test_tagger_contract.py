@@ -10,15 +10,15 @@ import torch
 from transformers import DataCollatorForTokenClassification, pipeline
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
-from crossner_hf.finetuning.fine_tune import make_trainer
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
-from crossner_hf.finetuning.trainer import token_loss
+from crossner_hf.finetuning.trainer import TaggerTrainer
 from crossner_hf.metric import score
 from crossner_hf.schema import get_domain
 from crossner_hf.tagger.tagger import Tagger, tag, takes_word_mask
 from crossner_hf.tagger.tokenize_and_align import encode_labelled
+from crossner_hf.training.token_loss import token_loss
 
 LAYOUTS = Path(__file__).with_name("finetuning") / "ddp_program.py"
 NO_DROPOUT = "hidden_dropout_prob=0.0,attention_probs_dropout_prob=0.0"
@@ -53,7 +53,8 @@ class Fitted:
             use_cpu=True,
             disable_tqdm=True,
         )
-        trainer = make_trainer(self.model, task, stage_examples(*args.stages(), task, self.model.config, args), args)
+        examples = stage_examples(*args.stages(), task, self.model.config, args)
+        trainer = TaggerTrainer(self.model, args, task.tokenizer, examples)
         trainer.train()
         self.dev = trainer.evaluate()
         self.folder = str(folder / "saved")
@@ -78,8 +79,8 @@ def test_it_learns_eight_sentences_by_heart(fitted):
 
 def test_padding_and_batch_mates_are_neutral(fitted, zoo_sentences):
     sentences = [words for words, _ in zoo_sentences(30, seed=8)]
-    alone = list(Tagger(fitted.model, fitted.tokenizer, batch_pieces=1).tag_words(sentences))
-    together = list(Tagger(fitted.model, fitted.tokenizer, batch_pieces=100_000).tag_words(sentences))
+    alone = list(Tagger(fitted.model, fitted.tokenizer, batch_tokens=1).tag_words(sentences))
+    together = list(Tagger(fitted.model, fitted.tokenizer, batch_tokens=100_000).tag_words(sentences))
     for one, other in zip(alone, together):
         assert one.labels == other.labels
         assert one.scores == pytest.approx(other.scores, abs=1e-5)
@@ -112,8 +113,8 @@ def test_our_pipeline_gives_predicts_entities(fitted):
     assert pipeline("crossner", model=fitted.folder)(texts) == expected
 
 
-def test_the_stock_pipeline_with_first_pieces_agrees_where_spaces_part_all_words(fitted):
-    """aggregation_strategy="first" knows first pieces too, but finds words and groups entities in its own way."""
+def test_the_stock_pipeline_with_first_tokens_agrees_where_spaces_part_all_words(fitted):
+    """aggregation_strategy="first" knows first tokens too, but finds words and groups entities in its own way."""
     stock = pipeline("token-classification", model=fitted.folder, aggregation_strategy="first")
     texts = [" ".join(words) for words in fitted.sentences]
     mine, theirs = (
