@@ -17,7 +17,7 @@ from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.results import records
 from crossner_hf.schema import get_domain
-from crossner_hf.training.run_arguments import told_arguments
+from crossner_hf.training.run_arguments import recorded_arguments
 from crossner_hf.training.run_folder import RECORD_FILE, RUN_FILE
 
 GRID_FILE = "grid.json"
@@ -159,7 +159,7 @@ def difference(task: Run | Dapt, record: Mapping[str, Any], sums: Callable[[str]
     """
     kind = DaptArguments if isinstance(task, Dapt) else FineTuningArguments
     told, usual = kind(output_dir="grid", **task.arguments), kind(output_dir="grid").to_dict()
-    arguments = usual | json.loads(json.dumps(told_arguments(told)))
+    arguments = usual | json.loads(json.dumps(recorded_arguments(told)))
     asked: dict[str, Any] = {"kind": "dapt", "encoder": _encoder(task.model)}
     if isinstance(task, Run):
         size = task.size and {"sentences": task.size, "draw": task.arguments["few_shot_draw"]}

@@ -19,7 +19,7 @@ from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.results import records
-from crossner_hf.training.run_arguments import told_arguments
+from crossner_hf.training.run_arguments import recorded_arguments
 
 
 def grid_of(seeds: int, **more) -> Grid:
@@ -29,7 +29,7 @@ def grid_of(seeds: int, **more) -> Grid:
 def record_of(task, **more) -> dict:
     """A record as training would write it, as far as the runner reads it."""
     if not isinstance(task, Run):
-        told = told_arguments(DaptArguments(output_dir="x", **task.arguments))
+        told = recorded_arguments(DaptArguments(output_dir="x", **task.arguments))
         return records.new_record("dapt", encoder={"name": encoder_name(task.model)}, arguments=told, **more)
     args = FineTuningArguments(output_dir="x", **task.arguments)
     sums = checksums(None, True)
@@ -41,7 +41,7 @@ def record_of(task, **more) -> dict:
         "encoder": {"name": encoder_name(task.model) if isinstance(task.model, str) else task.model.name},
         "data_sha256": sums(task.domain),
         "source": None if task.setting == "direct" else {"data_sha256": sums(args.source)},
-        "arguments": told_arguments(args),
+        "arguments": recorded_arguments(args),
         "wall_seconds": 10.0,
     }
     return records.new_record("fine_tuning", **{**about, **more})
