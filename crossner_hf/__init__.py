@@ -7,7 +7,8 @@ imported by it.
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from crossner_hf.tagger.tagger import Tagger, tag
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'crossner_hf' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"crossner_hf.{_PUBLIC[name]}"), name)
@@ -69,14 +70,14 @@ def __dir__() -> list[str]:
 
 
 @wrapt.when_imported("datasets")
-def _register_dataset(module) -> None:
+def _register_dataset(module: ModuleType) -> None:
     from crossner_hf.data.registration import register
 
     register()
 
 
 @wrapt.when_imported("transformers.pipelines")
-def _register_pipeline(module) -> None:
+def _register_pipeline(module: ModuleType) -> None:
     from crossner_hf.tagger.pipeline import register
 
     register()
@@ -92,7 +93,7 @@ _NEEDED = {
 _registering = False
 
 
-def _register_models(module) -> None:
+def _register_models(module: ModuleType) -> None:
     """Any of them may come first, in the midst of another: then that one's own end is awaited."""
     global _registering
     half_way = any(name in sys.modules and not hasattr(sys.modules[name], part) for name, part in _NEEDED.items())

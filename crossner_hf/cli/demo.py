@@ -1,6 +1,5 @@
 """crossner-hf demo: the whole way, offline: fine-tune, score, tag, save, reload."""
 
-import argparse
 import os
 import shutil
 import sys
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import quiet, wants_colour
+from crossner_hf.cli.options import CommandParser, quiet, wants_colour
 
 if TYPE_CHECKING:
     from crossner_hf.results.records import RunRecord
@@ -24,7 +23,7 @@ TEXTS = (
 
 def main(argv: Sequence[str]) -> int:
     """Run the demonstration and say what to run next."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="crossner-hf demo",
         description="Fine-tune the packaged encoder on the sample's music domain, score it, tag three new sentences, "
         "save it and reload it through the pipeline. Needs no network; about two minutes on two cores.",
@@ -60,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
 
 NEXT = """  crossner-hf predict --model {output} FILE        tag your own text
   crossner-hf train --domain music --model minilm --preset small --output runs/music
-                                                    the official data: downloaded, or --data_dir FOLDER
+                                                    the official data: downloaded, or --data-dir FOLDER
   crossner-hf train --domain music --model bert-base-cased --output runs/music-bert
                                                     the published recipe (wants a GPU)"""
 
