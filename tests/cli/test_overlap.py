@@ -46,7 +46,7 @@ def test_options_land_in_the_record(capsys, tmp_path, monkeypatch):
     )
     sample, mine = record.streams
     assert (record.top_k, record.casing, record.stop_words.name) == (7, "keep", "stops.txt")
-    assert (sample["splits"], mine["label"], mine["splitter"], mine["distinct"]) == (["train"], "mine", "whitespace", 3)
+    assert (sample.splits, mine.label, mine.splitter, mine.distinct) == (("train",), "mine", "whitespace", 3)
 
 
 def test_too_few_words_are_noted_beside_any_output(capsys):

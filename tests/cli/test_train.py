@@ -14,7 +14,9 @@ import pytest
 from crossner_hf.cli import main
 from crossner_hf.finetuning import fine_tune as fine_tuning
 from crossner_hf.finetuning.arguments import PRESETS, FineTuningArguments
+from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 from crossner_hf.results.record_files import read_record
+from crossner_hf.results.records import RunRecord
 from crossner_hf.tagger.tagger import tag
 
 TASK = ["train", "--domain", "zoo", "--model", "encoder", "--output", "out"]
@@ -29,9 +31,9 @@ def told(monkeypatch, tmp_path):
     def stand_in(domain, model, args, **more):
         calls.append((args, {"domain": domain, "model": model, **more}))
         score = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
-        scores = {"conlleval": {"overall": score, "per_type": {"animal": score}}}
-        about = {"domain": "zoo", "best_epoch": None, "epochs": 3.0, "seed": args.seed, "is_crossner": False}
-        return {**about, "scores": {"validation": scores}}
+        scores = {name: {"overall": score, "per_type": {"animal": score}} for name in DEFAULT_CONVENTIONS}
+        about = {"domain": "zoo", "entity_types": ["animal"], "encoder": {"name": "encoder"}, "seed": args.seed}
+        return RunRecord.new(**about, epochs=3.0, scores={"validation": scores})
 
     monkeypatch.setattr(fine_tuning, "fine_tune", stand_in)
 

@@ -196,7 +196,7 @@ def test_losses_on_other_text_compare_runs_on_different_text(run, finished, zoo_
 
 def test_without_a_held_out_part_nothing_is_scored(run, tmp_path):
     record = run(tmp_path / "run", held_out=0, max_steps=2)
-    assert (record.losses, record.held_out) == ([], None)
+    assert (record.losses, record.held_out) == ((), None)
 
 
 def test_checkpoints_can_be_kept_to_train_from(run, finished, tmp_path):
