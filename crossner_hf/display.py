@@ -1,4 +1,4 @@
-"""Output for terminals: sentences with coloured entities, and tables of scores."""
+"""Output for terminals: sentences with coloured entities, tables of text, and times in words."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -54,17 +54,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def score_table(scores: Mapping[str, Any], convention: str = "conlleval") -> str:
-    """Show per-type precision, recall and F1 in percent under one convention, then sums, then F1 under the others."""
-    groups = scores[convention]
-    rows = [(name, *_cells(values)) for name, values in groups["per_type"].items()]
-    rows.append(("",) * 5)
-    rows += [(name, *_cells(groups[name])) for name in ("specialised", "generic") if name in groups]
-    rows.append((f"all ({convention})", *_cells(groups["overall"])))
-    others = [f"{name} F1 {100 * scores[name]['overall']['f1']:.2f}" for name in scores if name != convention]
-    text = table(("type", "precision", "recall", "F1", "entities"), rows)
-    return f"{text}\n{', '.join(others)}" if others else text
-
-
-def _cells(values: Mapping[str, float]) -> tuple[str, ...]:
-    return (*(f"{100 * values[key]:.2f}" for key in ("precision", "recall", "f1")), f"{values['support']:,}")
+def in_words(seconds: float) -> str:
+    """Give a time as 2 h 5 min, 3 min 20 s or 12 s."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

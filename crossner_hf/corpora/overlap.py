@@ -8,13 +8,13 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm.auto import tqdm
 
 from crossner_hf.corpora.stop_words import StopWords, stop_words
 from crossner_hf.corpora.word_streams import Stream
-from crossner_hf.results import records
+from crossner_hf.results.records import OverlapRecord, OverlapStream
 
 CASINGS = ("lower", "keep")
 
@@ -40,7 +40,7 @@ class Vocabulary(NamedTuple):
     """What is kept of a stream.
 
     Args:
-        tokens: Number of words, punctuation included.
+        words: Number of words, punctuation included.
         counted: Number of words that count.
         distinct: Number of different words that count.
         top: The most frequent of these, at most `top_k`, by count and then in alphabetical order.
@@ -48,7 +48,7 @@ class Vocabulary(NamedTuple):
         tied: How many words occur as often, in `top` or not.
     """
 
-    tokens: int
+    words: int
     counted: int
     distinct: int
     top: list[str]
@@ -67,15 +67,15 @@ def vocabulary(texts: Iterable[Sequence[str]], args: OverlapArguments, stops: St
     counts: Counter[str] = Counter()
     for words in texts:
         counts.update(map(str.lower, words) if args.casing == "lower" else words)
-    tokens = counts.total()
+    total = counts.total()
     for word in [word for word in counts if word in stops or not any(map(str.isalpha, word))]:
         del counts[word]
     if not counts:
-        raise ValueError(f"no word counts among {tokens:,}: stop words ({stops.name}) and words with no letter do not")
+        raise ValueError(f"no word counts among {total:,}: stop words ({stops.name}) and words with no letter do not")
     top = heapq.nsmallest(args.top_k, counts, key=lambda word: (-counts[word], word))
     least = counts[top[-1]]
     tied = sum(count == least for count in counts.values())
-    return Vocabulary(tokens, counts.total(), len(counts), top, least, tied)
+    return Vocabulary(total, counts.total(), len(counts), top, least, tied)
 
 
 def shared_words(first: Vocabulary, second: Vocabulary) -> tuple[int, int]:
@@ -84,7 +84,7 @@ def shared_words(first: Vocabulary, second: Vocabulary) -> tuple[int, int]:
     return len(set(first.top[:n]).intersection(second.top[:n])), n
 
 
-def overlap(streams: Sequence[Stream], args: OverlapArguments | None = None) -> dict[str, Any]:
+def overlap(streams: Sequence[Stream], args: OverlapArguments | None = None) -> OverlapRecord:
     """Compute the overlap of streams of words.
 
     Args:
@@ -108,14 +108,13 @@ def overlap(streams: Sequence[Stream], args: OverlapArguments | None = None) -> 
     stops = stop_words(args.stop_words)
     vocabularies = [_counted(stream, args, stops) for stream in streams]
     pairs = [[shared_words(first, second) for second in vocabularies] for first in vocabularies]
-    return records.new_record(
-        "overlap",
+    return OverlapRecord.new(
         top_k=args.top_k,
         stop_words=stops.describe(),
         casing=args.casing,
         words_that_count="at least one letter, no stop word",
         ties="alphabetical",
-        streams=[_described(stream, words) for stream, words in zip(streams, vocabularies, strict=True)],
+        streams=[_recorded(*pair) for pair in zip(streams, vocabularies, strict=True)],
         matrix={
             "percent": [[100 * shared / n for shared, n in row] for row in pairs],
             "shared": [[shared for shared, _ in row] for row in pairs],
@@ -132,15 +131,16 @@ def _counted(stream: Stream, args: OverlapArguments, stops: StopWords) -> Vocabu
         raise ValueError(f"stream {stream.label}: {error}") from error
 
 
-def _described(stream: Stream, words: Vocabulary) -> dict[str, Any]:
-    return {"label": stream.label, **stream.describe(), **words._asdict(), "top": len(words.top)}
+def _recorded(stream: Stream, vocabulary: Vocabulary) -> OverlapStream:
+    sizes = vocabulary._asdict() | {"top": len(vocabulary.top)}
+    return OverlapStream(label=stream.label, **stream.describe(), **sizes)
 
 
-def notes(record: dict[str, Any]) -> list[str]:
+def notes(record: OverlapRecord) -> list[str]:
     """Give a sentence about each stream with fewer than `top_k` words."""
-    few = [stream for stream in record["streams"] if stream["top"] < record["top_k"]]
+    few = [stream for stream in record.streams if stream.top < record.top_k]
     return [
-        f"{stream['label']} has {stream['top']:,} words that count, fewer than {record['top_k']:,}: its pairs compare "
-        f"no more than the {stream['top']:,} most frequent words of each side"
+        f"{stream.label} has {stream.top:,} words that count, fewer than {record.top_k:,}: its pairs compare "
+        f"no more than the {stream.top:,} most frequent words of each side"
         for stream in few
     ]
