@@ -11,12 +11,12 @@ from huggingface_hub.utils import validate_repo_id
 
 from crossner_hf.data.builder import CITATION
 from crossner_hf.data.sources import COMMIT, REPOSITORY
-from crossner_hf.experiments.report.document import plain
 from crossner_hf.hub.eval_results import CONVENTION, TASK, model_index, said_seeds
 from crossner_hf.hub.model_card_fields import Facts, cost_facts, training_facts, training_sentences
 from crossner_hf.hub.model_runs import DAPT, LICENCES, ModelRuns, data_name, hub_id, model_runs, pre_training, shown
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 from crossner_hf.pretraining.dapt_card import dapt_card, fence
+from crossner_hf.results.markdown import plain
 from crossner_hf.results.statistics import summarise
 from crossner_hf.schema import BUILT_IN, SOURCE
 
