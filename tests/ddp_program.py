@@ -52,7 +52,7 @@ def main(kind: str, model: str, data: str, folder: str, arguments: dict[str, Any
         "world_size": torch.distributed.get_world_size() if distributed else 1,
         "losses": watch.losses,
         "eval_losses": watch.eval_losses,
-        "record": record,
+        "record": record.model_dump(mode="json", exclude_unset=True),
     }
     Path(f"{folder}.{rank}.json").write_text(json.dumps(seen), encoding="utf-8")
     save_file(watch.gradient, f"{folder}.{rank}.safetensors")
