@@ -65,7 +65,7 @@ def test_padding_and_batch_mates_are_neutral(fitted, zoo_sentences):
     sentences = [words for words, _ in zoo_sentences(30, seed=8)]
     alone = list(Tagger(fitted.model, fitted.tokenizer, batch_tokens=1).tag_words(sentences))
     together = list(Tagger(fitted.model, fitted.tokenizer, batch_tokens=100_000).tag_words(sentences))
-    for one, other in zip(alone, together):
+    for one, other in zip(alone, together, strict=True):
         assert one.labels == other.labels
         assert one.scores == pytest.approx(other.scores, abs=1e-5)
 
