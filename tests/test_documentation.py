@@ -95,12 +95,12 @@ def test_commands_of_a_page_name_options_that_exist(page, capsys):
         for line in re.findall(r"crossner-hf ([^#\n|]+)", block.replace("\\\n", " ")):
             command, *words = line.split()
             assert command in COMMANDS, line
-            options = {word.split("=")[0] for word in words if word.startswith("--")}
+            options = {word.split("=")[0].replace("_", "-") for word in words if word.startswith("--")}
             help_of = [command, *([words[0]] if command in ("data", "experiment", "push") else []), "--help"]
             with pytest.raises(SystemExit):
                 main(help_of)
-            known = capsys.readouterr().out
-            missing = [option for option in options if option not in known]
+            known = set(re.findall(r"--[a-z0-9-]+", capsys.readouterr().out))
+            missing = options - known
             assert not missing, f"{line}: unknown {missing}"
 
 

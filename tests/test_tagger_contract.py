@@ -20,7 +20,7 @@ from crossner_hf.schema import get_domain
 from crossner_hf.tagger.tagger import Tagger, tag, takes_word_mask
 from crossner_hf.tagger.tokenize_and_align import encode_labelled
 
-LAYOUTS = Path(__file__).with_name("training") / "layouts.py"
+LAYOUTS = Path(__file__).with_name("finetuning") / "ddp_program.py"
 NO_DROPOUT = "hidden_dropout_prob=0.0,attention_probs_dropout_prob=0.0"
 SMALL = "hidden_size=24,char_dim=8,char_filters=8,hidden_dropout_prob=0.0,unknown_rate=0.0"
 # Name: (what the tagger starts from, which tagger it is).

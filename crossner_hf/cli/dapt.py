@@ -9,8 +9,8 @@ from crossner_hf.cli.run_options import add_preset, parse_run, run_parser
 
 EPILOG = """examples:
   crossner-hf dapt --domain music --corpus music.txt --masking span --model bert-base-cased --output runs/music-dapt
-  crossner-hf dapt --corpus articles/ --model minilm --preset small --max_tokens 1000000 --output runs/my-dapt
-  crossner-hf dapt --corpus wikimedia/wikipedia --corpus_config 20231101.en --streaming --max_steps 10000 \\
+  crossner-hf dapt --corpus articles/ --model minilm --preset small --max-tokens 1000000 --output runs/my-dapt
+  crossner-hf dapt --corpus wikimedia/wikipedia --corpus-config 20231101.en --streaming --max-steps 10000 \\
       --model bert-base-cased --bf16 --output runs/general
   torchrun --nproc_per_node 2 -m crossner_hf dapt --corpus music.parquet --model bert-base-cased --output runs/music
 then
@@ -39,16 +39,16 @@ def main(argv: Sequence[str]) -> int:
     task.add_argument("--model", required=True, help="encoder: a folder, a Hub id, or minilm (extra: offline)")
     task.add_argument("--domain", help="the corpus's domain, for record and README")
     task.add_argument("--level", help="its level (domain, entity, task, integrated), for record and README")
-    task.add_argument("--corpus_config", help="configuration of a Hub data set")
-    task.add_argument("--corpus_split", default="train", help="its split")
-    task.add_argument("--text_column", default="text", help="column of the text in JSON lines, Parquet and data sets")
+    task.add_argument("--corpus-config", help="configuration of a Hub data set")
+    task.add_argument("--corpus-split", default="train", help="its split")
+    task.add_argument("--text-column", default="text", help="column of the text in JSON lines, Parquet and data sets")
     task.add_argument(
-        "--exclude_titles",
+        "--exclude-titles",
         metavar="FILE",
         help="leave out documents with these titles, one a line (what follows a tab is ignored)",
     )
     task.add_argument(
-        "--held_out_corpus", nargs="+", metavar="FILE", help="score the held-out part of this text instead"
+        "--held-out-corpus", nargs="+", metavar="FILE", help="score the held-out part of this text instead"
     )
     task.add_argument(
         "--gazetteer",

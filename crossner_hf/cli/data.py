@@ -1,13 +1,12 @@
 """crossner-hf data verify | stats | show | export"""
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from crossner_hf.cli.options import add_data_options, domain_help, quiet_datasets, wants_colour
+from crossner_hf.cli.options import CommandParser, add_data_options, domain_help, quiet_datasets, wants_colour
 
 EPILOG = """examples:
-  crossner-hf data verify --data_dir ner_data
+  crossner-hf data verify --data-dir ner_data
   crossner-hf data stats music politics
   crossner-hf data show sample_music --split test --max 5
   crossner-hf data export crossner/ music ai    (then: load_dataset("crossner/", "music"), with no package needed)"""
@@ -15,11 +14,10 @@ EPILOG = """examples:
 
 def main(argv: Sequence[str]) -> int:
     """Look at, check and export the labelled data."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="crossner-hf data",
         description="The labelled data.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="verify | stats | show | export")
     verify = commands.add_parser("verify", help="hold the official files to their published sizes and checksums")

@@ -1,6 +1,5 @@
 """crossner-hf demo: the whole way, offline: fine-tune, score, tag, save, reload."""
 
-import argparse
 import os
 import shutil
 import sys
@@ -8,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossner_hf.cli.options import quiet, wants_colour
+from crossner_hf.cli.options import CommandParser, quiet, wants_colour
 
 DOMAIN = "sample_music"
 TEXTS = (
@@ -20,7 +19,7 @@ TEXTS = (
 
 def main(argv: Sequence[str]) -> int:
     """Run the demonstration and say what to run next."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="crossner-hf demo",
         description="Fine-tune the packaged encoder on the sample's music domain, score it, tag three new sentences, "
         "save it and reload it through the pipeline. Needs no network; about two minutes on two cores.",
@@ -56,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
 
 NEXT = """  crossner-hf predict --model {output} FILE        tag your own text
   crossner-hf train --domain music --model minilm --preset small --output runs/music
-                                                    the official data: downloaded, or --data_dir FOLDER
+                                                    the official data: downloaded, or --data-dir FOLDER
   crossner-hf train --domain music --model bert-base-cased --output runs/music-bert
                                                     the published recipe (wants a GPU)"""
 

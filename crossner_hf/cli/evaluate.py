@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossner_hf.cli.options import add_data_options, domain_help, quiet
+from crossner_hf.cli.options import CommandParser, add_data_options, domain_help, quiet
 
 CONVENTIONS = ("conlleval", "strict", "pooled")
 EPILOG = """examples:
@@ -18,11 +18,10 @@ stand below. Further conventions: --conventions conlleval no_misc token string_s
 
 def main(argv: Sequence[str]) -> int:
     """Score a saved tagger and print the per-type table."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="crossner-hf evaluate",
         description="Score a saved tagger (a folder or Hub id) on a domain's split.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", required=True, help="folder or Hub id of a token-classification model")
     parser.add_argument("--domain", help=domain_help())

@@ -5,6 +5,8 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from crossner_hf.cli.options import CommandParser
+
 EPILOG = """FOLDER holds runs of `crossner-hf experiment run` or `crossner-hf train` (record.json, predictions.json), or
 records that were collected (NAME.json with NAME.predictions.json).
 
@@ -12,11 +14,11 @@ OUTPUT then holds report.html (one page that needs no network and nothing beside
 main_table.csv, runs.csv, per_type.csv, few_shot.csv, corpus_size.csv, significance.csv, confusion.csv.
 
 Scores alone give the tables and curves. Confusion, significance and the hardest sentences also need predictions and
-the test sentences: those of the official files and of domains of your own under --data_dir; the samples are here.
+the test sentences: those of the official files and of domains of your own under --data-dir; the samples are here.
 
 examples:
   crossner-hf experiment report exp/smoke --output exp/smoke/report
-  crossner-hf experiment report exp/main exp/few --data_dir ner_data my_domain --output report --convention pooled"""
+  crossner-hf experiment report exp/main exp/few --data-dir ner_data my_domain --output report --convention pooled"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -59,17 +61,15 @@ def _no_garbage_collection() -> Iterator[None]:
 def _parser() -> argparse.ArgumentParser:
     from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="crossner-hf experiment report",
         description="Tables, curves, errors and significance from the records of runs, as one page, Markdown and CSV.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="folders with records, at any depth")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where the report is written")
     parser.add_argument(
-        "--data_dir",
+        "--data-dir",
         nargs="+",
         metavar="FOLDER",
         help="of the official files (music/test.txt …; else CROSSNER_DATA_DIR, else those downloaded before), and of "
@@ -78,6 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--convention", choices=DEFAULT_CONVENTIONS, default="conlleval", help="of the scores (default: conlleval)"
     )
-    parser.add_argument("--no_plots", action="store_true", help="leave the plots out; they need the extra: plots")
+    parser.add_argument("--no-plots", action="store_true", help="leave the plots out; they need the extra: plots")
     parser.add_argument("--resamples", type=int, default=10_000, help="of the bootstrap (default: 10000)")
     return parser

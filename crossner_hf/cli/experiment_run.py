@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from crossner_hf.cli.options import add_data_options, quiet
+from crossner_hf.cli.options import CommandParser, add_data_options, quiet
 
 EPILOG = """examples:
   crossner-hf experiment run --preset smoke --output exp/smoke
   crossner-hf experiment run --preset main-table --models bert-base-cased --output exp/main
-  crossner-hf experiment run --preset few-shot --models minilm --recipe small --output exp/few --dry_run
+  crossner-hf experiment run --preset few-shot --models minilm --recipe small --output exp/few --dry-run
   crossner-hf experiment run --preset corpus-size --corpus music.txt --models minilm --recipe small --output exp/size
   crossner-hf experiment run grid.yaml --output exp/mine
 
@@ -74,17 +74,15 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="crossner-hf experiment run",
         description="Run a grid of fine-tunings: domains × settings × models × sizes × seeds, each with its record.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("grid", nargs="?", metavar="GRID.yaml", help="a file with a grid")
     parser.add_argument("--preset", help="in its place: main-table, few-shot, corpus-size or smoke")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder of the grid, shared by all processes")
-    parser.add_argument("--dry_run", action="store_true", help="show what would run and its cost; writes nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show what would run and its cost; writes nothing")
     parser.add_argument("--extend", action="store_true", help="add runs to the grid that FOLDER holds")
     own = parser.add_argument_group("in the place of what the grid says")
     for name in LISTS:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
-from crossner_hf.cli.options import add_data_options
+from crossner_hf.cli.options import CommandParser, add_data_options
 
 EPILOG = """A STREAM is, with or without a NAME= of your own before it:
   a domain      music, conll2003, sample_music, …, or the folder of your own: the words of its labelled sentences
@@ -20,7 +20,7 @@ A word counts if it has a letter and is no stop word. Two streams are compared b
 many as the smaller has where that is fewer; words as frequent as the last one are taken in the order of the alphabet.
 
 examples:
-  crossner-hf overlap conll2003 politics science music literature ai --top_k 1000
+  crossner-hf overlap conll2003 politics science music literature ai --top-k 1000
   crossner-hf overlap music jazz=articles/jazz.jsonl wiki=wiki.parquet --plot overlap.png --to json > overlap.json"""
 
 
@@ -57,17 +57,15 @@ def _parser() -> argparse.ArgumentParser:
     from crossner_hf.corpora.overlap import CASINGS, OverlapArguments
     from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER, SPLITTERS
 
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="crossner-hf overlap",
         description="Percent of words that the most frequent words of two or more streams share.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("streams", nargs="+", metavar="STREAM", help="two or more; see below")
     for option in fields(OverlapArguments):
         parser.add_argument(
-            f"--{option.name}",
+            f"--{option.name.replace('_', '-')}",
             type=option.type,
             default=option.default,
             choices=CASINGS if option.name == "casing" else None,
@@ -83,9 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_SPLITTER,
         help=f"word splitter for raw text (default: {DEFAULT_SPLITTER}); words of domains are as in their files",
     )
-    parser.add_argument("--text_column", default="text", help="column of the text in JSON lines, Parquet and data sets")
-    parser.add_argument("--corpus_config", help="configuration of a Hub data set")
-    parser.add_argument("--corpus_split", default="train", help="its split (default: train)")
+    parser.add_argument("--text-column", default="text", help="column of the text in JSON lines, Parquet and data sets")
+    parser.add_argument("--corpus-config", help="configuration of a Hub data set")
+    parser.add_argument("--corpus-split", default="train", help="its split (default: train)")
     add_data_options(parser)
     return parser
 

@@ -1,6 +1,5 @@
 """crossner-hf predict"""
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +7,7 @@ from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
 
-from crossner_hf.cli.options import quiet, wants_colour
+from crossner_hf.cli.options import CommandParser, quiet, wants_colour
 
 EPILOG = """input, a line or block at a time, so that pipes and files of any size work:
   text    one text a line
@@ -35,11 +34,10 @@ class Item(NamedTuple):
 
 def main(argv: Sequence[str]) -> int:
     """Tag a stream and print it, in order."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="crossner-hf predict",
         description="Tag text with a saved tagger. Texts of any length: long ones are tagged in overlapping windows.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", required=True, help="folder or Hub id of a token-classification model")
     parser.add_argument("files", nargs="*", help="input files; none or '-': standard input")
@@ -49,10 +47,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--to", choices=("text", "conll", "jsonl"), default="text")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     parser.add_argument("--splitter", help="word splitter for raw text; default: the one the model was trained with")
-    parser.add_argument("--batch_pieces", type=int, help="pieces a batch, padding included")
+    parser.add_argument("--batch-pieces", type=int, help="pieces a batch, padding included")
     args = parser.parse_args(argv)
     if args.batch_pieces is not None and args.batch_pieces < 1:
-        parser.error(f"--batch_pieces must be 1 or more, got {args.batch_pieces}")
+        parser.error(f"--batch-pieces must be 1 or more, got {args.batch_pieces}")
     missing = [name for name in args.files if name != "-" and (not Path(name).exists() or Path(name).is_dir())]
     if missing:
         parser.error(f"no such file: {', '.join(missing)}")

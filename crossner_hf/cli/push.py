@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import add_data_options, quiet_datasets
+from crossner_hf.cli.options import CommandParser, add_data_options, quiet_datasets
 
 if TYPE_CHECKING:
     from crossner_hf.corpora.corpus import Corpus
@@ -16,7 +16,7 @@ is that of `hf auth login`, or HF_TOKEN.
 
 examples:
   crossner-hf push model runs/music --repo USER/music-tagger
-  crossner-hf push dataset --repo USER/crossner --data_dir ner_data --private
+  crossner-hf push dataset --repo USER/crossner --data-dir ner_data --private
   crossner-hf push dataset music --corpus corpus_music=music.txt --repo USER/crossner-music
   crossner-hf push metric --repo USER/crossner
   crossner-hf push results exp/main --repo USER/crossner-results
@@ -109,12 +109,10 @@ def _corpora(given: Sequence[str]) -> "dict[str, Corpus]":
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="crossner-hf push",
         description="Push a data set, a trained model, the metric or results to the Hub.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     kinds = parser.add_subparsers(dest="what", required=True, metavar="dataset | model | metric | results")
     dataset = kinds.add_parser("dataset", help="Parquet of each configuration and split, with a card")
@@ -132,19 +130,17 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("run", metavar="RUN", help="the run's folder")
     model.add_argument(
         "--dataset-repo",
-        "--dataset_repo",
         metavar="USER/NAME",
         help="where the data of the scores lies, as the card names it; default: crossner of the same account",
     )
     kinds.add_parser("metric", help="a Space with the metric, for evaluate.load, and a page to try it on")
     results = kinds.add_parser("results", help="records of runs, and the report on them")
     results.add_argument("runs", nargs="+", metavar="FOLDER", help="folders with records, at any depth")
-    results.add_argument("--data_dir", nargs="+", help="folders of the test sentences, as for experiment report")
-    results.add_argument("--no_plots", action="store_true", help="leave the plots out; they need the extra: plots")
+    results.add_argument("--data-dir", nargs="+", help="folders of the test sentences, as for experiment report")
+    results.add_argument("--no-plots", action="store_true", help="leave the plots out; they need the extra: plots")
     for kind in (dataset, results):
         kind.add_argument(
             "--i-have-the-reuters-licence",
-            "--i_have_the_reuters_licence",
             action="store_true",
             help="also what holds text of conll2003, which is Reuters'",
         )
@@ -152,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         kind.add_argument("--repo", required=True, metavar="USER/NAME", help="repository on the Hub, made if need be")
         kind.add_argument("--private", action="store_true", help="make a new repository private")
         kind.add_argument("--revision", help="branch to push to; default: main")
-        kind.add_argument("--create-pr", "--create_pr", action="store_true", help="open a pull request with the commit")
+        kind.add_argument("--create-pr", action="store_true", help="open a pull request with the commit")
         kind.add_argument("--message", help="of the commit")
-        kind.add_argument("--dry-run", "--dry_run", metavar="FOLDER", help="write the repository's files there instead")
+        kind.add_argument("--dry-run", metavar="FOLDER", help="write the repository's files there instead")
     return parser

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crossner_hf.cli.options import CommandParser
+
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Shows the default of an option behind its help, where there is one to show."""
@@ -17,9 +19,10 @@ def run_parser(arguments_class: type, command: str, **texts: str):
     """A parser of all fields of `arguments_class`, and its first group, which takes the command's own options."""
     from transformers import HfArgumentParser
 
-    parser = HfArgumentParser(
-        arguments_class, prog=f"crossner-hf {command}", formatter_class=HelpFormatter, allow_abbrev=False, **texts
-    )
+    class RunParser(CommandParser, HfArgumentParser):
+        """Takes every option in kebab-case, as all commands do."""
+
+    parser = RunParser(arguments_class, prog=f"crossner-hf {command}", formatter_class=HelpFormatter, **texts)
     return parser, parser.add_argument_group("the task")
 
 
@@ -36,7 +39,7 @@ def add_preset(task, presets: Mapping[str, dict[str, Any]]) -> None:
 def parse_run(parser, task, arguments_class: type, presets: Mapping[str, dict[str, Any]], argv: Sequence[str]):
     """The arguments and the namespace of the command's own options. Exits on an unknown option or `--help`."""
     _sort_for_help(parser, task, list(arguments_class.__annotations__))
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first = CommandParser(add_help=False)
     first.add_argument("--preset", default="published")
     chosen, _ = first.parse_known_args(argv)
     if chosen.preset in presets:
@@ -55,7 +58,8 @@ def _sort_for_help(parser: argparse.ArgumentParser, task, ours: list[str]) -> No
     rest = parser.add_argument_group("everything else that transformers.TrainingArguments takes")
     every, parser._optionals._group_actions = parser._optionals._group_actions, []
     for action in sorted(every, key=lambda action: ours.index(action.dest) if action.dest in ours else len(ours)):
-        action.option_strings = action.option_strings[:1]  # what is shown; the spelling with dashes works too
+        dashed = [option for option in action.option_strings if "_" not in option]
+        action.option_strings = dashed[-1:]  # what is shown
         if action.dest == "output_dir":
             action.option_strings, action.metavar = ["--output"], "FOLDER"
             action.required, action.default = True, None

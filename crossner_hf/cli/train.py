@@ -13,7 +13,7 @@ EPILOG = """examples:
   crossner-hf train --domain music --model bert-base-cased --tagger crf --output runs/music-crf
   crossner-hf train --domain music --model glove --tagger bilstm-crf --preset lstm --output runs/music-bilstm-crf
   crossner-hf train --domain ai --model bert-base-cased --setting pre_train_then_fine_tune --output runs/ai
-  crossner-hf train --domain music --model bert-base-cased --num_sentences 25 --output runs/music-25
+  crossner-hf train --domain music --model bert-base-cased --num-sentences 25 --output runs/music-25
   crossner-hf train --domain my_domain/ --model bert-base-cased --output runs/mine
   torchrun --nproc_per_node 2 -m crossner_hf train --domain music --model bert-base-cased --output runs/music
 
@@ -23,9 +23,9 @@ transformers.TrainingArguments is an option too. OUTPUT then holds the model of 
 record.json with the scores of dev and test, and predictions.json with the labels given to the test sentences.
 
 settings: direct trains on the target's sentences alone; pre_train_then_fine_tune first trains on the source's labels
-for two epochs (once for an encoder and a seed; kept in --source_cache); joint trains on both, the target drawn 50 times
-as often. An epoch of joint training is long: --eval_strategy steps --eval_steps 200 --save_strategy steps --save_steps
-200 scores dev, and counts --early_stopping_patience, in steps."""
+for two epochs (once for an encoder and a seed; kept in --source-cache); joint trains on both, the target drawn 50 times
+as often. An epoch of joint training is long: --eval-strategy steps --eval-steps 200 --save-strategy steps --save-steps
+200 scores dev, and counts --early-stopping-patience, in steps."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -48,8 +48,8 @@ def main(argv: Sequence[str]) -> int:
     )
     add_preset(task, PRESETS)
     task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
-    task.add_argument("--random_weights", action="store_true", help="the encoder's architecture with fresh weights")
-    task.add_argument("--no_test", action="store_true", help="leave the test split unscored, as when tuning on dev")
+    task.add_argument("--random-weights", action="store_true", help="the encoder's architecture with fresh weights")
+    task.add_argument("--no-test", action="store_true", help="leave the test split unscored, as when tuning on dev")
     add_data_options(task)
     args, given = parse_run(parser, task, FineTuningArguments, PRESETS, argv)
     quiet()

@@ -54,7 +54,7 @@ class DaptArguments(RunArguments):
     max_tokens: int | None = field(default=None, metadata={"help": "Read so many pieces of the corpus at most."})
     streaming: bool = field(
         default=False,
-        metadata={"help": "Tokenise while training, in one pass with nothing of it cached; needs --max_steps."},
+        metadata={"help": "Tokenise while training, in one pass with nothing of it cached; needs --max-steps."},
     )
     held_out: float = field(
         default=1.0, metadata={"help": "Percent of the documents never trained on, for the held-out loss; 0: none."}

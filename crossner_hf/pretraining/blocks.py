@@ -23,7 +23,10 @@ __all__ = ["BlockCounts", "Corpus", "Selection", "block_dataset"]
 logger = logging.getLogger(__name__)
 
 EVERYTHING = Selection()
-OUR_CODE = ("blocks", "entity_tags", "packing", "text", "text_files", "../pieces")  # what shapes rows
+OUR_CODE = (  # what shapes rows
+    *("pretraining/blocks", "pretraining/entity_tags", "pretraining/packing"),
+    *("corpora/corpus", "corpora/corpus_readers", "masking/subword_boundaries"),
+)
 SHUFFLED_BLOCKS = 10_000
 
 
@@ -137,7 +140,7 @@ def _key(packing: Packing, with_entities: bool, names: Collection[str] | None) -
     import tokenizers
 
     parts = {
-        "code": [sha256_of(Path(__file__).parent / f"{module}.py") for module in OUR_CODE],
+        "code": [sha256_of(Path(__file__).parents[1] / f"{module}.py") for module in OUR_CODE],
         "tokenizers": tokenizers.__version__,
         "tokenizer": [packing.backend.to_str(), packing.backend.encode_special_tokens, packing.frame],
         "block_size": packing.block_size,

@@ -14,7 +14,7 @@ from crossner_hf.pretraining import dapt as pre_training
 from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
 from crossner_hf.results import records
 
-SMALL = ["--block_size", "16", "--held_out", "20", "--learning_rate", "3e-3", "--num_train_epochs", "1", "--use_cpu"]
+SMALL = ["--block-size", "16", "--held-out", "20", "--learning-rate", "3e-3", "--num-train-epochs", "1", "--use-cpu"]
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def test_options_land_in_corpus_and_arguments(told, tmp_path):
     (tmp_path / "titles.txt").write_text("Jazz\nRock and roll\n")
     (tmp_path / "c.txt").write_text("an owl\n")
     corpus, args, more = told(
-        *("--masking", "entity", "--gazetteer", "names.tsv", "--exclude_titles", "titles.txt", "--resume"),
-        *("--domain", "music", "--level", "entity", "--held_out_corpus", "c.txt", "--text_column", "body"),
-        *("--max_tokens", "1000", "--percent", "12.5", "--bf16", "false", "--gradient_accumulation_steps", "4"),
+        *("--masking", "entity", "--gazetteer", "names.tsv", "--exclude-titles", "titles.txt", "--resume"),
+        *("--domain", "music", "--level", "entity", "--held-out-corpus", "c.txt", "--text-column", "body"),
+        *("--max-tokens", "1000", "--percent", "12.5", "--bf16", "false", "--gradient-accumulation-steps", "4"),
     )
     assert more["names"] == ["Miles Davis", "ABBA"]
     assert corpus.exclude_titles == {"Jazz", "Rock and roll"}
@@ -78,7 +78,7 @@ def test_options_land_in_corpus_and_arguments(told, tmp_path):
 
 
 def test_a_preset_gives_way_to_what_is_set(told):
-    _, args, _ = told("--preset", "small", "--learning_rate", "1e-4")
+    _, args, _ = told("--preset", "small", "--learning-rate", "1e-4")
     assert (args.learning_rate, args.block_size) == (1e-4, DAPT_PRESETS["small"]["block_size"])
 
 
@@ -111,7 +111,7 @@ def test_help_teaches_and_shows_defaults(capsys):
         main(["dapt", "--help"])
     assert stop.value.code == 0
     said = capsys.readouterr().out
-    assert said.index("--corpus") < said.index("--masking") < said.index("--adam_beta1")
+    assert said.index("--corpus") < said.index("--masking") < said.index("--adam-beta1")
     assert "torchrun --nproc_per_node 2 -m crossner_hf dapt" in said
     assert re.search(r"Share of the pieces to mask\.\s+\(default: 0\.2\)", said)
 
@@ -127,7 +127,7 @@ def test_errors_are_one_sentence_and_leave_no_folder(tiny_model, own_cache, tmp_
     assert re.search(r"latin\.txt:3: .*UTF-8", fails(capsys, "--corpus", str(latin), *task, *SMALL))
     assert "512 is longer than the 64 positions" in fails(capsys, "--corpus", str(text), *task)
     assert "needs tagged text" in fails(capsys, "--corpus", str(text), *task, *SMALL, "--masking", "entity")
-    assert "mlm_probability must lie" in fails(capsys, "--corpus", str(text), *task, "--mlm_probability", "1")
+    assert "mlm_probability must lie" in fails(capsys, "--corpus", str(text), *task, "--mlm-probability", "1")
     assert "unknown option --maskin" in fails(capsys, "--corpus", str(text), *task, "--maskin", "span")
     assert "invalid choice: 'spam'" in fails(capsys, "--corpus", str(text), *task, "--masking", "spam")
     assert not (tmp_path / "run").exists()
@@ -136,7 +136,7 @@ def test_errors_are_one_sentence_and_leave_no_folder(tiny_model, own_cache, tmp_
 def test_ctrl_c_says_how_to_go_on_and_a_kill_resumes(tiny_model, zoo_text, tmp_path, child_environment):
     output = tmp_path / "run"
     command = [sys.executable, "-m", "crossner_hf", "dapt", "--corpus", str(zoo_text), "--model", tiny_model("bert")]
-    command += ["--output", str(output), *SMALL, "--num_train_epochs", "400", "--save_steps", "5", "--eval_steps", "50"]
+    command += ["--output", str(output), *SMALL, "--num-train-epochs", "400", "--save-steps", "5", "--eval-steps", "50"]
     for signalled in (signal.SIGINT, signal.SIGKILL):
         running = subprocess.Popen(
             [*command, "--resume"], env=child_environment, stderr=subprocess.PIPE, text=True,

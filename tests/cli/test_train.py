@@ -69,9 +69,9 @@ def test_options_of_transformers_and_our_own_land_in_the_arguments(told):
     }
     args, more = told(
         *shlex.split("--weight_decay 0.1 --gradient-accumulation-steps 2 --warmup_steps 7 --optim sgd"),
-        *shlex.split("--no_length_grouped_batches --max_length 100 --seed 666 --use_cpu --bf16 false"),
-        *shlex.split("--early_stopping_patience=3 --num_train_epochs 2.5"),
-        *shlex.split("--no_test --resume --random_weights --no_verify --data_dir files"),
+        *shlex.split("--no-length-grouped-batches --max-length 100 --seed 666 --use-cpu --bf16 false"),
+        *shlex.split("--early-stopping-patience=3 --num-train-epochs 2.5"),
+        *shlex.split("--no-test --resume --random-weights --no-verify --data-dir files"),
     )
     assert (args.weight_decay, args.gradient_accumulation_steps, args.warmup_steps) == (0.1, 2, 7)
     assert (args.optim, args.length_grouped_batches, args.max_length, args.seed) == ("sgd", False, 100, 666)
@@ -85,7 +85,7 @@ def test_a_preset_sets_only_what_the_user_did_not(told, preset):
     small = PRESETS["small"]
     args, _ = told(*preset)
     assert {name: getattr(args, name) for name in small} == small
-    for order in ([*preset, "--learning_rate", "5e-5"], ["--learning_rate", "5e-5", *preset]):
+    for order in ([*preset, "--learning-rate", "5e-5"], ["--learning-rate", "5e-5", *preset]):
         args, _ = told(*order)
         assert args.learning_rate == 5e-5  # also where it is what the published recipe has
         assert args.num_train_epochs == small["num_train_epochs"]
@@ -107,25 +107,25 @@ def test_help_has_the_task_first_then_our_arguments_then_those_of_transformers(c
     said = capsys.readouterr().out
     assert said.startswith("usage: crossner-hf train --domain DOMAIN --model MODEL --output FOLDER")
     places = [said.index(f"\n  {name} ") for name in ("--domain", "--model", "--output", "--preset")]
-    ours = [f"\n  --{name} " for name in ("learning_rate", "seed", "length_grouped_batches", "early_stopping_patience")]
-    places += [said.index(name) for name in (*ours[:2], *ours[2:], "\n  --max_steps ", "\n  --warmup_steps ")]
+    ours = [f"\n  --{name} " for name in ("learning-rate", "seed", "length-grouped-batches", "early-stopping-patience")]
+    places += [said.index(name) for name in (*ours[:2], *ours[2:], "\n  --max-steps ", "\n  --warmup-steps ")]
     assert places == sorted(places)
     assert "Adam's learning rate. (default: 5e-05)" in re.sub(r"\s+", " ", said)
     assert "examples:" in said
-    listed = set(re.findall(r"^  --(\w+)", said, flags=re.MULTILINE))
-    missing = {name for name, f in FineTuningArguments.__dataclass_fields__.items() if f.init} - listed
-    assert missing == {"output_dir"}
+    listed = set(re.findall(r"^  --([\w-]+)", said, flags=re.MULTILINE))
+    ours = {name.replace("_", "-") for name, f in FineTuningArguments.__dataclass_fields__.items() if f.init}
+    assert ours - listed == {"output-dir"}
 
 
 def test_a_users_error_is_one_sentence_and_status_2(capsys, zoo, tiny_model, tmp_path):
     output = ["--output", str(tmp_path / "out")]
     right = ["train", "--domain", str(zoo), "--model", tiny_model(), *output]
-    assert "unknown option --learning_rat;" in fails(capsys, *right, "--learning_rat", "1")
+    assert "unknown option --learning-rat;" in fails(capsys, *right, "--learning-rat", "1")
     assert "the following arguments are required: --output, --domain, --model" in fails(capsys, "train")
     assert "argument --preset: invalid choice: 'tiny'" in fails(capsys, *right, "--preset", "tiny")
     assert "argument --seed: invalid int value: 'x'" in fails(capsys, *right, "--seed", "x")
-    assert "metric_for_best_model must be one of" in fails(capsys, *right, "--metric_for_best_model", "f1")
-    assert "max_length must be at least 4 pieces" in fails(capsys, *right, "--max_length", "2")
+    assert "metric_for_best_model must be one of" in fails(capsys, *right, "--metric-for-best-model", "f1")
+    assert "max_length must be at least 4 pieces" in fails(capsys, *right, "--max-length", "2")
     said = fails(capsys, "train", "--domain", "musik", "--model", tiny_model(), *output)
     assert "unknown domain 'musik'; did you mean music" in said
     for name in (str(tmp_path / "nowhere"), "someone/nothing"):
@@ -141,8 +141,8 @@ def test_a_users_error_is_one_sentence_and_status_2(capsys, zoo, tiny_model, tmp
 
 def test_ctrl_c_ends_with_130_and_resume_goes_on(zoo, tiny_model, tmp_path, child_environment, capsys):
     folder = tmp_path / "run"
-    arguments = ["train", "--domain", str(zoo), "--model", tiny_model(), "--output", str(folder), "--use_cpu"]
-    arguments += shlex.split("--early_stopping_patience 0 --num_train_epochs 400 --learning_rate 1e-3")
+    arguments = ["train", "--domain", str(zoo), "--model", tiny_model(), "--output", str(folder), "--use-cpu"]
+    arguments += shlex.split("--early-stopping-patience 0 --num-train-epochs 400 --learning-rate 1e-3")
     command = [sys.executable, "-m", "crossner_hf", *arguments]
     # A shell starts background jobs with Ctrl-C ignored, and so are their children: not the case to test.
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
@@ -158,13 +158,13 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(zoo, tiny_model, tmp_path, chil
     assert {path.name.split("-")[0] for path in folder.iterdir()} == {"run.json", "checkpoint"}
     assert "holds this same run, already begun; add --resume" in fails(capsys, *arguments)
     # To go on to epoch 400 takes too long here: the run is given fewer epochs, which is another run, and a fresh one.
-    assert "arguments.num_train_epochs was 400" in fails(capsys, *arguments, "--num_train_epochs", "2", "--resume")
+    assert "arguments.num_train_epochs was 400" in fails(capsys, *arguments, "--num-train-epochs", "2", "--resume")
 
 
 def test_a_run_prints_its_scores_and_leaves_a_tagger(zoo, tiny_model, tmp_path, capsys):
     folder = tmp_path / "run"
-    arguments = ["train", "--domain", str(zoo), "--model", tiny_model(), "--output", str(folder), "--use_cpu"]
-    arguments += shlex.split("--num_train_epochs 6 --learning_rate 4e-3 --per_device_train_batch_size 4")
+    arguments = ["train", "--domain", str(zoo), "--model", tiny_model(), "--output", str(folder), "--use-cpu"]
+    arguments += shlex.split("--num-train-epochs 6 --learning-rate 4e-3 --per-device-train-batch-size 4")
     assert main(arguments) == 0
     said = capsys.readouterr()
     record = records.read_record(folder / "record.json")

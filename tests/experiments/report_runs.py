@@ -7,6 +7,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.sources import FILE_NAMES, domain_folder, is_official, sha256_of
 from crossner_hf.metric import score
@@ -134,3 +136,9 @@ def write_corpus_sizes(make: RunMaker, domain: str, percents: tuple[int, ...] = 
                 }
                 encoder = {"name": f"dapt-{masking}-{percent}", "sha256": f"{masking}{percent:03d}" * 8, "dapt": dapt}
                 make(domain, 0.42 - 0.1 * (percent / 100) ** 0.4 + better + jitter, seed, encoder=encoder)
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes run folders in a folder of this test."""
+    return RunMaker(tmp_path / "runs")

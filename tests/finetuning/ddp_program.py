@@ -1,7 +1,7 @@
 """A fine-tuning run and one gradient of it, laid out over processes and micro-batches; what it saw goes to a file.
 
-Run by tests as `python layouts.py ENCODER DOMAIN FOLDER PER_DEVICE ACCUMULATION [JSON]`, alone or under torchrun; the
-JSON holds further arguments of the run. `python layouts.py --several JSON` takes a list of such lists of arguments.
+Run by tests as `python ddp_program.py ENCODER DOMAIN FOLDER PER_DEVICE ACCUMULATION [JSON]`, alone or under
+torchrun. The JSON holds further arguments of the run; `--several JSON` takes a list of such argument lists.
 """
 
 import json

@@ -140,7 +140,7 @@ def test_offsets_cut_the_entities_out_of_the_text(random_tagger):
 def test_an_entity_is_its_words_and_its_score_their_mean():
     text = "Rio  de Janeiro fox"
     words = split_words(text)
-    found = tagger.entities(text, words, ["B-place", "I-place", "I-place", "I-animal"], [0.5, 0.7, 0.9, 0.4])
+    found = tagger_module.entities(text, words, ["B-place", "I-place", "I-place", "I-animal"], [0.5, 0.7, 0.9, 0.4])
     assert [(e["entity_group"], e["word"], e["start"], e["end"]) for e in found] == [
         ("place", "Rio  de Janeiro", 0, 15),
         ("animal", "fox", 16, 19),
