@@ -67,3 +67,11 @@ def score_table(scores: Mapping[str, Any], convention: str = "conlleval") -> str
 
 def _cells(values: Mapping[str, float]) -> tuple[str, ...]:
     return (*(f"{100 * values[key]:.2f}" for key in ("precision", "recall", "f1")), f"{values['support']:,}")
+
+
+def duration(seconds: float) -> str:
+    """2 h 5 min, 3 min 20 s or 12 s."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

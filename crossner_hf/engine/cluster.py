@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from crossner_hf.engine.tasks import EngineTask, Outcome, in_one_sentence, perform
+from crossner_hf.engine.tasks import EngineTask, Outcome, perform
 
 
 class RayExecutor:
@@ -47,8 +47,8 @@ class RayExecutor:
         name = self._running.pop(reference)
         try:
             return [self._ray.get(reference)]
-        except self._ray.exceptions.RayTaskError as error:  # the task cannot be unpickled there
-            return [Outcome(name, "failed", in_one_sentence(error))]
+        except self._ray.exceptions.RayTaskError as error:  # a module of the task is not installed there
+            return [Outcome(name, "failed", str(error).strip().splitlines()[-1], str(error))]
         except self._ray.exceptions.RayError as error:  # its process or machine is gone
             return [Outcome(name, "died", f"({type(error).__name__})")]
 

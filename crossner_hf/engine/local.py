@@ -18,8 +18,6 @@ class LocalExecutor:
     """One pool of a single process for each worker, so that a process that dies takes only its own task with it."""
 
     def __init__(self, workers: int | None, gpus: int):
-        if workers is not None and workers < 1:
-            raise ValueError(f"workers must be at least 1, got {workers}")
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         self._devices = (visible.split(",") if visible else list(map(str, range(gpus))))[:gpus]
         self.workers = workers or gpus or usable_cores()
@@ -62,9 +60,11 @@ class LocalExecutor:
             return Outcome(name, "failed", in_one_sentence(error))
 
     def close(self) -> None:
-        self._driver.close()
+        if self._running:
+            self._driver.close()  # the workers end in the middle of their tasks
         for pool in self._pools.values():
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown()
+        self._driver.close()
         self._alive.close()
 
 

@@ -58,14 +58,15 @@ def run_tasks(
         The outcomes, in the order of the tasks.
 
     Raises:
-        ValueError: Names occur twice, or needs are unknown or circular.
+        ValueError: Names occur twice, needs are unknown or circular, or `workers` is less than 1.
         ImportError: Ray is asked for and not installed.
     """
     _check(tasks)
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
     run = _Run(tasks, report or _log)
     if run.waiting:
-        open_executor = _open_local if executor == "local" else _open_ray
-        pool = open_executor(workers, gpus)
+        pool = open_executor(executor, workers, gpus)
         try:
             run.go(pool)
         finally:
@@ -142,16 +143,15 @@ def _check(tasks: Sequence[EngineTask]) -> None:
         left = [task for task in left if task.name not in placed]
 
 
-def _open_local(workers: int | None, gpus: int) -> Executor:
+def open_executor(name: ExecutorName, workers: int | None, gpus: int) -> Executor:
+    """Start an executor, as `run_tasks` describes it."""
+    if name == "ray":
+        from crossner_hf.engine.cluster import RayExecutor
+
+        return RayExecutor(workers)
     from crossner_hf.engine.local import LocalExecutor
 
     return LocalExecutor(workers, gpus)
-
-
-def _open_ray(workers: int | None, gpus: int) -> Executor:
-    from crossner_hf.engine.cluster import RayExecutor
-
-    return RayExecutor(workers)
 
 
 def _log(outcome: Outcome, workers: int) -> None:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 MAX_DEPTH = 20  # of nested lists and mappings; a grid needs six
 
+KnownKeys = Callable[[tuple[Any, ...]], Iterable[str]]
 Lines = Mapping[tuple[Any, ...], int]  # the keys and indices that lead to a value, and where it stands
 
 
@@ -81,8 +82,8 @@ def place_of(loc: Iterable[Any], where: str, lines: Lines) -> str:
     return f"{where}:{lines[at]}" if at else where
 
 
-def message(error: ValidationError, where: str, lines: Lines, elsewhere: Mapping[str, str], known: Any) -> str:
-    """The first fault of a grid in one sentence.
+def message(error: ValidationError, where: str, lines: Lines, elsewhere: Mapping[str, str], known: KnownKeys) -> str:
+    """Say the first fault of a grid in one sentence.
 
     Args:
         error: What pydantic found.
@@ -93,20 +94,15 @@ def message(error: ValidationError, where: str, lines: Lines, elsewhere: Mapping
     """
     first = error.errors()[0]
     loc, kind, value = first["loc"], first["type"], first["input"]
-    place, key = place_of(loc, where, lines), next((part for part in reversed(loc) if isinstance(part, str)), "")
+    place, key = place_of(loc, where, lines), str(loc[-1])
     if kind == "extra_forbidden" and len(loc) > 1 and key in elsewhere:
         return f"{place}: {key} is not set here: that is for {elsewhere[key]}"
     if kind == "extra_forbidden":
-        return f"{place}: unknown key {key!r}{_hint(key, known(loc))}"
+        near = difflib.get_close_matches(key, list(known(loc)), n=3)
+        return f"{place}: unknown key {key!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")
     if kind == "missing":
         return f"{place}: {key} is missing"
     if kind == "value_error":
         return f"{place}: {first['ctx']['error']}"
-    names = re.findall(r"'([^']*)'", first["ctx"]["expected"]) if kind == "literal_error" else []
-    text = first["msg"][:1].lower() + first["msg"][1:]
-    return f"{place}: {key}: {text}, got {str(value)[:60]!r}{_hint(str(value), names) if names else ''}"
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=3)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    names = [str(part) for part in loc if re.fullmatch(r"[a-z_]+", str(part))]
+    return f"{place}: {'.'.join(names)}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {str(value)[:60]!r}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from crossner_hf.experiments.worker import in_words
+from crossner_hf.display import duration
 from crossner_hf.hub.model_runs import ModelRuns
 from crossner_hf.pretraining.dapt_card import MASKING_SAID
 from crossner_hf.results.systems import SETTINGS
@@ -134,16 +134,16 @@ def cost_facts(records: Sequence[Mapping[str, Any]], before: Iterable[Mapping[st
     facts = [("hardware", "; ".join(dict.fromkeys(map(_hardware, records))))]
     seconds = [record.get("wall_seconds") or 0.0 for record in records]
     each = f" ({', '.join(f'{s:.0f} s' for s in seconds)})" if len(seconds) > 1 else ""
-    facts.append(("wall time", f"{in_words(sum(seconds))}{each}, scoring at the end left out"))
+    facts.append(("wall time", f"{duration(sum(seconds))}{each}, scoring at the end left out"))
     energy = sum(map(_watt_hours, records))
     stages = [(record, (record.get("source") or {}).get("wall_seconds") or 0.0) for record in records]
     if any(seconds for _, seconds in stages):
         total = sum(seconds for _, seconds in stages)
-        facts.append(("source stage", f"{in_words(total)}, which other targets may share"))
+        facts.append(("source stage", f"{duration(total)}, which other targets may share"))
         energy += sum(_watt_hours(*stage) for stage in stages)
     earlier = [record for record in before if record.get("wall_seconds") and record.get("hardware")]
     if earlier:
-        facts.append(("pre-training", in_words(sum(record["wall_seconds"] for record in earlier))))
+        facts.append(("pre-training", duration(sum(record["wall_seconds"] for record in earlier))))
         energy += sum(map(_watt_hours, earlier))
     gpu = any(record["hardware"].get("gpu") for record in (*records, *earlier))
     watts = f"{WATTS_PER_CORE} W a core" + (f" and {WATTS_PER_GPU} W an accelerator" if gpu else "")
