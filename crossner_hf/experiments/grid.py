@@ -173,9 +173,9 @@ class Grid(BaseModel):
             raise ValueError(message(error, where, lines, grid_entries.OF_THE_GRID, _known_keys)) from None
         for run in {repr((run.domain, {**run.arguments, "seed": 0})): run for run in grid.runs()}.values():
             try:
-                if run.setting != "direct" and get_domain(run.settings().source) == get_domain(run.domain):
+                source = get_domain(run.settings().source)
+                if run.setting != "direct" and source == get_domain(run.domain):
                     raise ValueError(f"{run.domain} is source and target at once; leave it out, or name another source")
-                run.settings()
             except (ValueError, TypeError) as error:
                 place = place_of(("arguments",), where, lines)
                 raise ValueError(f"{place}: arguments of {run.setting} runs: {error}") from None

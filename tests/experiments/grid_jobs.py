@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from crossner_hf.engine import run as engine_run
 from crossner_hf.engine.tasks import Outcome, perform
+from crossner_hf.experiments import runner
 from crossner_hf.experiments.grid import Grid, Run, SourceStage
 from crossner_hf.experiments.runner import GridOptions, checksums
 from crossner_hf.packaged_encoder import encoder_name
@@ -47,6 +49,14 @@ class Jobs:
         self.during(task, place.of(task))
         if not isinstance(task, SourceStage):
             write_record(place.of(task), task)
+
+
+def stand_in(monkeypatch) -> Jobs:
+    """Let these jobs be the tasks of any grid, in this process."""
+    jobs = Jobs()
+    monkeypatch.setattr(engine_run, "open_executor", lambda *options: InProcess())
+    monkeypatch.setattr(runner, "train", jobs)
+    return jobs
 
 
 def grid_of(seeds: int, model: str, **more) -> Grid:
