@@ -35,14 +35,17 @@ class RayExecutor:
 
     @property
     def workers(self) -> int:
+        """How many tasks can run at once, now."""
         there = int(self._ray.cluster_resources().get("GPU" if self._has_gpus else "CPU", 0))
         return max(1, min(there, self._most or there))
 
     def start(self, task: EngineTask) -> None:
+        """Begin a task."""
         reference = self._perform.options(name=task.name).remote(task, sys.argv, os.getcwd())
         self._running[reference] = task.name
 
     def wait(self) -> list[Outcome]:
+        """Return the outcomes of tasks that have ended, at least one."""
         (reference,), _ = self._ray.wait(list(self._running))
         name = self._running.pop(reference)
         try:
@@ -53,6 +56,7 @@ class RayExecutor:
             return [Outcome(name, "died", f"({type(error).__name__})")]
 
     def close(self) -> None:
+        """Stop what still runs."""
         for reference in self._running:
             self._ray.cancel(reference, force=True)
         if self._is_ours:

@@ -28,6 +28,7 @@ class LocalExecutor:
         self._running: dict[Future[Outcome], tuple[str, int]] = {}
 
     def start(self, task: EngineTask) -> None:
+        """Begin a task."""
         slot = self._free.pop(0)
         try:
             future = self._pool(slot).submit(perform, task)
@@ -45,6 +46,7 @@ class LocalExecutor:
         return self._pools[slot]
 
     def wait(self) -> list[Outcome]:
+        """Return the outcomes of tasks that have ended, at least one."""
         ended, _ = wait(self._running, return_when=FIRST_COMPLETED)
         return [self._outcome(future) for future in ended]
 
@@ -60,6 +62,7 @@ class LocalExecutor:
             return Outcome(name, "failed", in_one_sentence(error))
 
     def close(self) -> None:
+        """Stop what still runs."""
         if self._running:
             self._driver.close()  # the workers end in the middle of their tasks
         for pool in self._pools.values():

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from transformers import AutoModel
+from transformers import AutoModel, IntervalStrategy
 
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.data.download import domain_files
@@ -50,15 +50,10 @@ class Counter:
         Raises ValueError or OSError for a model or word vectors that are not there, and for few-shot sizes that the
         data does not have.
         """
-        costs: dict[str, float | None] = {dapt.name: self.dapt(dapt) for dapt in grid.dapts()}
-        stages = set()
-        for run in grid.runs():
-            costs[run.name] = self.run(run)
-            stage = source_stage_of(run)
-            if stage is not None and stage.name not in stages:
-                stages.add(stage.name)
-                costs[run.name] += self.source_stage(run)
-        return costs
+        costs = {run.name: self.run(run) for run in grid.runs()}
+        for run in {stage.name: run for run in reversed(grid.runs()) if (stage := source_stage_of(run))}.values():
+            costs[run.name] += self.source_stage(run)
+        return {dapt.name: self.dapt(dapt) for dapt in grid.dapts()} | costs
 
     def run(self, run: Run) -> float:
         """FLOP of a run's last stage with its dev scorings, and of the scores at its end."""
@@ -79,7 +74,9 @@ class Counter:
         epochs = args.max_steps / steps if args.max_steps > 0 else args.num_train_epochs
         every = args.eval_steps or args.logging_steps
         every = every if every >= 1 else every * epochs * steps
-        scorings = {"no": 0, "epoch": epochs, "steps": epochs * steps / every}[args.eval_strategy.value]
+        scorings = {"no": 0, "epoch": epochs, "steps": epochs * steps / every}[
+            IntervalStrategy(args.eval_strategy).value
+        ]
         read = dev.pieces * (scorings + 1) + test.pieces
         return self._parameters(run) * (6 * train.pieces * epochs + 2 * read)
 

@@ -21,8 +21,8 @@ from pydantic import (
 from crossner_hf.experiments import grid_entries
 from crossner_hf.experiments.grid_entries import ALL, Dapt, Variant, one_of, same_place, slug
 from crossner_hf.experiments.grid_file import Lines, message, place_of
-from crossner_hf.finetuning.arguments import DRAWS, PRESETS, PUBLISHED_SEEDS, FineTuningArguments, preset
-from crossner_hf.finetuning.settings import SETTINGS, WORD_TAGGERS
+from crossner_hf.finetuning.arguments import DRAWS, PRESETS, FineTuningArguments, preset
+from crossner_hf.finetuning.settings import PUBLISHED_SEEDS, SETTINGS, WORD_TAGGERS
 from crossner_hf.finetuning.source_stage import source_arguments
 from crossner_hf.schema import DOMAINS, get_domain
 
@@ -83,9 +83,9 @@ class Run:
     seed: int
     arguments: Mapping[str, Any]
 
-    def settings(self, output_dir: str = "grid", **folders: str) -> FineTuningArguments:
-        """The arguments as the training takes them."""
-        return FineTuningArguments(output_dir=output_dir, **folders, **self.arguments)
+    def settings(self, output_dir: str = "grid", **more: Any) -> FineTuningArguments:
+        """Return the arguments as the training takes them."""
+        return FineTuningArguments(output_dir=output_dir, **more, **self.arguments)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,16 @@ def source_stage_of(run: Run) -> SourceStage | None:
     of_words = args.tagger in WORD_TAGGERS  # their vocabulary is that of source and target
     target = run.domain if of_words or args.source_head == "target" else None
     size = (run.size, args.few_shot_draw) if of_words else None
-    what = [model, args.source, args.source_head, args.source_epochs, target, size, source_arguments(args)]
+    what = [
+        model,
+        args.random_weights,
+        args.source,
+        args.source_head,
+        args.source_epochs,
+        target,
+        size,
+        source_arguments(args),
+    ]
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
     return SourceStage(f"source-{slug(args.source)}-{slug(model)}-{run.seed}-{key[:6]}", key, run)
 

@@ -31,6 +31,7 @@ OF_THE_GRID = {
     "num_sentences": "sizes",
     "few_shot_draw": "draw",
     **dict.fromkeys(("output_dir", "source_cache", "resume_from_checkpoint"), "the grid's folder"),
+    "verify": "--no-verify",
 }
 
 
@@ -49,8 +50,9 @@ def _values_of(kind: type, elsewhere: Collection[str], **more: Any) -> Any:
     """A type for mappings with values for the fields of an arguments class, each of the field's type."""
     hints = get_type_hints(kind)
     own = {f.name: hints[f.name] for f in fields(kind) if f.init and f.name not in elsewhere}
-    values: Any = TypedDict(f"{kind.__name__}Values", {**more, **own}, total=False)  # type: ignore[misc]
-    values.__pydantic_config__ = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+    values = TypedDict(f"{kind.__name__}Values", {**more, **own}, total=False)  # type: ignore[misc]
+    config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+    setattr(values, "__pydantic_config__", config)  # noqa: B010 (a type checker knows no such attribute)
     return values
 
 
@@ -157,7 +159,9 @@ def _kind_of_model(entry: Any) -> str | None:
 DomainName = Annotated[str, AfterValidator(_read_domain)]
 TrainingSize = Annotated[int | None, PlainValidator(_read_size)]
 Model = Annotated[
-    Annotated[Name, Tag("a name")] | Annotated[ModelEntry, Tag("a model")] | Annotated[CheckpointEntry, Tag("a dapt")],
+    Annotated[Name, Tag("a name")]
+    | Annotated[ModelEntry, Tag("a model")]  # type: ignore[valid-type]
+    | Annotated[CheckpointEntry, Tag("a dapt")],  # type: ignore[valid-type]
     Discriminator(
         _kind_of_model,
         custom_error_type="model",

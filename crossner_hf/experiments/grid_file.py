@@ -19,7 +19,9 @@ class _Loader(yaml.SafeLoader):
     """Takes 1e-4 for a number, as YAML 1.2 does."""
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
 
 
 def read_grid(path: str | Path) -> tuple[Any, Lines]:
@@ -35,7 +37,7 @@ def read_grid(path: str | Path) -> tuple[Any, Lines]:
         text = Path(path).read_text(encoding="utf-8-sig")
         _refuse_tricks(text, path)
         node = yaml.compose(text, Loader=_Loader)
-        values = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        values = yaml.load(text, Loader=_Loader)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: byte {error.start} is not UTF-8; convert it (iconv -f latin1 -t utf-8)") from error
     except OSError as error:
@@ -52,7 +54,7 @@ def read_grid(path: str | Path) -> tuple[Any, Lines]:
 def _refuse_tricks(text: str, path: str | Path) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        place = f"{path}:{event.start_mark.line + 1}"
+        place = f"{path}:{event.start_mark.line + 1 if event.start_mark else 1}"
         if getattr(event, "anchor", None):
             raise ValueError(f"{place}: a grid has no anchors and aliases (& and *); write the value out")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

@@ -18,7 +18,7 @@ from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.results import records
 from crossner_hf.schema import get_domain
-from crossner_hf.training.run_arguments import told_arguments
+from crossner_hf.training.run_arguments import recorded_arguments
 from crossner_hf.training.run_folder import LOCK_FILE, RECORD_FILE, RUN_FILE, FolderInUse, locked
 
 GRID_FILE = "grid.json"
@@ -171,17 +171,23 @@ def difference(task: Run | Dapt, record: Mapping[str, Any], checksums: Checksums
             "data_sha256": dict(checksums(task.domain)),
         }
         if args.tagger in WORD_TAGGERS:
-            wanted["encoder"] = vectors_name(task.model, args.tagger_choice())
+            wanted["encoder"] = vectors_name(str(task.model), args.tagger_choice())
         if task.setting != "direct":
             wanted["source_sha256"] = dict(checksums(args.source))
             there["source_sha256"] = (record.get("source") or {}).get("data_sha256")
     wanted["encoder"] = wanted["encoder"] or there["encoder"]
-    arguments, trained_with = usual | json.loads(json.dumps(told_arguments(args))), usual | (record.get("arguments") or {})
+    arguments, trained_with = (
+        usual | json.loads(json.dumps(recorded_arguments(args))),
+        usual | (record.get("arguments") or {}),
+    )
     compared = [(key, there.get(key), value) for key, value in wanted.items()]
     compared += [(key, value, arguments.get(key)) for key, value in trained_with.items()]
     for key, is_there, value in compared:
         if is_there != value:
-            words = {"data_sha256": "it was trained and scored on other data", "source_sha256": "its source data differ"}
+            words = {
+                "data_sha256": "it was trained and scored on other data",
+                "source_sha256": "its source data differ",
+            }
             return words.get(key, f"{key} is {is_there!r} there, and {value!r} in the grid")
     return None
 
@@ -197,7 +203,9 @@ def _encoder(model: str | Dapt) -> str | None:
 
 def _last_step(folder: Path) -> int:
     """The step of the last checkpoint in a folder, or 0."""
-    return max((int(m[1]) for path in folder.glob("checkpoint-*") if (m := re.search(r"-(\d+)$", path.name))), default=0)
+    return max(
+        (int(m[1]) for path in folder.glob("checkpoint-*") if (m := re.search(r"-(\d+)$", path.name))), default=0
+    )
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any], changed: list[str]) -> str:

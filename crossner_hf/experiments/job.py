@@ -6,7 +6,7 @@ import sys
 import threading
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from crossner_hf.experiments.grid import Run, SourceStage
 from crossner_hf.experiments.grid_entries import Dapt
@@ -39,8 +39,8 @@ def train(task: GridTask, place: GridFolder, data_dir: str | Path | None, verify
 def _fine_tune(run: Run, place: GridFolder, data_dir: str | Path | None, verify: bool) -> None:
     from crossner_hf.finetuning.fine_tune import fine_tune
 
-    args = run.settings(str(place.of(run)), source_cache=str(place.folder / SOURCES))
-    fine_tune(run.domain, _start_of(run, place), args, data_dir=data_dir, verify=verify, resume=True)
+    args = run.settings(str(place.of(run)), source_cache=str(place.folder / SOURCES), verify=verify)
+    fine_tune(run.domain, _start_of(run, place), args, data_dir=data_dir, resume=True)
 
 
 def _source_stage(run: Run, place: GridFolder, data_dir: str | Path | None, verify: bool) -> None:
@@ -48,10 +48,10 @@ def _source_stage(run: Run, place: GridFolder, data_dir: str | Path | None, veri
     from crossner_hf.finetuning.task import Task
     from crossner_hf.schema import get_domain
 
-    args = run.settings(source_cache=str(place.folder / SOURCES))
+    args = run.settings(source_cache=str(place.folder / SOURCES), verify=verify)
     domains = {"target": get_domain(run.domain), "source": get_domain(args.source)}
     model, few_shot = _start_of(run, place), args.few_shot()
-    task = Task(domains, model, data_dir, verify, choice=args.tagger_choice(), few_shot=few_shot)
+    task = Task(domains, model, data_dir, verify, args.random_weights, args.tagger_choice(), few_shot)
     source_stage(args.stages()[0], task, args)
 
 
@@ -65,10 +65,11 @@ def _pre_train(task: Dapt, place: GridFolder) -> None:
     from crossner_hf.pretraining.dapt import dapt
 
     names = {"corpus_config": "config", "corpus_split": "split", "text_column": "text_column"}
-    corpus = Corpus(task.corpus, **{names[key]: value for key, value in task.about.items() if key in names})
-    about = {key: task.about.get(key) for key in ("domain", "level")}
-    args = DaptArguments(output_dir=str(place.of(task)), **task.arguments)
-    dapt(corpus, task.model, args, **about, resume=True)
+    part: dict[str, Any] = {names[key]: value for key, value in task.about.items() if key in names}
+    corpus = Corpus(task.corpus, **part)
+    about: dict[str, Any] = {key: task.about.get(key) for key in ("domain", "level")}
+    args = DaptArguments(output_dir=str(place.of(task)), **about, **task.arguments)
+    dapt(corpus, task.model, args, resume=True)
 
 
 class _Named(io.TextIOBase):

@@ -122,9 +122,11 @@ class _Work:
         """The unfinished tasks, those first that others need; sorts the rest into finished and failed."""
         left = [task for task in self.tasks if self._is_left(task)]
         stages = [stage for task in left if isinstance(task, Run) and (stage := source_stage_of(task))]
-        unique = list({stage.name: stage for stage in stages}.values())
+        unique = {stage.name: stage for stage in stages}.values()
         dapts = [task for task in left if isinstance(task, Dapt)]
-        return [self._engine_task(task) for task in (*dapts, *unique, *(t for t in left if isinstance(t, Run)))]
+        runs = [task for task in left if isinstance(task, Run)]
+        ordered: list[GridTask] = [*dapts, *unique, *runs]
+        return [self._engine_task(task) for task in ordered]
 
     def _is_left(self, task: Run | Dapt) -> bool:
         standing = self.place.standing(task, self.checksums)
@@ -169,7 +171,11 @@ class _Work:
             self.place.note_failure(outcome)
         else:
             self.place.forget_failure(outcome.name)
-        text = f"failed: {reason}" if reason else f"{_scores(self.records.get(outcome.name, {}))}  {duration(outcome.seconds)}"
+        text = (
+            f"failed: {reason}"
+            if reason
+            else f"{_scores(self.records.get(outcome.name, {}))}  {duration(outcome.seconds)}"
+        )
         count = f"[{len(self._over())}/{len(self.tasks)}] " if task is not None else ""
         left = self._seconds_left(workers)
         self.say(f"{count}{outcome.name}  {text}" + (f"  about {duration(left)} left" if left else ""))
@@ -180,7 +186,7 @@ class _Work:
     def _seconds_left(self, workers: int) -> float | None:
         """From the FLOP of the finished ones and the seconds that they took."""
         known = all(self.costs.get(task.name) for task in self.tasks)
-        costs = {task.name: self.costs[task.name] if known else 1.0 for task in self.tasks}
+        costs = {task.name: (self.costs[task.name] if known else None) or 1.0 for task in self.tasks}
         took = {name: record["wall_seconds"] for name, record in self.records.items() if record.get("wall_seconds")}
         left = [cost for name, cost in costs.items() if name not in self._over()]
         if not took or not left:

@@ -192,4 +192,4 @@ def _nothing(folders: Sequence[str | Path], found: Collected) -> str:
         first = found.set_aside[0]
         more = f" and {len(found.set_aside) - 1} more" if len(found.set_aside) > 1 else ""
         said += f"; set aside: {first.shown} ({first.reason}){more}"
-    return f"{said}; make some with `crossner-hf experiment run --preset smoke --output exp/smoke`"
+    return f"{said}; make some with `crossner-hf experiment run --grid smoke --output exp/smoke`"

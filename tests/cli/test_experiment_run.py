@@ -168,7 +168,10 @@ def test_bad_input_is_refused_before_anything_is_written(grid_file, tmp_path, ca
         ([path, "--models", str(tmp_path / "nowhere")], "nowhere: no model can be loaded from there"),
         ([path, "--corpus", "a.txt"], "--corpus is for --grid corpus-size"),
         (["--grid", "main"], "unknown grid 'main'; known are main-table, few-shot, corpus-size, smoke"),
-        (["--grid", "smoke", "--preset", "smoke"], "--preset is the recipe (published, small, lstm); for this grid say"),
+        (
+            ["--grid", "smoke", "--preset", "smoke"],
+            "--preset is the recipe (published, small, lstm); for this grid say",
+        ),
         ([str(tmp_path / "none.yaml")], "none.yaml: cannot be read as a grid: No such file"),
     ):
         with pytest.raises((ValueError, OSError), match=re.escape(message)):

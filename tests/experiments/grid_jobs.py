@@ -12,7 +12,7 @@ from crossner_hf.experiments.runner import GridOptions, checksums
 from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.results import records
-from crossner_hf.training.run_arguments import told_arguments
+from crossner_hf.training.run_arguments import recorded_arguments
 
 
 class Killed(BaseException):
@@ -80,6 +80,6 @@ def write_record(folder: Path, task, **changes) -> None:
     else:
         args, content = DaptArguments(output_dir="x", **task.arguments), {}
     name = encoder_name(task.model) if isinstance(task.model, str) else task.model.name
-    content |= {"encoder": {"name": name}, "arguments": told_arguments(args), **changes}
+    content |= {"encoder": {"name": name}, "arguments": recorded_arguments(args), **changes}
     kind = "fine_tuning" if isinstance(task, Run) else "dapt"
     records.write_record(folder / "record.json", json.loads(json.dumps(records.new_record(kind, **content))))

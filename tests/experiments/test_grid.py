@@ -8,7 +8,8 @@ import pytest
 from crossner_hf.experiments.grid import CORPUS_PERCENTS, FEW_SHOT_SIZES, GRIDS, Grid, built_in_grid, source_stage_of
 from crossner_hf.experiments.grid_entries import slug
 from crossner_hf.experiments.grid_file import read_grid
-from crossner_hf.finetuning.arguments import PRESETS, PUBLISHED_SEEDS
+from crossner_hf.finetuning.arguments import PRESETS
+from crossner_hf.finetuning.settings import PUBLISHED_SEEDS
 from crossner_hf.pretraining.arguments import DAPT_PRESETS
 from crossner_hf.schema import DOMAINS
 
@@ -179,7 +180,10 @@ DAPT = "domains: [music]\nmodels:\n- minilm\n- dapt: {model: m, corpus: c.txt, "
         (f"{ARGUMENTS}seed: 3", ":3: seed is not set here: that is for seeds"),
         (f"{ARGUMENTS}learning_rat: 3", ":3: unknown key 'learning_rat'; did you mean learning_rate"),
         (f"{ARGUMENTS}num_train_epochs: many", ":3: arguments.num_train_epochs: input should be a valid number, got"),
-        (f"{ARGUMENTS}per_device_train_batch_size: 2.5", "per_device_train_batch_size: input should be a valid integer"),
+        (
+            f"{ARGUMENTS}per_device_train_batch_size: 2.5",
+            "per_device_train_batch_size: input should be a valid integer",
+        ),
         (f"{ARGUMENTS}- 1", ":2: arguments: input should be a valid dictionary"),
         (f"{ARGUMENTS}source_head: both", ":2: arguments of direct runs: source_head must be one of source, target"),
         (f"{ARGUMENTS}source: nowhere", ":2: arguments of direct runs: unknown"),

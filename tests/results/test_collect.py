@@ -142,7 +142,7 @@ def test_parts_that_older_records_lack_may_be_null(make):
 
 def test_nothing_to_report_on_is_an_error_that_says_what_to_do(tmp_path, make):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"empty: no record .* `crossner-hf experiment run --preset smoke"):
+    with pytest.raises(ValueError, match=r"empty: no record .* `crossner-hf experiment run --grid smoke"):
         collect([tmp_path / "empty"])
     with pytest.raises(ValueError, match="no such folder"):
         collect([tmp_path / "nowhere"])
