@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         parser.error("give either a file with a grid or --grid main-table, few-shot, corpus-size or smoke")
     quiet()
     grid = _grid(given)
-    from crossner_hf.display import duration
+    from crossner_hf.display import in_words
     from crossner_hf.experiments.runner import GridOptions, run_grid
 
     verify = not given.no_verify
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)
-    print(f"\n{len(summary.finished)} finished, {len(summary.failed)} failed, in {duration(summary.seconds)}")
+    print(f"\n{len(summary.finished)} finished, {len(summary.failed)} failed, in {in_words(summary.seconds)}")
     for name, reason in summary.failed.items():
         print(f"  {name}: {reason}")
     if summary.failed:
@@ -122,7 +122,7 @@ def _grid(given: argparse.Namespace) -> "Grid":
 
 
 def _dry_run(grid: "Grid", output: str, options: "GridOptions") -> int:
-    from crossner_hf.display import duration, table
+    from crossner_hf.display import in_words, table
     from crossner_hf.experiments.flop_estimate import EFFICIENCY, peak_here, seconds_of
     from crossner_hf.experiments.runner import plan
 
@@ -130,7 +130,7 @@ def _dry_run(grid: "Grid", output: str, options: "GridOptions") -> int:
     peak = peak_here()
 
     def cells(flop: float | None) -> tuple[str, str]:
-        return ("?", "?") if flop is None else (f"{flop / 1e12:,.1f}", duration(seconds_of(flop, peak)))
+        return ("?", "?") if flop is None else (f"{flop / 1e12:,.1f}", in_words(seconds_of(flop, peak)))
 
     left = [row for row in planned if row.state != "finished"]
     known = sum(row.flop for row in left if row.flop is not None)

@@ -12,16 +12,17 @@ from crossner_hf.atomic_write import write_text
 from crossner_hf.engine.tasks import Outcome
 from crossner_hf.experiments.grid import Grid, Run, SourceStage
 from crossner_hf.experiments.grid_entries import Dapt
+from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.settings import WORD_TAGGERS
 from crossner_hf.finetuning.word_taggers import vectors_name
 from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
-from crossner_hf.results import records
+from crossner_hf.results.record_files import GRID_FILE, RECORD_FILE, RUN_FILE, NewerRecordError, read_record
+from crossner_hf.results.records import SCHEMA_VERSION, DaptRecord, FewShotSample, RunRecord
 from crossner_hf.schema import get_domain
 from crossner_hf.training.run_arguments import recorded_arguments
-from crossner_hf.training.run_folder import LOCK_FILE, RECORD_FILE, RUN_FILE, FolderInUse, locked
+from crossner_hf.training.run_folder import LOCK_FILE, FolderInUse, locked
 
-GRID_FILE = "grid.json"
 SOURCES = "sources"  # a folder of source stages, which runs share
 FINISHED = 10**9  # more than the steps of any source stage
 
@@ -37,7 +38,7 @@ class Standing(NamedTuple):
     """
 
     state: str
-    record: dict[str, Any] | None = None
+    record: RunRecord | DaptRecord | None = None
     reason: str = ""
 
 
@@ -74,7 +75,7 @@ class GridFolder:
         try:
             with locked(self.folder):
                 self.check(extend=extend)
-                content = {"schema_version": records.SCHEMA_VERSION, **self._content()}
+                content = {"schema_version": SCHEMA_VERSION, **self._content()}
                 if content != self._before():
                     write_text(self.folder / GRID_FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
                 yield
@@ -125,10 +126,11 @@ class GridFolder:
         path = self.of(task) / RECORD_FILE
         if path.is_file():
             try:
-                record = records.read_record(path)
+                record = read_record(path, RunRecord) if isinstance(task, Run) else read_record(path, DaptRecord)
+            except NewerRecordError as error:
+                return Standing("another version", reason=str(error))
             except ValueError as error:
-                state = "another version" if "schema version" in str(error) else "broken record"
-                return Standing(state, reason=str(error))
+                return Standing("broken record", reason=str(error))
             reason = difference(task, record, checksums)
             if reason:
                 return Standing("holds another run", reason=f"{self.of(task)} holds another run: {reason}")
@@ -154,49 +156,34 @@ class GridFolder:
         return self.folder / "failed" / f"{name}.json"
 
 
-def difference(task: Run | Dapt, record: Mapping[str, Any], checksums: Checksums) -> str | None:
+def difference(task: Run | Dapt, record: RunRecord | DaptRecord, checksums: Checksums) -> str | None:
     """In what a record differs from the run of the grid; None where it is that run's."""
     args = DaptArguments(output_dir="grid", **task.arguments) if isinstance(task, Dapt) else task.settings()
-    usual = type(args)(output_dir="grid").to_dict()
-    wanted: dict[str, Any] = {"kind": "dapt", "encoder": _encoder(task.model)}
-    there = {"setting": "direct", "few_shot": None, **record, "encoder": (record.get("encoder") or {}).get("name")}
-    if isinstance(task, Run):
-        wanted = {
-            "kind": "fine_tuning",
-            "domain": get_domain(task.domain).name,
-            "setting": task.setting,
-            "seed": task.seed,
-            "few_shot": task.size and {"sentences": task.size, "draw": task.arguments["few_shot_draw"]},
-            "encoder": _encoder(task.model),
-            "data_sha256": dict(checksums(task.domain)),
-        }
-        if args.tagger in WORD_TAGGERS:
-            wanted["encoder"] = vectors_name(str(task.model), args.tagger_choice())
-        if task.setting != "direct":
-            wanted["source_sha256"] = dict(checksums(args.source))
-            there["source_sha256"] = (record.get("source") or {}).get("data_sha256")
-    wanted["encoder"] = wanted["encoder"] or there["encoder"]
-    arguments, trained_with = (
-        usual | json.loads(json.dumps(recorded_arguments(args))),
-        usual | (record.get("arguments") or {}),
-    )
-    compared = [(key, there.get(key), value) for key, value in wanted.items()]
-    compared += [(key, value, arguments.get(key)) for key, value in trained_with.items()]
-    for key, is_there, value in compared:
-        if is_there != value:
-            words = {
-                "data_sha256": "it was trained and scored on other data",
-                "source_sha256": "its source data differ",
-            }
-            return words.get(key, f"{key} is {is_there!r} there, and {value!r} in the grid")
-    return None
+    there: dict[str, Any] = {"encoder": record.encoder.name}
+    wanted: dict[str, Any] = {"encoder": _encoder(task, args) or record.encoder.name}
+    if isinstance(task, Run) and isinstance(record, RunRecord):
+        there |= {key: getattr(record, key) for key in ("domain", "setting", "seed", "few_shot", "data_sha256")}
+        there["source_sha256"] = record.source and record.source.data_sha256
+        draw = task.size and FewShotSample(sentences=task.size, draw=task.arguments["few_shot_draw"])
+        wanted |= {"domain": get_domain(task.domain).name, "setting": task.setting, "seed": task.seed, "few_shot": draw}
+        wanted["data_sha256"] = checksums(task.domain)
+        wanted["source_sha256"] = None if task.setting == "direct" else checksums(args.source)
+    defaults = type(args)(output_dir="grid").to_dict()
+    there = defaults | record.arguments.given() | there
+    wanted = defaults | json.loads(json.dumps(recorded_arguments(args))) | wanted
+    key = next((key for key in there if there[key] != wanted.get(key)), None)
+    if key in ("data_sha256", "source_sha256"):
+        return f"it was made with other data ({key})"
+    return key and f"{key} is {there[key]!r} there, and {wanted.get(key)!r} in the grid"
 
 
-def _encoder(model: str | Dapt) -> str | None:
-    if isinstance(model, Dapt):
-        return model.name
+def _encoder(task: Run | Dapt, args: FineTuningArguments | DaptArguments) -> str | None:
+    if isinstance(task.model, Dapt):
+        return task.model.name
     try:
-        return encoder_name(model)
+        if isinstance(args, FineTuningArguments) and args.tagger in WORD_TAGGERS:
+            return vectors_name(task.model, args.tagger_choice())
+        return encoder_name(task.model)
     except ImportError:  # the extra with the packaged encoder is not installed; its finished runs still count
         return None
 

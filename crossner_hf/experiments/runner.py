@@ -7,17 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
-from crossner_hf.display import duration
+from crossner_hf.display import in_words
 from crossner_hf.engine.run import ExecutorName, run_tasks
 from crossner_hf.engine.tasks import EngineTask, Outcome
 from crossner_hf.experiments.grid import Grid, Run, SourceStage, source_stage_of
 from crossner_hf.experiments.grid_entries import Dapt
 from crossner_hf.experiments.grid_folder import Checksums, GridFolder, GridTask
 from crossner_hf.experiments.job import train
+from crossner_hf.results.records import DaptRecord, RunRecord
 from crossner_hf.schema import get_domain
 
 logger = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ class _Work:
     options: GridOptions
     costs: Mapping[str, float | None]
     say: Callable[[str], None]
-    records: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    records: dict[str, RunRecord | DaptRecord] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     done_here: list[str] = field(default_factory=list)
 
@@ -172,13 +173,11 @@ class _Work:
         else:
             self.place.forget_failure(outcome.name)
         text = (
-            f"failed: {reason}"
-            if reason
-            else f"{_scores(self.records.get(outcome.name, {}))}  {duration(outcome.seconds)}"
+            f"failed: {reason}" if reason else f"{_scores(self.records.get(outcome.name))}  {in_words(outcome.seconds)}"
         )
         count = f"[{len(self._over())}/{len(self.tasks)}] " if task is not None else ""
         left = self._seconds_left(workers)
-        self.say(f"{count}{outcome.name}  {text}" + (f"  about {duration(left)} left" if left else ""))
+        self.say(f"{count}{outcome.name}  {text}" + (f"  about {in_words(left)} left" if left else ""))
 
     def _over(self) -> list[str]:
         return [task.name for task in self.tasks if task.name in self.records or task.name in self.failed]
@@ -187,7 +186,7 @@ class _Work:
         """From the FLOP of the finished ones and the seconds that they took."""
         known = all(self.costs.get(task.name) for task in self.tasks)
         costs = {task.name: (self.costs[task.name] if known else None) or 1.0 for task in self.tasks}
-        took = {name: record["wall_seconds"] for name, record in self.records.items() if record.get("wall_seconds")}
+        took = {name: record.wall_seconds for name, record in self.records.items() if record.wall_seconds}
         left = [cost for name, cost in costs.items() if name not in self._over()]
         if not took or not left:
             return None
@@ -195,11 +194,12 @@ class _Work:
         return sum(left) / rate / min(workers, len(left))
 
 
-def _scores(record: Mapping[str, Any]) -> str:
+def _scores(record: RunRecord | DaptRecord | None) -> str:
+    if not isinstance(record, RunRecord):
+        return "done"
     names = {"validation": "dev", "test": "test"}
-    scores = record.get("scores", {})
-    f1 = {split: scores[split]["conlleval"]["overall"]["f1"] for split in names if split in scores}
-    return "  ".join(f"{names[split]} F1 {100 * value:.2f}" for split, value in f1.items()) or "done"
+    f1 = {split: record.scores[split]["conlleval"].overall.f1 for split in names if split in record.scores}
+    return "  ".join(f"{names[split]} F1 {100 * value:.2f}" for split, value in f1.items())
 
 
 def checksums(options: GridOptions) -> Checksums:

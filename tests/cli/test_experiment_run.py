@@ -16,7 +16,8 @@ from crossner_hf.cli.experiment_run import EPILOG, main
 from crossner_hf.engine import run as engine_run
 from crossner_hf.experiments.grid import Grid
 from crossner_hf.experiments.grid_file import read_grid
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record
+from crossner_hf.results.records import FewShotSample, RunRecord
 
 GRID = """domains: [sample_music]
 settings: [direct, pre_train_then_fine_tune, joint]
@@ -59,8 +60,8 @@ def stop(arguments: list[str], environment, checkpoint: str, number: int) -> str
     return stderr
 
 
-def read_records(folder: Path) -> dict[str, dict]:
-    return {path.parent.name: records.read_record(path) for path in sorted(folder.glob("runs/*/record.json"))}
+def read_records(folder: Path) -> dict[str, RunRecord]:
+    return {path.parent.name: read_record(path, RunRecord) for path in sorted(folder.glob("runs/*/record.json"))}
 
 
 @pytest.mark.slow
@@ -84,10 +85,10 @@ def test_a_grid_that_is_stopped_and_killed_ends_as_if_it_had_not_been(
     assert lines.count("3 finished, 0 failed") == 2
     resumed = {}
     for (name, killed), straight in zip(read_records(folder).items(), read_records(whole).values(), strict=True):
-        assert killed["dev_by_epoch"] == straight["dev_by_epoch"]
+        assert killed.dev_by_epoch == straight.dev_by_epoch
         predictions = [json.loads((out / "runs" / name / "predictions.json").read_text()) for out in (folder, whole)]
         assert predictions[0] == predictions[1]
-        resumed[killed["setting"]] = killed["resumed"], straight["resumed"]
+        resumed[killed.setting] = killed.resumed, straight.resumed
     settings = {"direct": True, "joint": True, "pre_train_then_fine_tune": False}
     assert resumed == {setting: (killed, False) for setting, killed in settings.items()}
     assert len(list((folder / "sources").glob("*/record.json"))) == 1
@@ -132,11 +133,11 @@ def test_a_grid_edited_while_it_runs_goes_on_as_it_was(grid_file, tmp_path, jobs
 def test_options_stand_in_the_place_of_what_the_grid_says(grid_file, tmp_path, jobs):
     line = [str(grid_file()), "--output", str(tmp_path / "out"), "--seeds", "7", "8", "--settings", "direct"]
     assert main([*line, "--sizes", "all", "5", "--draw", "seeded", "--preset", "published"]) == 0
-    few = {"sentences": 5, "draw": "seeded"}
-    assert [(r["seed"], r["few_shot"]) for r in read_records(tmp_path / "out").values()] == [
+    few = FewShotSample(sentences=5, draw="seeded")
+    assert [(r.seed, r.few_shot) for r in read_records(tmp_path / "out").values()] == [
         *((7, None), (8, None), (7, few), (8, few))
     ]
-    assert {r["arguments"]["per_device_train_batch_size"] for r in read_records(tmp_path / "out").values()} == {16}
+    assert {r.arguments.per_device_train_batch_size for r in read_records(tmp_path / "out").values()} == {16}
 
 
 def test_a_dry_run_shows_runs_states_and_cost_and_writes_nothing(grid_file, tmp_path, capsys, jobs):

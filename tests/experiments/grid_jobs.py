@@ -1,6 +1,5 @@
 """Quick stand-ins for the runs of a grid, performed in the test's own process."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,9 @@ from crossner_hf.experiments.grid import Grid, Run, SourceStage
 from crossner_hf.experiments.runner import GridOptions, checksums
 from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
-from crossner_hf.results import records
+from crossner_hf.results import record_files
+from crossner_hf.results.records import DaptRecord, RunRecord
+from crossner_hf.schema import get_domain
 from crossner_hf.training.run_arguments import recorded_arguments
 
 
@@ -65,21 +66,25 @@ def grid_of(seeds: int, model: str, **more) -> Grid:
 
 def write_record(folder: Path, task, **changes) -> None:
     """Write the record of a run or checkpoint, as far as the runner reads it."""
+    name = encoder_name(task.model) if isinstance(task.model, str) else task.model.name
     if isinstance(task, Run):
-        args = task.settings()
-        sums = checksums(GridOptions())
+        args, sums = task.settings(), checksums(GridOptions())
+        source = None if task.setting == "direct" else {"domain": args.source, "data_sha256": sums(args.source)}
         content = {
             "domain": task.domain,
+            "entity_types": get_domain(task.domain).entity_types,
             "setting": task.setting,
             "few_shot": task.size and {"sentences": task.size, "draw": task.arguments["few_shot_draw"]},
             "seed": task.seed,
             "data_sha256": sums(task.domain),
-            "source": None if task.setting == "direct" else {"data_sha256": sums(args.source)},
+            "source": source,
             "wall_seconds": 10.0,
+            "scores": {},
         }
     else:
-        args, content = DaptArguments(output_dir="x", **task.arguments), {}
-    name = encoder_name(task.model) if isinstance(task.model, str) else task.model.name
+        args, content = DaptArguments(output_dir="x", **task.arguments), {"checkpoint": {"name": task.name}, "seed": 0}
+        content |= {"masking": "span", "corpus_sha256": {}, "corpus": {}, "losses": []}
+        content |= {"epochs": 1.0, "steps": 1, "tokens_seen": 1, "wall_seconds": 0.0}
     content |= {"encoder": {"name": name}, "arguments": recorded_arguments(args), **changes}
-    kind = "fine_tuning" if isinstance(task, Run) else "dapt"
-    records.write_record(folder / "record.json", json.loads(json.dumps(records.new_record(kind, **content))))
+    record = (RunRecord if isinstance(task, Run) else DaptRecord).new(**content)
+    record_files.write_record(folder / "record.json", record)

@@ -9,12 +9,13 @@ import grid_jobs
 import pytest
 from grid_jobs import write_record
 
-from crossner_hf.display import duration
+from crossner_hf.atomic_write import write_text
+from crossner_hf.display import in_words
 from crossner_hf.engine.tasks import Outcome
 from crossner_hf.experiments.grid import Grid, source_stage_of
 from crossner_hf.experiments.grid_folder import GridFolder
 from crossner_hf.experiments.runner import GridOptions, Summary, plan, run_grid
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_a_truncated_record_is_set_aside_and_the_run_done_again(jobs, grid_of, f
     summary = run(grid, folder, lines.append)
     assert (summary.done_here, summary.failed) == ((names(grid)[0],), {})
     assert path.with_name("record.json.broken").read_text() == truncated
-    assert records.read_record(path)["seed"] == 0
+    assert read_record(path).seed == 0
     assert any("cannot be read as a record" in line and "now record.json.broken" in line for line in lines)
 
 
@@ -139,8 +140,11 @@ def test_a_record_of_another_version_is_left_as_it_is(jobs, grid_of, folder):
     grid = grid_of(1)
     run(grid, folder)
     path = folder / "runs" / names(grid)[0] / "record.json"
-    path.write_text(text := path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
-    assert "schema version 2, this is 1; choose another folder" in run(grid, folder).failed[names(grid)[0]]
+    path.write_text(text := path.read_text().replace('"schema_version": 2', '"schema_version": 9'))
+    assert (
+        "schema version 9; this package reads up to 2; choose another folder"
+        in run(grid, folder).failed[names(grid)[0]]
+    )
     assert path.read_text() == text
 
 
@@ -148,10 +152,10 @@ def test_a_record_of_another_version_is_left_as_it_is(jobs, grid_of, folder):
     ("change", "message"),
     [
         ({"seed": 5}, "seed is 5 there, and 0 in the grid"),
-        ({"setting": "joint"}, "setting is 'joint' there, and 'direct' in the grid"),
+        ({"setting": "joint", "source": {"domain": "conll2003"}}, "setting is 'joint' there, and 'direct' in the grid"),
         ({"encoder": {"name": "huge"}}, "encoder is 'huge' there, and 'bert' in the grid"),
         ({"few_shot": {"sentences": 10, "draw": "first"}}, "few_shot is"),
-        ({"data_sha256": {"train": "0"}}, "it was trained and scored on other data"),
+        ({"data_sha256": {"train": "0"}}, "it was made with other data (data_sha256)"),
         ({"arguments": {"learning_rate": 0.5}}, "learning_rate is 0.5 there, and 5e-05 in the grid"),
         ({"arguments": {"label_smoothing_factor": 0.5}}, "label_smoothing_factor is 0.5 there"),
     ],
@@ -170,8 +174,8 @@ def test_a_record_with_other_source_data_is_not_taken_for_this_one(jobs, grid_of
     grid = grid_of(1, settings=["joint"], arguments={"source": "sample_news"})
     assert len(run(grid, folder).done_here) == 1
     (task,) = grid.runs()
-    write_record(folder / "runs" / task.name, task, source={"data_sha256": {"train": "0"}})
-    assert "its source data differ" in run(grid, folder).failed[task.name]
+    write_record(folder / "runs" / task.name, task, source={"domain": "sample_news", "data_sha256": {"train": "0"}})
+    assert "it was made with other data (source_sha256)" in run(grid, folder).failed[task.name]
 
 
 def test_the_folder_of_another_grid_is_refused_with_what_differs(jobs, grid_of, folder, tmp_path, tiny_model):
@@ -235,7 +239,7 @@ def test_progress_says_what_is_done_and_what_is_left(jobs, grid_of, folder):
     assert [line.rpartition("  ")[2] for line in lines[:2]] == ["about 20 s left", "about 10 s left"]
     assert [line.split()[0] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
     assert "left" not in lines[2]
-    assert [duration(s) for s in (4.4, 90, 3_599.7, 7_500)] == ["4 s", "1 min 30 s", "1 h 0 min", "2 h 5 min"]
+    assert [in_words(s) for s in (4.4, 90, 3_599.7, 7_500)] == ["4 s", "1 min 30 s", "1 h 0 min", "2 h 5 min"]
 
 
 def test_a_plan_says_how_each_run_stands_and_writes_nothing(grid_of, folder):
@@ -245,7 +249,7 @@ def test_a_plan_says_how_each_run_stands_and_writes_nothing(grid_of, folder):
     assert not folder.exists()
     with place.opened(extend=False):
         write_record(folder / "runs" / tasks[0].name, tasks[0])
-        records.write_text(folder / "runs" / tasks[1].name / "run.json", "{}")
+        write_text(folder / "runs" / tasks[1].name / "run.json", "{}")
         place.note_failure(Outcome(tasks[2].name, "failed", "no room"))
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     planned = plan(grid, folder)
