@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossner_hf.results.records import OverlapRecord
+from crossner_hf.results.text_records import OverlapRecord
 
 FORMATS = (".png", ".svg")
 COLOURS = "Blues"  # one hue that only gets darker, so it reads alike in grey and with any colour blindness
