@@ -1,10 +1,12 @@
-"""Writes the tables of README.md and docs/ from the records in model_cards/results: `python scripts/render_tables.py`.
+"""Writes the tables of README.md, CONTRIBUTING.md and docs/: `python scripts/render_tables.py`.
 
-A table stands between `<!-- table: NAME -->` and `<!-- /table -->`. `--check` only says which pages differ. Tables of
-significance need the official test sentences (--data-dir or CROSSNER_DATA_DIR); without them they are left as they are.
+Scores come from the records in model_cards/results. A table stands between `<!-- table: NAME -->` and
+`<!-- /table -->`. Tables of significance need the official test sentences (--data-dir or CROSSNER_DATA_DIR); without
+them they are left as they are.
 """
 
 import argparse
+import ast
 import os
 import re
 import statistics
@@ -19,8 +21,8 @@ from crossner_hf.results.collect import RunResult, collect
 from crossner_hf.results.predictions import read_gold, read_predictions
 from crossner_hf.results.published import EARLIER
 from crossner_hf.results.record_files import read_record
-from crossner_hf.results.records import DaptRecord
-from crossner_hf.results.significance import compare_all
+from crossner_hf.results.records import SETTINGS, DaptRecord
+from crossner_hf.results.significance import Comparison, compare_all
 from crossner_hf.results.statistics import summarise
 from crossner_hf.results.systems import group
 from crossner_hf.results.tables import markdown_rows
@@ -28,10 +30,11 @@ from crossner_hf.schema import DOMAINS
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "model_cards" / "results"
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- /table -->)", flags=re.DOTALL)
 
-SYSTEMS = {  # of the main table: title to the folder and name of its records, `*` for the domain
+# Title of a row to the folder and name of its records, with `*` for the domain.
+MAIN_TABLE = {
     "all-MiniLM-L6-v2, direct": "main-minilm/*-direct-minilm",
     "all-MiniLM-L6-v2, pre-train, then fine-tune": "main-minilm/*-pretrain-minilm",
     "all-MiniLM-L6-v2 + CRF, direct": "crf-minilm/*-direct-crf-minilm",
@@ -40,7 +43,8 @@ SYSTEMS = {  # of the main table: title to the folder and name of its records, `
     "BiLSTM-CRF (GloVe), joint": "lstm-joint/*-joint-bilstm-crf-glove",
     "Coach (GloVe), joint": "lstm-joint/*-joint-coach-glove",
 }
-TAGGERS = {  # of the table of taggers: setting and tagger to records and to the title of the published row
+# Setting and tagger to the records and to the name of the published row.
+TAGGERS = {
     ("direct", "linear"): ("main-minilm/*-direct-minilm", None),
     ("direct", "crf"): ("crf-minilm/*-direct-crf-minilm", None),
     ("direct", "bilstm-crf"): ("lstm/*-direct-bilstm-crf-glove", None),
@@ -49,13 +53,15 @@ TAGGERS = {  # of the table of taggers: setting and tagger to records and to the
     ("joint", "coach"): ("lstm-joint/*-joint-coach-glove", "Coach"),
 }
 TAGGER_DOMAINS = ("politics", "music", "ai")
-PRE_TRAINING = {  # text and masking to the checkpoint
+# Text and masking to the name of the checkpoint.
+PRE_TRAINING = {
     "none (the starting point)": "minilm-mlm",
     "Wikipedia for Schools, span-level": "general-span",
     "music, token-level": "music-token",
     "music, span-level": "music-span",
 }
-COMPARISONS = {  # of the tables of significance: name to pairs of the names of records
+# Table of significance to pairs of names of records.
+COMPARISONS = {
     "settings-significance": [
         (f"main-minilm/{domain}-pretrain-minilm", f"main-minilm/{domain}-direct-minilm") for domain in DOMAINS
     ],
@@ -114,7 +120,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) 
 
 def main_table() -> str:
     rows = []
-    for title, pattern in SYSTEMS.items():
+    for title, pattern in MAIN_TABLE.items():
         values = [f1(pattern.replace("*", domain)) for domain in DOMAINS]
         complete = [statistics.mean(of_seed) for of_seed in zip(*values, strict=True)] if all(values) else []
         rows.append([title, *map(cell, values), cell(complete)])
@@ -150,8 +156,9 @@ def few_shot_types_table() -> str:
     rows = []
     for name in DOMAINS["music"].entity_types:
         direct, pre_trained = (f1(names, entity_type=name) for names in few_shot_names(10))
-        change = difference(pre_trained, direct)
-        rows.append([name, *(f"{statistics.mean(values):.1f}" for values in (direct, pre_trained)), change[:-1]])
+        means = [statistics.mean(values) for values in (direct, pre_trained)]
+        change = f"{means[1] - means[0]:+.1f}".replace("-0.0", "+0.0")
+        rows.append([name, *(f"{mean:.1f}" for mean in means), change])
     rows.sort(key=lambda row: -float(row[-1]))
     return table(["type", "direct", "pre-train, then fine-tune", "difference"], rows)
 
@@ -217,37 +224,53 @@ def dapt_table() -> str:
     return table(["pre-training on", "tokens", "dev F1", "test F1"], rows)
 
 
+@cache
+def comparisons(domain: str, data_dir: str) -> dict[tuple[str, str], Comparison]:
+    """Paired bootstrap of all systems that the tables compare on one domain, by the names of their records."""
+    pairs = [pair for pairs in COMPARISONS.values() for pair in pairs]
+    names = sorted({name for pair in pairs for name in pair if all_runs()[name][0].record.domain == domain})
+    run = all_runs()[names[0]][0]
+    _, eval_set = next(iter(group([run]).cells))
+    gold = read_gold(eval_set, run.record.entity_types, [data_dir])
+    compared = {name: [read_predictions(run, gold) for run in all_runs()[name]] for name in names}
+    return {(result.first, result.second): result for result in compare_all(compared, gold)}
+
+
 def significance_table(pairs: Sequence[tuple[str, str]], data_dir: str) -> str:
-    """Paired bootstrap of each pair: domain, both systems, difference, 95 % interval, p-value."""
     rows = []
-    for names in pairs:
-        runs = [all_runs()[name] for name in names]
-        cells = [next(iter(group(of_one).cells)) for of_one in runs]  # the system and its test split
-        gold = read_gold(cells[0][1], runs[0][0].record.entity_types, [data_dir])
-        compared = {
-            name: [read_predictions(run, gold) for run in of_one] for name, of_one in zip(names, runs, strict=True)
-        }
-        (result,) = compare_all(compared, gold)
-        titles = [title_of(name) for name in names]
-        interval = f"{result.low:+.2f} to {result.high:+.2f}"
-        rows.append([gold.domain.name, *titles, f"{result.difference:+.2f}", interval, p_value(result.p)])
+    for first, second in pairs:
+        domain = all_runs()[first][0].record.domain
+        of_domain = comparisons(domain, data_dir)
+        swapped = (first, second) not in of_domain
+        result = of_domain[(second, first) if swapped else (first, second)]
+        values = (-result.high, -result.low) if swapped else (result.low, result.high)
+        by = -result.difference if swapped else result.difference
+        interval = f"{values[0]:+.2f} to {values[1]:+.2f}"
+        p = "< 0.001" if result.p < 0.001 else f"{result.p:.3f}"
+        rows.append([domain, title_of(first), title_of(second), f"{by:+.2f}", interval, p])
     return table(["domain", "first", "second", "difference", "95 % interval", "p"], rows, names=3)
 
 
 def title_of(name: str) -> str:
-    """'lstm-joint/ai-joint-coach-glove' as 'coach, joint'."""
+    """'lstm-joint/ai-joint-coach-glove' as 'coach: joint'."""
     record = all_runs()[name][0].record
-    settings = {"pre_train_then_fine_tune": "pre-train, then fine-tune"}
-    parts = [record.arguments.tagger, settings.get(record.setting, record.setting)]
+    title = f"{record.arguments.tagger}: {SETTINGS[record.setting]}"
     if record.few_shot:
-        parts.append(f"{record.few_shot.sentences} sentences")
+        title += f"; {record.few_shot.sentences} sentences"
     if record.source and record.source.head == "target":
-        parts.append("target's head")
-    return ", ".join(parts)
+        title += "; target's labels"
+    return title
 
 
-def p_value(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+def modules_table() -> str:
+    """Each module of the package with the first line of its docstring."""
+    package = ROOT / "crossner_hf"
+    rows = []
+    for path in sorted(package.rglob("*.py")):
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if docstring and path.name != "__init__.py":
+            rows.append([f"`{path.relative_to(package)}`", docstring.splitlines()[0].replace("|", "\\|")])
+    return table(["module", "content"], rows, names=2)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
@@ -261,6 +284,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "starting-point": starting_point_table,
     "perplexity": perplexity_table,
     "dapt": dapt_table,
+    "modules": modules_table,
 }
 
 
