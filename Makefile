@@ -26,8 +26,8 @@ test: .venv/.dev
 
 test-legacy: .venv/.dev .legacy/.done
 	@rm -rf .legacy/prepared
-	@$(BIN)/python tests/legacy/prepare.py .legacy/prepared
-	@CROSSNER_LEGACY=.legacy/prepared .legacy/bin/pytest tests/legacy
+	@PYTHONPATH=tests $(BIN)/python tests/legacy/prepare.py .legacy/prepared
+	@CROSSNER_LEGACY=.legacy/prepared .legacy/bin/pytest --noconftest tests/legacy
 
 test-lowest: .lowest/.done
 	@OMP_NUM_THREADS=1 .lowest/bin/python -m pytest -n 2 --dist loadfile $(CORE) $(CORE_WITHOUT:%=--ignore=%)
@@ -36,7 +36,7 @@ lint: .venv/.dev
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 
 docs: .venv/.docs
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 tables: .venv/.offline
 	@$(BIN)/python scripts/render_tables.py

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from crossner_hf.results.collect import SetAside
-from crossner_hf.results.sentences import Compared, Gold, read_gold, read_predictions
+from crossner_hf.results.predictions import Compared, Gold, read_gold, read_predictions
 from crossner_hf.results.significance import RESAMPLES, Comparison, compare_all
 from crossner_hf.results.systems import EvalSet, Results, System
 
@@ -33,7 +33,7 @@ def analyse(
     """Read gold and predictions of a test split. A system counts with those of its runs whose predictions fit."""
     found = Analysis(eval_set, resamples=resamples)
     systems = results.of(eval_set)
-    types = next(iter(systems.values()))[0].entity_types
+    types = next(iter(systems.values()))[0].record.entity_types
     try:
         found.gold = read_gold(eval_set, types, data_dirs)
     except (ValueError, OSError) as error:

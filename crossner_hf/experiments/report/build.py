@@ -13,7 +13,8 @@ from crossner_hf.experiments.report.document import Document, Figure, markdown
 from crossner_hf.experiments.report.page import page
 from crossner_hf.experiments.report.pending_runs import not_run
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
-from crossner_hf.results.collect import RUN_FILE, SetAside, collect
+from crossner_hf.results.collect import SetAside, collect
+from crossner_hf.results.record_files import RUN_FILE
 from crossner_hf.results.significance import RESAMPLES
 from crossner_hf.results.systems import Results, group
 from crossner_hf.schema import BUILT_IN
@@ -52,7 +53,7 @@ def write_report(
         raise ValueError(f"{output}: is a file; choose a folder for the report")
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, got {resamples}")
-    collected = collect(folders, convention)
+    collected = collect(folders)
     results = group(collected.runs)
     if not results.cells:
         reason = results.set_aside[0].reason

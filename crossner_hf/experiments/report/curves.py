@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from crossner_hf.experiments.report.tables import Point
-from crossner_hf.results.collect import Run
-from crossner_hf.results.systems import SETTINGS, System
+from crossner_hf.results.collect import RunResult
+from crossner_hf.results.records import SETTINGS
+from crossner_hf.results.systems import System
 
 Series = dict[str, list[Point]]
 
 
-def few_shot_series(systems: Mapping[System, Sequence[Run]], all_sentences: int | None) -> Series:
+def few_shot_series(systems: Mapping[System, Sequence[RunResult]], all_sentences: int | None) -> Series:
     """F1 against the number of target sentences; empty where there are no few-shot runs.
 
     all_sentences: how many a system without a few-shot size was trained on; None: not known, such systems are left out
@@ -38,7 +39,7 @@ def _without_size(system: System) -> System:
     return replace(system, size=None, key="")
 
 
-def corpus_series(systems: Mapping[System, Sequence[Run]]) -> Series:
+def corpus_series(systems: Mapping[System, Sequence[RunResult]]) -> Series:
     """F1 against the percent of the corpus used in domain-adaptive pre-training, 0 without any.
 
     Empty where no encoder was pre-trained on two sizes of a corpus or more.
@@ -69,7 +70,7 @@ def _name(line: System) -> str:
     return f"{line.encoder}{dapt}: {'; '.join(part for part in (setting, size, draw, line.detail) if part)}"
 
 
-def pieces_seen(runs: Sequence[Run]) -> int | None:
-    """Pieces that the encoder of these runs saw in domain-adaptive pre-training; 0 without, None where not recorded."""
-    told = {(run.record["encoder"].get("dapt") or {"pieces_seen": 0}).get("pieces_seen") for run in runs}
-    return told.pop() if len(told) == 1 else None
+def tokens_seen(runs: Sequence[RunResult]) -> int | None:
+    """Tokens that the encoder of these runs saw in domain-adaptive pre-training; 0 without, None where not recorded."""
+    counts = {dapt.tokens_seen if (dapt := run.record.encoder.dapt) else 0 for run in runs}
+    return counts.pop() if len(counts) == 1 else None

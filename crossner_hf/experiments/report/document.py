@@ -1,11 +1,10 @@
 """A report as sections of text, tables and figures, and its form as Markdown. page.py makes HTML of it."""
 
-import html
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from crossner_hf.display import marked_sentence
+from crossner_hf.results.tables import markdown_rows, plain
 from crossner_hf.tagger.iob2 import Span
 
 
@@ -115,14 +114,11 @@ def _section(section: Section, numbers: dict[int, str], level: int) -> list[str]
 
 
 def _table(table: Table) -> str:
-    def line(cells: Iterable[str]) -> str:
-        return f"| {' | '.join(cells)} |"
-
     def cell(text: str) -> str:
         return f"**{plain(text)}**" if isinstance(text, Best) and text else plain(text)
 
     aligned = ["---" if i < table.names else "---:" for i in range(len(table.header))]
-    return "\n".join((line(map(plain, table.header)), line(aligned), *(line(map(cell, row)) for row in table.rows)))
+    return markdown_rows([list(map(plain, table.header)), aligned, *(list(map(cell, row)) for row in table.rows)])
 
 
 def _sentence(part: Marked) -> str:
@@ -130,8 +126,3 @@ def _sentence(part: Marked) -> str:
     width = max(len(whose) for whose, *_ in part.lines)
     rows = (f"    {who.ljust(width)}  {marked_sentence(part.tokens, s, colour=False)}" for who, s, _ in part.lines)
     return "\n".join(" ".join(row.splitlines()) if "\n" in row else row for row in rows)
-
-
-def plain(text: str) -> str:
-    """Text in which nothing is read as Markdown or HTML."""
-    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", html.escape(" ".join(text.split()), quote=False))

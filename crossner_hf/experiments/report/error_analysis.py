@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossner_hf.results.sentences import Compared, Gold, at_start, find_spans
+from crossner_hf.results.predictions import Compared, Gold, at_start, find_spans
 from crossner_hf.results.systems import System
 from crossner_hf.tagger.iob2 import Span, spans
 

@@ -5,10 +5,10 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 
 from crossner_hf.experiments.report.analysis import Analysis
-from crossner_hf.experiments.report.curves import Series, pieces_seen
+from crossner_hf.experiments.report.curves import Series, tokens_seen
 from crossner_hf.experiments.report.error_analysis import OTHER_COLUMNS, confusion
 from crossner_hf.experiments.report.tables import f1_of, summary_of, type_means
-from crossner_hf.results.collect import Run
+from crossner_hf.results.collect import RunResult
 from crossner_hf.results.systems import EvalSet, Results, System
 
 SYSTEM = ("encoder", "dapt", "corpus_percent", "setting", "sentences", "draw", "detail")
@@ -50,12 +50,12 @@ def types_csv(results: Results, convention: str) -> str:
         for s, runs in results.of(e).items():
             scores, head = runs[0].scores(convention), (*_split(e), *_system(s))
             means = type_means(runs, convention)
-            support = {t: v["support"] for t, v in scores["per_type"].items()}
+            support = {t: score.support for t, score in scores.per_type.items()}
             rows += [(*head, t, support.get(t, 0), convention, mean, len(runs)) for t, mean in sorted(means.items())]
             for group in ("specialised", "generic"):
-                if all(group in run.scores(convention) for run in runs):
+                if all(run.scores(convention).group(group) for run in runs):
                     mean = summary_of(runs, convention, group).mean
-                    rows.append((*head, f"({group})", scores[group]["support"], convention, mean, len(runs)))
+                    rows.append((*head, f"({group})", scores.group(group).support, convention, mean, len(runs)))
     return as_csv((*SPLIT, *SYSTEM, "type", "entities", "convention", "mean_f1", "seeds"), rows)
 
 
@@ -65,7 +65,7 @@ def curves_csv(curves: Mapping[EvalSet, Series], x: str, convention: str) -> str
             *_split(e),
             name,
             point.x,
-            pieces_seen(point.runs),
+            tokens_seen(point.runs),
             *_score(point.runs, convention),
             _interval(point.runs, convention),
         )
@@ -73,7 +73,7 @@ def curves_csv(curves: Mapping[EvalSet, Series], x: str, convention: str) -> str
         for name, points in series.items()
         for point in points
     )
-    return as_csv((*SPLIT, "curve", x, "dapt_pieces_seen", *SCORE, "half_of_95_percent_interval"), rows)
+    return as_csv((*SPLIT, "curve", x, "dapt_tokens_seen", *SCORE, "half_of_95_percent_interval"), rows)
 
 
 def significance_csv(analyses: Iterable[Analysis]) -> str:
@@ -116,9 +116,9 @@ def _system(s: System) -> tuple:
     return s.encoder, s.dapt, s.percent, s.setting, s.size, s.draw, s.detail
 
 
-def _score(runs: Sequence[Run], convention: str) -> tuple:
+def _score(runs: Sequence[RunResult], convention: str) -> tuple:
     return convention, *summary_of(runs, convention)
 
 
-def _interval(runs: Sequence[Run], convention: str) -> float | None:
+def _interval(runs: Sequence[RunResult], convention: str) -> float | None:
     return summary_of(runs, convention).interval

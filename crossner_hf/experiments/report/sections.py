@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from crossner_hf.experiments.report import plots
 from crossner_hf.experiments.report.analysis import Analysis
-from crossner_hf.experiments.report.curves import Series, pieces_seen
+from crossner_hf.experiments.report.curves import Series, tokens_seen
 from crossner_hf.experiments.report.document import Figure, Section, Table
 from crossner_hf.experiments.report.tables import (
     Block,
@@ -17,7 +17,7 @@ from crossner_hf.experiments.report.tables import (
     summary_of,
     types_table,
 )
-from crossner_hf.results.collect import Collected, Run, SetAside
+from crossner_hf.results.collect import Collected, RunResult, SetAside
 from crossner_hf.results.statistics import FEWEST_FOR_INTERVAL
 from crossner_hf.results.systems import EvalSet, Results, System
 
@@ -41,7 +41,7 @@ def headline(systems: Iterable[System]) -> list[System]:
     return [s for s in systems if s.size is None and s.percent in (None, 100)] or systems
 
 
-def best_of(systems: Mapping[System, Sequence[Run]], most: int, convention: str) -> list[System]:
+def best_of(systems: Mapping[System, Sequence[RunResult]], most: int, convention: str) -> list[System]:
     """The headline systems with the highest means, at most so many, in their usual order."""
     chosen = headline(systems)
     best = sorted(chosen, key=lambda s: -summary_of(systems[s], convention).mean)[:most]
@@ -116,10 +116,10 @@ def corpus_section(view: View, curves: Mapping[EvalSet, Series]) -> Section | No
     about = "F1 against the share of the corpus used in domain-adaptive pre-training; 0 is the encoder without it."
     section = _curve_section(view, curves, ("Size of the corpus", "corpus-size", "percent of the corpus"), about)
     points = [point for series in curves.values() for points in series.values() for point in points]
-    pieces = dict.fromkeys(sorted((p.x, seen) for p in points if (seen := pieces_seen(p.runs)) is not None))
+    pieces = dict.fromkeys(sorted((p.x, seen) for p in points if (seen := tokens_seen(p.runs)) is not None))
     if section and pieces and len({x for x, _ in pieces}) == len(pieces):
         told = ", ".join(f"{x:g} %: {seen:,}" for x, seen in pieces)
-        section.parts.append(f"Pieces seen in pre-training: {told}.")
+        section.parts.append(f"Tokens seen in pre-training: {told}.")
     return section
 
 
@@ -167,7 +167,8 @@ def _kinds_figure(block: Block, view: View) -> Figure | None:
     for e in block.eval_sets:
         systems = view.results.of(e)
         shown = best_of(systems, SYSTEMS_IN_A_PLOT, view.convention)
-        both = [s for s in shown if {"specialised", "generic"} <= systems[s][0].scores(view.convention).keys()]
+        scores = {s: systems[s][0].scores(view.convention) for s in shown}
+        both = [s for s in shown if scores[s].specialised and scores[s].generic]
         if both:
             panels[e.label] = {
                 s: tuple(summary_of(systems[s], view.convention, kind).mean for kind in ("generic", "specialised"))
@@ -196,7 +197,7 @@ def left_out_section(
     section = Section("Left out")
     if unfinished:
         rows = [[run.shown, run.reason] for run in unfinished]
-        section.parts.append(Table("Runs of a grid that have no record.", ["Run", "State"], rows, names=2))
+        section.parts.append(Table("Runs of a grid that have no record.", ["RunResult", "State"], rows, names=2))
     missing = [f"{a.eval_set.label}: {a.missing}." for a in analyses if a.missing]
     if missing:
         said = "Confusion, significance and hardest sentences need predictions and the test sentences. Not shown for "

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from crossner_hf.experiments.report.document import Best, Table
 from crossner_hf.results import published
-from crossner_hf.results.collect import Run
+from crossner_hf.results.collect import RunResult
+from crossner_hf.results.scores import NO_ENTITIES
 from crossner_hf.results.statistics import USUAL_SEEDS, Summary, summarise
 from crossner_hf.results.systems import EvalSet, Results, System
 from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE
 
-Cells = Mapping[tuple[System, EvalSet], Sequence[Run]]
+Cells = Mapping[tuple[System, EvalSet], Sequence[RunResult]]
 
 
 class Block(NamedTuple):
@@ -24,11 +25,11 @@ class Block(NamedTuple):
     note: str = ""
 
 
-def f1_of(run: Run, convention: str, group: str = "overall") -> float:
-    return 100 * run.scores(convention)[group]["f1"]
+def f1_of(run: RunResult, convention: str, group: str = "overall") -> float:
+    return 100 * run.scores(convention).group(group).f1
 
 
-def summary_of(runs: Sequence[Run], convention: str, group: str = "overall") -> Summary:
+def summary_of(runs: Sequence[RunResult], convention: str, group: str = "overall") -> Summary:
     return summarise([f1_of(run, convention, group) for run in runs])
 
 
@@ -158,18 +159,18 @@ def published_table() -> Table:
 
 
 def types_table(
-    caption: str, names: Mapping[System, str], systems: Mapping[System, Sequence[Run]], convention: str
+    caption: str, names: Mapping[System, str], systems: Mapping[System, Sequence[RunResult]], convention: str
 ) -> Table:
     """A row a type and, below, specialised and generic types together; a column for each of the named systems."""
     some = systems[next(iter(names))][0].scores(convention)
     per_type = [type_means(systems[s], convention) for s in names]
-    support = {t: values["support"] for t, values in some["per_type"].items() if values["support"]}
+    support = {t: score.support for t, score in some.per_type.items() if score.support}
     types = sorted(support, key=lambda t: -support[t])
     lines = [(t, support[t], [means.get(t, 0.0) for means in per_type]) for t in types]
     for group, name in _GROUPS.items():
-        if all(group in run.scores(convention) for s in names for run in systems[s]):
+        if all(run.scores(convention).group(group) for s in names for run in systems[s]):
             means = [summary_of(systems[s], convention, group).mean for s in names]
-            lines.append((name, some[group]["support"], means))
+            lines.append((name, some.group(group).support, means))
     rows = []
     for name, entities, means in lines:
         low, best = min(round(mean, 2) for mean in means), max(round(mean, 2) for mean in means)
@@ -182,13 +183,12 @@ def types_table(
 _GROUPS = {"specialised": "specialised types", "generic": "generic types", "overall": "all types"}
 
 
-def type_means(runs: Sequence[Run], convention: str) -> dict[str, float]:
+def type_means(runs: Sequence[RunResult], convention: str) -> dict[str, float]:
     """F1 of each type that is among gold or predictions of some run, averaged over all of them."""
-    types = {t for run in runs for t in run.scores(convention)["per_type"]}
+    types = {t for run in runs for t in run.scores(convention).per_type}
 
-    def f1(run: Run, entity_type: str) -> float:
-        found: dict[str, Any] = run.scores(convention)["per_type"].get(entity_type, {})
-        return 100 * found.get("f1", 0.0)
+    def f1(run: RunResult, entity_type: str) -> float:
+        return 100 * run.scores(convention).per_type.get(entity_type, NO_ENTITIES).f1
 
     return {t: sum(f1(run, t) for run in runs) / len(runs) for t in types}
 
@@ -197,7 +197,7 @@ class Point(NamedTuple):
     """A point of a curve: where it lies, the scores of its runs, and the system."""
 
     x: float
-    runs: Sequence[Run]
+    runs: Sequence[RunResult]
     system: System
 
 
