@@ -21,7 +21,7 @@ def check_plot(path: str | Path) -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            "heat maps need matplotlib, which the extra brings: pip install 'crossner-hf[plots]'"
+            "heat maps need matplotlib, which the extra brings: pip install 'crossner-hf[report]'"
         ) from error
 
 

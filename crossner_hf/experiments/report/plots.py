@@ -1,4 +1,4 @@
-"""The report's plots as SVG, drawn by matplotlib (extra: plots)."""
+"""The report's plots as SVG, drawn by matplotlib (extra: report)."""
 
 import io
 import re
@@ -47,7 +47,7 @@ def check_plots() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            "the report's plots need matplotlib, which the extra brings: pip install 'crossner-hf[plots]' "
+            "the report's plots need matplotlib, which the extra brings: pip install 'crossner-hf[report]' "
             "(or leave the plots out: --no_plots)"
         ) from error
 
