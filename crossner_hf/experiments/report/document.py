@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from crossner_hf.display import marked_sentence
-from crossner_hf.results.tables import markdown_rows, plain
+from crossner_hf.results.markdown import plain
 from crossner_hf.tagger.iob2 import Span
 
 
@@ -114,11 +114,14 @@ def _section(section: Section, numbers: dict[int, str], level: int) -> list[str]
 
 
 def _table(table: Table) -> str:
+    def line(cells: Iterable[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
     def cell(text: str) -> str:
         return f"**{plain(text)}**" if isinstance(text, Best) and text else plain(text)
 
     aligned = ["---" if i < table.names else "---:" for i in range(len(table.header))]
-    return markdown_rows([list(map(plain, table.header)), aligned, *(list(map(cell, row)) for row in table.rows)])
+    return "\n".join((line(map(plain, table.header)), line(aligned), *(line(map(cell, row)) for row in table.rows)))
 
 
 def _sentence(part: Marked) -> str:
