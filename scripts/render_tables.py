@@ -18,6 +18,7 @@ from pathlib import Path
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.results.collect import RunResult, collect
+from crossner_hf.results.markdown import markdown_table
 from crossner_hf.results.predictions import read_gold, read_predictions
 from crossner_hf.results.published import EARLIER
 from crossner_hf.results.record_files import read_record
@@ -25,7 +26,6 @@ from crossner_hf.results.records import SETTINGS, DaptRecord
 from crossner_hf.results.significance import Comparison, compare_all
 from crossner_hf.results.statistics import summarise
 from crossner_hf.results.systems import group
-from crossner_hf.results.tables import markdown_rows
 from crossner_hf.schema import DOMAINS
 
 ROOT = Path(__file__).parents[1]
@@ -113,18 +113,13 @@ def difference(first: Sequence[float], second: Sequence[float]) -> str:
     return f"{statistics.mean(first) - statistics.mean(second):+.2f}"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], names: int = 1) -> str:
-    """The first `names` columns are aligned to the left, the others to the right."""
-    return markdown_rows([header, ["---" if i < names else "---:" for i in range(len(header))], *rows])
-
-
 def main_table() -> str:
     rows = []
     for title, pattern in MAIN_TABLE.items():
         values = [f1(pattern.replace("*", domain)) for domain in DOMAINS]
         complete = [statistics.mean(of_seed) for of_seed in zip(*values, strict=True)] if all(values) else []
         rows.append([title, *map(cell, values), cell(complete)])
-    return table(["tagger and setting", *DOMAINS, "average"], rows)
+    return markdown_table(["tagger and setting", *DOMAINS, "average"], rows)
 
 
 def settings_table() -> str:
@@ -136,7 +131,7 @@ def settings_table() -> str:
     direct, pre_trained = zip(*means, strict=True)
     average = [f"{statistics.mean(direct):.2f}", f"{statistics.mean(pre_trained):.2f}"]
     rows.append(["average", *average, difference(pre_trained, direct)])
-    return table(["domain", "direct", "pre-train, then fine-tune", "difference"], rows)
+    return markdown_table(["domain", "direct", "pre-train, then fine-tune", "difference"], rows)
 
 
 def few_shot_names(size: int) -> list[str]:
@@ -149,7 +144,7 @@ def few_shot_table() -> str:
     for size in (10, 25, 100):
         direct, pre_trained = map(f1, few_shot_names(size))
         rows.append([str(size), cell(direct), cell(pre_trained), difference(pre_trained, direct)])
-    return table(["sentences", "direct", "pre-train, then fine-tune", "difference"], rows, names=0)
+    return markdown_table(["sentences", "direct", "pre-train, then fine-tune", "difference"], rows, names=0)
 
 
 def few_shot_types_table() -> str:
@@ -160,19 +155,21 @@ def few_shot_types_table() -> str:
         change = f"{means[1] - means[0]:+.1f}".replace("-0.0", "+0.0")
         rows.append([name, *(f"{mean:.1f}" for mean in means), change])
     rows.sort(key=lambda row: -float(row[-1]))
-    return table(["type", "direct", "pre-train, then fine-tune", "difference"], rows)
+    return markdown_table(["type", "direct", "pre-train, then fine-tune", "difference"], rows)
 
 
 def joint_table() -> str:
     titles = ("direct", "pre-train, then fine-tune", "joint")
     names = ("main-minilm/music-direct-minilm", "main-minilm/music-pretrain-minilm", "joint-minilm/music-joint-minilm")
-    return table(["setting", "test F1"], [[title, cell(f1(name))] for title, name in zip(titles, names, strict=True)])
+    return markdown_table(
+        ["setting", "test F1"], [[title, cell(f1(name))] for title, name in zip(titles, names, strict=True)]
+    )
 
 
 def head_table() -> str:
     names = {"source (default)": "main-minilm", "target (released code)": "target-head-minilm"}
     rows = [[title, cell(f1(f"{folder}/politics-pretrain-minilm"))] for title, folder in names.items()]
-    return table(["labels of the source stage's head", "test F1"], rows)
+    return markdown_table(["labels of the source stage's head", "test F1"], rows)
 
 
 def taggers_table() -> str:
@@ -193,7 +190,7 @@ def taggers_table() -> str:
                 ]
             )
     columns = ["dev F1", "test F1", "test F1 (strict)", "calibration error", "published"]
-    return table(["domain", "setting", "tagger", *columns], rows, names=3)
+    return markdown_table(["domain", "setting", "tagger", *columns], rows, names=3)
 
 
 def dapt_record(name: str) -> DaptRecord:
@@ -203,13 +200,13 @@ def dapt_record(name: str) -> DaptRecord:
 def starting_point_table() -> str:
     losses = dapt_record("minilm-mlm").losses
     rows = [[str(at.step), f"{at.token_perplexity:.2f}", f"{at.span_perplexity:.2f}"] for at in losses]
-    return table(["step", "token-level masks", "span-level masks"], rows, names=0)
+    return markdown_table(["step", "token-level masks", "span-level masks"], rows, names=0)
 
 
 def perplexity_table() -> str:
     last = {title: dapt_record(name).losses[-1] for title, name in PRE_TRAINING.items()}
     rows = [[title, f"{at.token_perplexity:.2f}", f"{at.span_perplexity:.2f}"] for title, at in last.items()]
-    return table(["pre-training on", "token-level masks", "span-level masks"], rows)
+    return markdown_table(["pre-training on", "token-level masks", "span-level masks"], rows)
 
 
 def dapt_table() -> str:
@@ -221,7 +218,7 @@ def dapt_table() -> str:
             rows.append([title, tokens, *(cell(f1(name, split)) for split in ("validation", "test"))])
     rows.append(["the packaged encoder as it is", "–", cell(f1("main-minilm/music-direct-minilm", "validation"))])
     rows[-1].append(cell(f1("main-minilm/music-direct-minilm")))
-    return table(["pre-training on", "tokens", "dev F1", "test F1"], rows)
+    return markdown_table(["pre-training on", "tokens", "dev F1", "test F1"], rows)
 
 
 @cache
@@ -248,7 +245,7 @@ def significance_table(pairs: Sequence[tuple[str, str]], data_dir: str) -> str:
         interval = f"{values[0]:+.2f} to {values[1]:+.2f}"
         p = "< 0.001" if result.p < 0.001 else f"{result.p:.3f}"
         rows.append([domain, title_of(first), title_of(second), f"{by:+.2f}", interval, p])
-    return table(["domain", "first", "second", "difference", "95 % interval", "p"], rows, names=3)
+    return markdown_table(["domain", "first", "second", "difference", "95 % interval", "p"], rows, names=3)
 
 
 def title_of(name: str) -> str:
@@ -262,15 +259,15 @@ def title_of(name: str) -> str:
     return title
 
 
-def modules_table() -> str:
+def modules_list() -> str:
     """Each module of the package with the first line of its docstring."""
     package = ROOT / "crossner_hf"
-    rows = []
+    lines = []
     for path in sorted(package.rglob("*.py")):
         docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
         if docstring and path.name != "__init__.py":
-            rows.append([f"`{path.relative_to(package)}`", docstring.splitlines()[0].replace("|", "\\|")])
-    return table(["module", "content"], rows, names=2)
+            lines.append(f"- `{path.relative_to(package)}`: {docstring.splitlines()[0]}")
+    return "\n".join(lines)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
@@ -284,7 +281,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "starting-point": starting_point_table,
     "perplexity": perplexity_table,
     "dapt": dapt_table,
-    "modules": modules_table,
+    "modules": modules_list,
 }
 
 
