@@ -67,3 +67,20 @@ def score_table(scores: Mapping[str, Any], convention: str = "conlleval") -> str
 
 def _cells(values: Mapping[str, float]) -> tuple[str, ...]:
     return (*(f"{100 * values[key]:.2f}" for key in ("precision", "recall", "f1")), f"{values['support']:,}")
+
+
+def readable_on(background: Sequence[float]) -> str:
+    """Black or white, whichever has the higher contrast by the WCAG's relative luminance."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
+
+
+def check_matplotlib(what: str, otherwise: str = "") -> None:
+    """Raises ImportError where matplotlib is not installed. what: needs it; otherwise: how to do without it"""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"matplotlib is not installed, which draws {what}: pip install 'crossner-hf[report]'{otherwise}"
+        ) from error

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from crossner_hf.display import check_matplotlib, readable_on
+
 FORMATS = (".png", ".svg")
 COLOURS = "Blues"  # one hue that only gets darker, so it reads alike in grey and with any colour blindness
 DIAGONAL = "#ececec"
@@ -16,12 +18,7 @@ def check_plot(path: str | Path) -> None:
     """Raises ValueError for an ending that is not `.png` or `.svg`, ImportError where matplotlib is not installed."""
     if Path(path).suffix.lower() not in FORMATS:
         raise ValueError(f"{path}: the heat map is written as {' or '.join(FORMATS)}; choose such a name")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "heat maps need matplotlib, which the extra brings: pip install 'crossner-hf[plots]'"
-        ) from error
+    check_matplotlib("heat maps")
 
 
 def plot_overlap(record: dict[str, Any], path: str | Path) -> None:
@@ -82,13 +79,6 @@ def _frame(axes, labels: Sequence[str]) -> None:
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="both", length=0, labelsize=10)
     axes.spines[:].set_visible(False)
-
-
-def readable_on(background: Sequence[float]) -> str:
-    """Black or white, whichever has the higher contrast by the WCAG's relative luminance."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
 
 
 def caption(record: dict[str, Any]) -> tuple[str, str]:

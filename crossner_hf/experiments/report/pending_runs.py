@@ -8,7 +8,7 @@ from pathlib import Path
 from crossner_hf.results.collect import GRID_FILE, RECORD_FILE, RUN_FILE, SetAside
 
 
-def not_run(folders: Sequence[str | Path]) -> list[SetAside]:
+def pending_runs(folders: Sequence[str | Path]) -> list[SetAside]:
     """The runs without a record of the grids in and below the folders: failed with its reason, begun, or not begun."""
     found: dict[Path, SetAside] = {}
     for folder in map(Path, folders):

@@ -1,29 +1,39 @@
-"""The sections made from scores, and the list of what was left out; a section with nothing to say is None."""
+"""What each section of the report shows; a page has room for the best systems, the CSV files have all."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from crossner_hf.experiments.report import plots
-from crossner_hf.experiments.report.analysis import Analysis
-from crossner_hf.experiments.report.curves import Series, pieces_seen
-from crossner_hf.experiments.report.document import Figure, Section, Table
+from crossner_hf.experiments.report.curves import Series, curve_table, tokens_seen
+from crossner_hf.experiments.report.error_analysis import (
+    SIGNIFICANT,
+    Analysis,
+    confusion_table,
+    hardest,
+    significance_table,
+)
+from crossner_hf.experiments.report.page import Section
 from crossner_hf.experiments.report.tables import (
     Block,
+    Table,
     blocks,
-    curve_table,
     f1_of,
+    frame_of,
     main_table,
     published_table,
     summary_of,
     types_table,
 )
+from crossner_hf.results import published
 from crossner_hf.results.collect import Collected, Run, SetAside
-from crossner_hf.results.statistics import FEWEST_FOR_INTERVAL
 from crossner_hf.results.systems import EvalSet, Results, System
+from crossner_hf.schema import SOURCE
 
-# What a page has room for; the CSV files have all.
 SYSTEMS_IN_A_PLOT = 16
 SYSTEMS_IN_A_TABLE = 6
+SENTENCES = 5
+PREDICTIONS = 3  # of systems, below each sentence
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,17 @@ class View:
     convention: str
     with_plots: bool = True
 
+    def best_of(self, systems: Mapping[System, Sequence[Run]], most: int) -> list[System]:
+        """The headline systems with the highest means, at most so many, in their usual order."""
+        chosen = headline(systems)
+        best = sorted(chosen, key=lambda s: -summary_of(systems[s], self.convention).mean)[:most]
+        return [s for s in chosen if s in best]
+
+    def best_analysed(self, analysis: Analysis, most: int) -> list[System]:
+        """As `best_of`, of the systems with predictions on a test split."""
+        systems = self.results.of(analysis.eval_set)
+        return self.best_of({s: systems[s] for s in analysis.runs}, most)
+
 
 def headline(systems: Iterable[System]) -> list[System]:
     """The systems trained on all sentences, with all of a corpus; where there are none, all systems."""
@@ -41,132 +62,95 @@ def headline(systems: Iterable[System]) -> list[System]:
     return [s for s in systems if s.size is None and s.percent in (None, 100)] or systems
 
 
-def best_of(systems: Mapping[System, Sequence[Run]], most: int, convention: str) -> list[System]:
-    """The headline systems with the highest means, at most so many, in their usual order."""
-    chosen = headline(systems)
-    best = sorted(chosen, key=lambda s: -summary_of(systems[s], convention).mean)[:most]
-    return [s for s in chosen if s in best]
-
-
 def short_names(systems: Iterable[System]) -> dict[System, str]:
-    """What tells the systems apart: the training alone where all have one model."""
+    """Names that tell the systems apart: the training alone where all have one model."""
     systems = list(systems)
-    one = len({s.model for s in systems}) == 1
-    return {s: s.training if one else s.label for s in systems}
+    return {s: s.training if only_model(systems) else s.label for s in systems}
 
 
-def one_model(systems: Iterable[System]) -> str:
-    """The model that all the systems have, for the end of a caption; nothing where they have several."""
+def only_model(systems: Iterable[System]) -> str:
+    """The model that all the systems have; "" where they have several."""
     models = {s.model for s in systems}
-    return f" Model: {models.pop()}." if len(models) == 1 else ""
+    return models.pop() if len(models) == 1 else ""
 
 
-def apart(e: EvalSet) -> str:
+def name_of(e: EvalSet) -> str:
     """A test split's name, with a word where it is not CrossNER's."""
     return e.label if e.is_crossner else f"{e.label} (not CrossNER)"
 
 
 def main_section(view: View) -> Section:
-    section = Section("Main results")
-    for block in blocks(view.results):
-        section.parts.append(main_table(block, view.results, view.convention))
-        if view.with_plots:
-            section.parts.append(_scores_figure(block, view))
-    return section
+    content = [
+        block._asdict()
+        | {"table": main_table(block, view.results, view.convention), "plot": None}
+        | (_scores_plot(block, view) if view.with_plots else {})
+        for block in blocks(view.results)
+    ]
+    return Section("Main results", "main_results", {"blocks": content})
 
 
-def _scores_figure(block: Block, view: View) -> Figure:
-    cells, several = view.results.cells, block.eval_sets
-    systems = headline(s for s in view.results.systems if any((s, e) in cells for e in several))
+def _scores_plot(block: Block, view: View) -> dict[str, Any]:
+    cells = view.results.cells
+    systems = headline(s for s in view.results.systems if any((s, e) in cells for e in block.eval_sets))
     shown = systems[:SYSTEMS_IN_A_PLOT]
     names = short_names(shown)
     panels = {
         e.label: {names[s]: [f1_of(run, view.convention) for run in cells[s, e]] for s in shown if (s, e) in cells}
-        for e in several
+        for e in block.eval_sets
     }
-    panels = {title: rows for title, rows in panels.items() if rows}
-    caption = (
-        f"Test F1 {block.where}: filled, the mean over seeds with its sample standard deviation; hollow, single runs."
-        + (
-            " Systems trained on all sentences."
-            if any(s.size for s in view.results.systems) and not shown[0].size
-            else ""
-        )
-        + (f" The first {len(shown)} of {len(systems)} systems." if len(shown) < len(systems) else "")
-        + one_model(shown)
-    )
-    name = f"scores-{block.name}"
-    alt = f"Dot plot of F1 by system {block.where}; the numbers are in the table above."
-    return Figure(name, plots.dots(panels, view.convention, name=name), caption, alt)
+    return {
+        "plot": plots.dots({title: rows for title, rows in panels.items() if rows}, view.convention, f"scores-{block.name}"),
+        "full_only": shown[0].size is None and any(s.size for s in view.results.systems),
+        "plotted": len(shown),
+        "systems": len(systems),
+        "model": only_model(shown),
+    }
 
 
-def published_section(view: View) -> Section | None:
-    """Only beside CrossNER scores: there is nothing else to compare them with."""
-    return (
-        Section("Published scores", [published_table()]) if any(e.is_crossner for e in view.results.eval_sets) else None
-    )
+def published_section() -> Section:
+    table, sources = published_table()
+    return Section("Published scores", "published", {"scores": table, "sources": sources, "about": published.NOTE})
 
 
-def few_shot_section(view: View, curves: Mapping[EvalSet, Series]) -> Section | None:
-    about = "F1 against the number of target sentences; the last point is all of them, where there are such runs."
-    return _curve_section(view, curves, ("Few target sentences", "few-shot", "target sentences"), about)
+def few_shot_section(view: View, curves: Mapping[EvalSet, Series]) -> Section:
+    return _curve_section(view, curves, "Few target sentences", "few-shot", "target sentences")
 
 
-def corpus_section(view: View, curves: Mapping[EvalSet, Series]) -> Section | None:
-    about = "F1 against the share of the corpus used in domain-adaptive pre-training; 0 is the encoder without it."
-    section = _curve_section(view, curves, ("Size of the corpus", "corpus-size", "percent of the corpus"), about)
-    points = [point for series in curves.values() for points in series.values() for point in points]
-    pieces = dict.fromkeys(sorted((p.x, seen) for p in points if (seen := pieces_seen(p.runs)) is not None))
-    if section and pieces and len({x for x, _ in pieces}) == len(pieces):
-        told = ", ".join(f"{x:g} %: {seen:,}" for x, seen in pieces)
-        section.parts.append(f"Pieces seen in pre-training: {told}.")
-    return section
+def corpus_section(view: View, curves: Mapping[EvalSet, Series]) -> Section:
+    return _curve_section(view, curves, "Size of the corpus", "corpus-size", "percent of the corpus")
 
 
-def _curve_section(
-    view: View, curves: Mapping[EvalSet, Series], names: tuple[str, str, str], about: str
-) -> Section | None:
-    """names: of the section, of the figure, of the x axis"""
+def _curve_section(view: View, curves: Mapping[EvalSet, Series], title: str, name: str, x: str) -> Section:
+    content: dict[str, Any] = {"x": x, "plot": None, "tokens_seen": []}
     curves = {e: series for e, series in curves.items() if series}
-    if not curves:
-        return None
-    title, name, x = names
-    section = Section(title)
+    content["tables"] = {name_of(e): curve_table(x, series, view.convention) for e, series in curves.items()}
     if view.with_plots:
-        svg = plots.curves({apart(e): series for e, series in curves.items()}, x, view.convention, name=name)
-        caption = (
-            f"{about} Lines: means over seeds; small circles: single runs; bands: 95 % t-interval of the mean over "
-            f"seeds, from {FEWEST_FOR_INTERVAL} seeds on."
-        )
-        alt = f"Curves of F1 against {x}; the numbers are in the tables below."
-        section.parts.append(Figure(name, svg, caption, alt))
-    for e, series in curves.items():
-        caption = f"Test F1 in percent by {x} on {apart(e)} ({view.convention}), mean ± sample standard deviation."
-        section.parts.append(curve_table(caption, "Curve", series, view.convention, "" if view.with_plots else about))
-    return section
+        content["plot"] = plots.curves({name_of(e): series for e, series in curves.items()}, x, view.convention, name)
+    points = [point for series in curves.values() for points in series.values() for point in points]
+    tokens = sorted({(p.x, tokens) for p in points if p.system.size is None and (tokens := tokens_seen(p.runs)) is not None})
+    if name == "corpus-size" and len({x for x, _ in tokens}) == len(tokens):
+        content["tokens_seen"] = tokens
+    return Section(title, "curves", content)
 
 
 def types_section(view: View) -> Section:
-    section = Section("Entity types")
-    if view.with_plots:
-        section.parts += [figure for block in blocks(view.results) if (figure := _kinds_figure(block, view))]
+    splits = []
     for e in view.results.eval_sets:
         systems = view.results.of(e)
-        shown = best_of(systems, SYSTEMS_IN_A_TABLE, view.convention)
-        caption = f"F1 in percent by entity type on {apart(e)} ({view.convention}), mean over seeds.{one_model(shown)}"
-        table = types_table(caption, short_names(shown), systems, view.convention)
-        if len(shown) < len(systems):
-            table.note += f" {len(shown)} of {len(systems)} systems; per_type.csv has all."
-        section.parts.append(table)
-    return section
+        shown = view.best_of(systems, SYSTEMS_IN_A_TABLE)
+        table = types_table(short_names(shown), systems, view.convention)
+        numbers = {"shown": len(shown), "systems": len(systems)}
+        splits.append({"name": name_of(e), "table": table, "model": only_model(shown), **numbers})
+    drawn = [plot for block in blocks(view.results) if (plot := _kinds_plot(block, view))] if view.with_plots else []
+    return Section("Entity types", "entity_types", {"plots": drawn, "splits": splits})
 
 
-def _kinds_figure(block: Block, view: View) -> Figure | None:
+def _kinds_plot(block: Block, view: View) -> dict[str, Any] | None:
     """Specialised against generic types, where the domains have both."""
     panels: dict[str, dict[System, tuple[float, float]]] = {}
     for e in block.eval_sets:
         systems = view.results.of(e)
-        shown = best_of(systems, SYSTEMS_IN_A_PLOT, view.convention)
+        shown = view.best_of(systems, SYSTEMS_IN_A_PLOT)
         both = [s for s in shown if {"specialised", "generic"} <= systems[s][0].scores(view.convention).keys()]
         if both:
             panels[e.label] = {
@@ -177,13 +161,42 @@ def _kinds_figure(block: Block, view: View) -> Figure | None:
         return None
     names = short_names(dict.fromkeys(s for panel in panels.values() for s in panel))
     rows = {title: {names[s]: pair for s, pair in panel.items()} for title, panel in panels.items()}
-    caption = (
-        f"F1 of a domain's specialised types against its generic ones (person, location, organisation, country, misc), "
-        f"{block.where}, mean over seeds.{one_model(names)}"
-    )
-    alt = "Dot plot of F1 of generic and of specialised types by system; the numbers are in the tables below."
-    name = f"types-{block.name}"
-    return Figure(name, plots.kinds(rows, view.convention, name=name), caption, alt)
+    plot = plots.kinds(rows, view.convention, f"types-{block.name}")
+    return {"plot": plot, "where": block.where, "model": only_model(names)}
+
+
+def confusion_section(analyses: Sequence[Analysis], view: View) -> Section:
+    splits = []
+    for a in analyses:
+        (best,) = view.best_analysed(a, 1)
+        table, unused = confusion_table(a, best)
+        about = {"name": name_of(a.eval_set), "system": best, "seeds": len(a.runs[best])}
+        splits.append({"table": table, "unused": unused, **about})
+    return Section("Confusion between types", "confusion", {"splits": splits})
+
+
+def significance_section(analyses: Sequence[Analysis], view: View) -> Section:
+    splits = []
+    for a in analyses:
+        shown = view.best_analysed(a, SYSTEMS_IN_A_TABLE)
+        chosen = [c for c in a.comparisons if c.first in shown and c.second in shown]
+        about = {"name": name_of(a.eval_set), "sentences": len(a.gold.lengths), "model": only_model(shown)}
+        numbers = {"shown": len(chosen), "pairs": len(a.comparisons)}
+        splits.append({"table": significance_table(chosen, short_names(shown)), **about, **numbers})
+    content = {"splits": splits, "resamples": analyses[0].resamples, "level": SIGNIFICANT}
+    return Section("Significance", "significance", content)
+
+
+def sentences_section(analyses: Sequence[Analysis], view: View) -> Section:
+    splits, withheld = [], []
+    for a in analyses:
+        if a.eval_set.domain.removesuffix("_dedup") == SOURCE.name:
+            withheld.append(a.eval_set.label)
+            continue
+        shown = view.best_analysed(a, PREDICTIONS)
+        sentences = hardest(a.runs, a.gold, shown, SENTENCES)
+        splits.append({"name": name_of(a.eval_set), "names": short_names(shown), "sentences": sentences})
+    return Section("Hardest sentences", "hardest_sentences", {"splits": splits, "withheld": withheld})
 
 
 def left_out_section(
@@ -191,24 +204,19 @@ def left_out_section(
     results: Results,
     analyses: Sequence[Analysis],
     set_aside: Sequence[SetAside],
-    unfinished: Sequence[SetAside],
-) -> Section | None:
-    section = Section("Left out")
-    if unfinished:
-        rows = [[run.shown, run.reason] for run in unfinished]
-        section.parts.append(Table("Runs of a grid that have no record.", ["Run", "State"], rows, names=2))
-    missing = [f"{a.eval_set.label}: {a.missing}." for a in analyses if a.missing]
-    if missing:
-        said = "Confusion, significance and hardest sentences need predictions and the test sentences. Not shown for "
-        section.parts.append(said + " ".join(missing))
-    rows = [[s.shown, s.reason] for s in set_aside]
-    if rows:
-        section.parts.append(Table("Files set aside.", ["File", "Reason"], rows, names=2))
-    if results.duplicates:
-        section.parts.append(
-            f"Exact duplicates (the same run with the same scores), counted once: {', '.join(results.duplicates)}."
-        )
-    if collected.others:
-        told = ", ".join(f"{number} of kind {kind}" for kind, number in sorted(collected.others.items()))
-        section.parts.append(f"Records that are no fine-tuning runs: {told}.")
-    return section if section.parts else None
+    pending: Sequence[SetAside],
+) -> Section:
+    content = {
+        "pending": pending and Table(frame_of(["Run", "State"], pending), names=2),
+        "set_aside": set_aside and Table(frame_of(["File", "Reason"], set_aside), names=2),
+        "missing": [(a.eval_set.label, a.missing) for a in analyses if a.missing],
+        "duplicates": results.duplicates,
+        "others": sorted(collected.others.items()),
+    }
+    return Section("Left out", "left_out", content)
+
+
+def plots_of(sections: Iterable[Section]) -> list[plots.Plot]:
+    every = (section.content for section in sections)
+    parts = (part for content in every for part in (content, *content.get("blocks", ()), *content.get("plots", ())))
+    return [part["plot"] for part in parts if part.get("plot")]

@@ -1,27 +1,75 @@
-"""The tables made from scores: main table, published scores, curves, types. Numbers are in percent."""
+"""The report's numbers as pandas tables: those that the page shows, and those of the CSV files. F1 is in percent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from crossner_hf.experiments.report.document import Best, Table
+import numpy as np
+import pandas as pd
+
 from crossner_hf.results import published
 from crossner_hf.results.collect import Run
-from crossner_hf.results.statistics import USUAL_SEEDS, Summary, summarise
+from crossner_hf.results.statistics import Summary, summarise
 from crossner_hf.results.systems import EvalSet, Results, System
 from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE
+
+SPLIT = ("domain", "test_sha256", "is_crossner")
+SYSTEM = ("encoder", "dapt", "corpus_percent", "setting", "sentences", "draw", "detail")
+SCORE = ("convention", "mean_f1", "standard_deviation", "seeds")
+WHOLE_NUMBERS = ("sentences", "sentences_1", "sentences_2", "dapt_tokens_seen")  # where they are known
+GROUPS = {"specialised": "specialised types", "generic": "generic types", "overall": "all types"}
+NOTHING = "–"
 
 Cells = Mapping[tuple[System, EvalSet], Sequence[Run]]
 
 
+class Bold(str):
+    """A cell in bold."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page.
+
+    cells:  texts; the first `names` columns hold names, the others numbers
+    rules:  numbers of rows with a thin rule above them
+    shares: of a heat map, how dark each cell is, 0 to 1
+    """
+
+    cells: pd.DataFrame
+    names: int = 1
+    rules: Sequence[int] = ()
+    shares: Sequence[Sequence[float]] = ()
+
+    @property
+    def header(self) -> list[str]:
+        return [str(name) for name in self.cells.columns]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        rows: list[list[str]] = self.cells.to_numpy(dtype=object).tolist()
+        return rows
+
+
 class Block(NamedTuple):
-    """Test splits that go into one table. where: in a caption; average: whether a mean over them means something"""
+    """Test splits that go into one table.
+
+    where:   for captions
+    average: whether a mean over the splits is meaningful
+    """
 
     name: str
     where: str
     eval_sets: list[EvalSet]
-    average: bool
+    average: bool = False
     note: str = ""
+
+
+def frame_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
+    """Rows as a table; whole numbers of which some are not known stay whole."""
+    frame = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
+    return frame.astype({name: "Int64" for name in WHOLE_NUMBERS if name in frame})
 
 
 def f1_of(run: Run, convention: str, group: str = "overall") -> float:
@@ -35,54 +83,55 @@ def summary_of(runs: Sequence[Run], convention: str, group: str = "overall") -> 
 def blocks(results: Results) -> list[Block]:
     """The test splits of the results by kind: CrossNER, its variants, its source; and, apart, what is not CrossNER."""
     crossner = [e for e in results.eval_sets if e.is_crossner]
-    targets = {e.domain for e in crossner}
+    domains = {e.domain for e in crossner}
     dedup = [name for name in DEDUPLICATED if name.removesuffix("_dedup") in DOMAINS]
-    found = [
-        Block("crossner", "on CrossNER", [e for e in crossner if e.domain in DOMAINS], set(DOMAINS) <= targets),
+    every = [
+        Block("crossner", "on CrossNER", [e for e in crossner if e.domain in DOMAINS], set(DOMAINS) <= domains),
         Block(
             "without-duplicates",
             "on CrossNER without its duplicates",
             [e for e in crossner if e.domain in dedup],
-            set(dedup) <= targets,
+            set(dedup) <= domains,
             "Test sentences that also stand in another split, or in the training split of another domain, are left "
             "out: not comparable with scores on the official test splits.",
         ),
-        Block(
-            "source", "on the source", [e for e in crossner if e.domain.removesuffix("_dedup") == SOURCE.name], False
-        ),
+        Block("source", "on the source", [e for e in crossner if e.domain.removesuffix("_dedup") == SOURCE.name]),
         Block(
             "not-crossner",
             "not on CrossNER",
             [e for e in results.eval_sets if not e.is_crossner],
-            False,
-            "Samples, domains of your own, and files that were not held to the published checksums: these are no "
-            "CrossNER scores, and must not be compared with any.",
+            note="Samples, domains of your own, and files that were not held to the published checksums: these are "
+            "not CrossNER scores and must not be compared with them.",
         ),
     ]
-    return [block for block in found if block.eval_sets]
+    return [block for block in every if block.eval_sets]
 
 
 def main_table(block: Block, results: Results, convention: str) -> Table:
-    """A row a system, a column a test split, and their average where all five domains are there."""
+    """One row for each system, one column for each test split; their average where all five domains are there."""
     systems = [s for s in results.systems if any((s, e) in results.cells for e in block.eval_sets)]
-    columns: list[list[Summary | None]] = [
-        [summary_of(results.cells[s, e], convention) if (s, e) in results.cells else None for s in systems]
+    columns = {
+        e.label: [summary_of(runs, convention) if (runs := results.cells.get((s, e))) else None for s in systems]
         for e in block.eval_sets
-    ]
+    }
     if block.average:
-        columns.append([average(results.cells, system, block.eval_sets, convention) for system in systems])
-    header = ["Model", "Training", *(e.label for e in block.eval_sets), *(["average"] if block.average else [])]
-    shown = zip(*(best_in_bold(column) for column in columns))
-    rows = [[model, system.training, *cells] for model, system, cells in zip(_models(systems), systems, shown)]
-    return Table(
-        f"Test F1 in percent, {block.where} ({convention}), mean ± sample standard deviation over seeds.",
-        header,
-        rows,
-        f"{block.note} Number of seeds in brackets where it is not {USUAL_SEEDS}. Best of a column in bold."
-        + (" Average: over the five domains, where all are there." if block.average else ""),
-        names=2,
-        rules=_rules(systems),
-    )
+        columns["average"] = [average(results.cells, system, block.eval_sets, convention) for system in systems]
+    means = np.array([[s.mean if s else np.nan for s in column] for column in columns.values()])
+    bold = best(means, axis=1)
+    names = {"Model": _model_names(systems), "Training": [system.training for system in systems]}
+    texts = [
+        [NOTHING if s is None else Bold(s) if b else str(s) for s, b in zip(column, mask, strict=True)]
+        for column, mask in zip(columns.values(), bold.tolist(), strict=True)
+    ]
+    return Table(frame_of([*names, *columns], zip(*names.values(), *texts, strict=True)), 2, _rules(systems))
+
+
+def best(means: np.ndarray, axis: int) -> np.ndarray:
+    """Which values along an axis are the highest as shown, with two digits, where there is a lower one."""
+    shown = np.array([[float(f"{mean:.2f}") for mean in row] for row in means])
+    highest = np.fmax.reduce(shown, axis=axis, keepdims=True)  # fmax ignores NaN
+    is_best: np.ndarray = (shown == highest) & (np.fmin.reduce(shown, axis=axis, keepdims=True) < highest)
+    return is_best
 
 
 def _group(system: System) -> tuple[str, bool]:
@@ -98,7 +147,7 @@ def _rules(systems: Sequence[System]) -> list[int]:
     return [i for i in range(1, len(groups)) if groups[i] != groups[i - 1]]
 
 
-def _models(systems: Sequence[System]) -> list[str]:
+def _model_names(systems: Sequence[System]) -> list[str]:
     """A model's name in the first of its rows, and below it only what is added to it."""
     names = [systems[0].model]
     for before, system in pairwise(systems):
@@ -109,9 +158,9 @@ def _models(systems: Sequence[System]) -> list[str]:
 
 
 def average(cells: Cells, system: System, eval_sets: Sequence[EvalSet], convention: str) -> Summary | None:
-    """Over the domains, each by its mean over seeds; None unless all are there.
+    """The mean over the domains of their means over seeds; None unless a system has all domains, each with one file.
 
-    Its spread is that of the seeds' own averages, where every domain has the same seeds. One file a domain.
+    Its spread is that of the seeds' own averages; there is none unless every domain has the same seeds.
     """
     if any((system, e) not in cells for e in eval_sets) or len({e.domain for e in eval_sets}) < len(eval_sets):
         return None
@@ -122,88 +171,83 @@ def average(cells: Cells, system: System, eval_sets: Sequence[EvalSet], conventi
     return Summary(mean, None, min(map(len, by_seed)))
 
 
-def best_in_bold(column: Sequence[Summary | None]) -> list[str]:
-    """Cells of a column; the highest mean, as shown, is bold where there is a lower one."""
-    there = [round(s.mean, 2) for s in column if s]
-    return [
-        "–" if s is None else Best(str(s)) if min(there) < round(s.mean, 2) == max(there) else str(s) for s in column
-    ]
-
-
-def published_table() -> Table:
-    groups = (published.PAPER, published.EARLIER, published.INDEPENDENT)
+def published_table() -> tuple[Table, list[str]]:
+    """The published scores, and the sources that their last column numbers."""
     sources = list(dict.fromkeys(row.source for row in published.ROWS))
     rows = [
         [
-            row.system,
-            row.encoder,
-            row.convention,
-            row.seeds,
-            *(f"{x:.2f}" for x in row.scores or ()),
-            *("–" for _ in published.COLUMNS if not row.scores),
+            *(row.system, row.encoder, row.convention, row.seeds),
+            *([f"{score:.2f}" for score in row.scores] or [NOTHING] * len(published.COLUMNS)),
             f"{row.average:.2f}",
             f"[{sources.index(row.source) + 1}]",
         ]
         for row in published.ROWS
     ]
-    read = "; ".join(f"[{number}] {source}" for number, source in enumerate(sources, start=1))
-    return Table(
-        "Published test F1 in percent, and one independent rerun; not measured here.",
-        ["System", "Encoder", "Convention", "Seeds", *published.COLUMNS, "average", "Read in"],
-        rows,
-        f"{published.NOTE} –: not stated, or not read in any source. Read in: {read}.",
-        names=4,
-        rules=[len(groups[0]), len(groups[0]) + len(groups[1])],
+    header = ["System", "Encoder", "Convention", "Seeds", *published.COLUMNS, "average", "Read in"]
+    rules = (len(published.PAPER), len(published.PAPER) + len(published.EARLIER))
+    return Table(frame_of(header, rows), names=4, rules=rules), sources
+
+
+def type_scores(runs: Sequence[Run], convention: str) -> dict[str, tuple[int, float]]:
+    """Gold entities of each type and group of types, and their F1 averaged over all runs.
+
+    A type counts as 0 in a run that neither has nor predicts it. A group that some run does not tell apart is left out.
+    """
+    scores = [run.scores(convention) for run in runs]
+    types = dict.fromkeys(t for one in scores for t in one["per_type"])
+    f1 = {t: [one["per_type"].get(t, {"f1": 0.0})["f1"] for one in scores] for t in types}
+    first = {t: scores[0]["per_type"].get(t, {"support": 0})["support"] for t in types}
+    for group in GROUPS:
+        if all(group in one for one in scores):
+            f1[f"({group})"] = [one[group]["f1"] for one in scores]
+            first[f"({group})"] = scores[0][group]["support"]
+    return {name: (first[name], 100 * sum(values) / len(values)) for name, values in f1.items()}
+
+
+def types_table(names: Mapping[System, str], systems: Mapping[System, Sequence[Run]], convention: str) -> Table:
+    """One row for each type and, below, for groups of types; one column for each of the named systems."""
+    columns = [type_scores(systems[system], convention) for system in names]
+    groups = [f"({group})" for group in GROUPS if all(f"({group})" in column for column in columns)]
+    entities = {name: number for name, (number, _) in columns[0].items() if number}
+    types = sorted((name for name in entities if not name.startswith("(")), key=lambda name: -entities[name])
+    means = np.array([[column.get(name, (0, 0.0))[1] for column in columns] for name in (*types, *groups)])
+    bold = best(means, axis=1)
+    rows = [
+        [
+            GROUPS.get(name.strip("()"), name) if name in groups else name,
+            f"{columns[0][name][0]:,}",
+            *(Bold(f"{mean:.2f}") if b else f"{mean:.2f}" for mean, b in zip(row, mask, strict=True)),
+        ]
+        for name, row, mask in zip((*types, *groups), means.tolist(), bold.tolist(), strict=True)
+    ]
+    return Table(frame_of(["Type", "Entities", *names.values()], rows), rules=(len(types),))
+
+
+def csv_tables(results: Results, convention: str) -> dict[str, pd.DataFrame]:
+    """The tables of runs, of systems and of entity types, by name of their CSV file."""
+    cells = [(split_cells(e), system_cells(s), runs) for e in results.eval_sets for s, runs in results.of(e).items()]
+    runs_rows = (
+        (*split, *system, run.seed, convention, f1_of(run, convention), run.shown)
+        for split, system, runs in cells
+        for run in runs
     )
+    main_rows = ((*split, *system, convention, *summary_of(runs, convention)) for split, system, runs in cells)
+    type_rows = (
+        (*split, *system, name, entities, convention, mean, len(runs))
+        for split, system, runs in cells
+        for name, (entities, mean) in type_scores(runs, convention).items()
+        if name != "(overall)"
+    )
+    return {
+        "main_table": frame_of((*SPLIT, *SYSTEM, *SCORE), main_rows),
+        "runs": frame_of((*SPLIT, *SYSTEM, "seed", "convention", "f1", "record"), runs_rows),
+        "per_type": frame_of((*SPLIT, *SYSTEM, "type", "entities", "convention", "mean_f1", "seeds"), type_rows),
+    }
 
 
-def types_table(
-    caption: str, names: Mapping[System, str], systems: Mapping[System, Sequence[Run]], convention: str
-) -> Table:
-    """A row a type and, below, specialised and generic types together; a column for each of the named systems."""
-    some = systems[next(iter(names))][0].scores(convention)
-    per_type = [type_means(systems[s], convention) for s in names]
-    support = {t: values["support"] for t, values in some["per_type"].items() if values["support"]}
-    types = sorted(support, key=lambda t: -support[t])
-    lines = [(t, support[t], [means.get(t, 0.0) for means in per_type]) for t in types]
-    for group, name in _GROUPS.items():
-        if all(group in run.scores(convention) for s in names for run in systems[s]):
-            means = [summary_of(systems[s], convention, group).mean for s in names]
-            lines.append((name, some[group]["support"], means))
-    rows = []
-    for name, entities, means in lines:
-        low, best = min(round(mean, 2) for mean in means), max(round(mean, 2) for mean in means)
-        shown = [Best(f"{mean:.2f}") if low < round(mean, 2) == best else f"{mean:.2f}" for mean in means]
-        rows.append([name, f"{entities:,}", *shown])
-    note = "Entities: gold ones of the test split. Best of a row in bold."
-    return Table(caption, ["Type", "Entities", *names.values()], rows, note, rules=[len(types)])
+def split_cells(e: EvalSet) -> tuple[str, str, bool]:
+    return e.domain, e.sha256[:16], e.is_crossner
 
 
-_GROUPS = {"specialised": "specialised types", "generic": "generic types", "overall": "all types"}
-
-
-def type_means(runs: Sequence[Run], convention: str) -> dict[str, float]:
-    """F1 of each type that is among gold or predictions of some run, averaged over all of them."""
-    types = {t for run in runs for t in run.scores(convention)["per_type"]}
-
-    def f1(run: Run, entity_type: str) -> float:
-        found: dict[str, Any] = run.scores(convention)["per_type"].get(entity_type, {})
-        return 100 * found.get("f1", 0.0)
-
-    return {t: sum(f1(run, t) for run in runs) / len(runs) for t in types}
-
-
-class Point(NamedTuple):
-    """A point of a curve: where it lies, the scores of its runs, and the system."""
-
-    x: float
-    runs: Sequence[Run]
-    system: System
-
-
-def curve_table(title: str, unit: str, series: Mapping[str, Sequence[Point]], convention: str, note: str) -> Table:
-    """A row a series, a column a place on the x axis."""
-    places = sorted({point.x for points in series.values() for point in points})
-    cells: Callable = {(n, p.x): str(summary_of(p.runs, convention)) for n, ps in series.items() for p in ps}.get
-    rows = [[name, *(cells((name, x), "–") for x in places)] for name in series]
-    return Table(title, [unit, *(f"{x:g}" for x in places)], rows, note)
+def system_cells(s: System) -> tuple[object, ...]:
+    return s.encoder, s.dapt, s.percent, s.setting, s.size, s.draw, s.detail
