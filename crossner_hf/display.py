@@ -1,4 +1,4 @@
-"""What people see: sentences with coloured entities, and tables of scores."""
+"""What people see: sentences with coloured entities, tables of text, and times in words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -54,19 +54,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), line(["-" * w for w in widths]), *map(line, rows)])
 
 
-def score_table(scores: Mapping[str, Any], convention: str = "conlleval") -> str:
-    """Per-type precision, recall and F1 in percent under one convention, then the sums; the convention is named."""
-    chosen = scores[convention]
-    rows = [(name, *_cells(values)) for name, values in chosen["per_type"].items()]
-    sums = [(name, *_cells(chosen[name])) for name in ("specialised", "generic") if name in chosen]
-    rows += [("", "", "", "", ""), *sums, (f"all ({convention})", *_cells(chosen["overall"]))]
-    text = table(("type", "precision", "recall", "F1", "entities"), rows)
-    others = [f"{name} F1 {100 * scores[name]['overall']['f1']:.2f}" for name in scores if name != convention]
-    return text + ("\n" + ", ".join(others) if others else "")
-
-
-def _cells(values: Mapping[str, float]) -> tuple[str, ...]:
-    return (*(f"{100 * values[key]:.2f}" for key in ("precision", "recall", "f1")), f"{values['support']:,}")
+def in_words(seconds: float) -> str:
+    """2 h 5 min, 3 min 20 s or 12 s."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def readable_on(background: Sequence[float]) -> str:

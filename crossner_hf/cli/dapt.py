@@ -3,9 +3,13 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import quiet
 from crossner_hf.cli.run_options import add_preset, parse_run, run_parser
+
+if TYPE_CHECKING:
+    from crossner_hf.results.records import DaptRecord
 
 EPILOG = """examples:
   crossner-hf dapt --domain music --corpus music.txt --masking span --model bert-base-cased --output runs/music-dapt
@@ -109,25 +113,25 @@ def _lines(path: str | None) -> list[str]:
     return found
 
 
-def print_result(record: dict, output: Path) -> None:
+def print_result(record: "DaptRecord", output: Path) -> None:
     from crossner_hf.display import table
 
-    corpus, speed = record["corpus"], record["speed"]
+    corpus, speed = record.corpus, record.speed
     print(
-        f"\n{record['pieces_seen']:,} pieces seen in {record['steps']:,} steps of {record['masking']} masking; "
-        f"head: {record['encoder']['head']}"
+        f"\n{record.tokens_seen:,} pieces seen in {record.steps:,} steps of {record.masking} masking; "
+        f"head: {record.encoder.head}"
     )
-    if corpus["documents_used"] is not None:
-        print(f"corpus: {corpus['documents_used']:,} documents, {corpus['pieces']:,} pieces")
+    if corpus.documents_used is not None:
+        print(f"corpus: {corpus.documents_used:,} documents, {corpus.tokens:,} pieces")
     if speed:
-        share = f", {speed['share_of_floor']:.0%} of what the FLOP allow" if "share_of_floor" in speed else ""
-        print(f"{speed['pieces_per_second']:,.0f} pieces a second{share}")
+        share = "" if speed.mfu is None else f", {speed.mfu:.0%} of the FLOPs that the machine can do (MFU)"
+        print(f"{speed.tokens_per_second:,.0f} pieces a second{share}")
     rows = [
         (
-            f"{row['step']:,}",
-            *(f"{row[f'{m}_{what}']:.3f}" for m in ("token", "span") for what in ("loss", "perplexity")),
+            f"{row.step:,}",
+            *(f"{x:.3f}" for x in (row.token_loss, row.token_perplexity, row.span_loss, row.span_perplexity)),
         )
-        for row in record["losses"]
+        for row in record.losses
     ]
     if rows:
         print("\nheld-out loss of a masked piece, and perplexity")

@@ -3,6 +3,7 @@
 import argparse
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,15 +85,11 @@ def _write(args: argparse.Namespace, folder: Path) -> None:
             corpora=_corpora(args.corpus),
         )
     else:
+        from crossner_hf.experiments.report.build import write_report
         from crossner_hf.hub.results_repository import write_results_repository
 
-        write_results_repository(
-            folder,
-            args.runs,
-            data_dirs=args.data_dir or (),
-            with_plots=not args.no_plots,
-            reuters_licence=args.i_have_the_reuters_licence,
-        )
+        report = partial(write_report, args.runs, data_dirs=args.data_dir or (), with_plots=not args.no_plots)
+        write_results_repository(folder, args.runs, report, reuters_licence=args.i_have_the_reuters_licence)
 
 
 def _corpora(given: Sequence[str]) -> "dict[str, Corpus]":

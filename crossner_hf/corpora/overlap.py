@@ -9,13 +9,13 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm.auto import tqdm
 
 from crossner_hf.corpora.stop_words import StopWords, stop_words
 from crossner_hf.corpora.word_streams import Stream
-from crossner_hf.results import records
+from crossner_hf.results.records import OverlapRecord, OverlapStream
 
 CASINGS = ("lower", "keep")
 
@@ -40,7 +40,7 @@ class OverlapArguments:
 class Vocabulary(NamedTuple):
     """What is kept of a stream.
 
-    tokens:      words of the stream, punctuation included
+    words:       of the stream, punctuation included
     counted:     those of them that count
     distinct:    different ones among these
     top:         the most frequent of these, at most `top_k`, in order: by count, then by the alphabet
@@ -48,7 +48,7 @@ class Vocabulary(NamedTuple):
     tied:        how many words occur as often as that one, in or out of `top`
     """
 
-    tokens: int
+    words: int
     counted: int
     distinct: int
     top: list[str]
@@ -64,15 +64,15 @@ def vocabulary(texts: Iterable[Sequence[str]], args: OverlapArguments, stops: St
     counts: Counter[str] = Counter()
     for words in texts:
         counts.update(map(str.lower, words) if args.casing == "lower" else words)
-    tokens = counts.total()
+    total = counts.total()
     for word in [word for word in counts if word in stops or not any(map(str.isalpha, word))]:
         del counts[word]
     if not counts:
-        raise ValueError(f"no word counts among {tokens:,}: stop words ({stops.name}) and words with no letter do not")
+        raise ValueError(f"no word counts among {total:,}: stop words ({stops.name}) and words with no letter do not")
     top = heapq.nsmallest(args.top_k, counts, key=lambda word: (-counts[word], word))
     least = counts[top[-1]]
     tied = sum(count == least for count in counts.values())
-    return Vocabulary(tokens, counts.total(), len(counts), top, least, tied)
+    return Vocabulary(total, counts.total(), len(counts), top, least, tied)
 
 
 def shared_words(first: Vocabulary, second: Vocabulary) -> tuple[int, int]:
@@ -81,7 +81,7 @@ def shared_words(first: Vocabulary, second: Vocabulary) -> tuple[int, int]:
     return len(set(first.top[:n]).intersection(second.top[:n])), n
 
 
-def overlap(streams: Sequence[Stream], args: OverlapArguments | None = None) -> dict[str, Any]:
+def overlap(streams: Sequence[Stream], args: OverlapArguments | None = None) -> OverlapRecord:
     """The record of the overlap of two or more streams; `matrix` holds, row by row in their order:
 
     shared:   words in common
@@ -100,14 +100,13 @@ def overlap(streams: Sequence[Stream], args: OverlapArguments | None = None) -> 
     stops = stop_words(args.stop_words)
     found = [_counted(stream, args, stops) for stream in streams]
     pairs = [[shared_words(first, second) for second in found] for first in found]
-    return records.new_record(
-        "overlap",
+    return OverlapRecord.new(
         top_k=args.top_k,
         stop_words=stops.describe(),
         casing=args.casing,
         words_that_count="at least one letter, no stop word",
         ties="alphabetical",
-        streams=[_told(stream, about) for stream, about in zip(streams, found)],
+        streams=[_recorded(*pair) for pair in zip(streams, found, strict=True)],
         matrix={
             "percent": [[100 * shared / n for shared, n in row] for row in pairs],
             "shared": [[shared for shared, _ in row] for row in pairs],
@@ -124,17 +123,16 @@ def _counted(stream: Stream, args: OverlapArguments, stops: StopWords) -> Vocabu
         raise ValueError(f"stream {stream.label}: {error}") from error
 
 
-def _told(stream: Stream, about: Vocabulary) -> dict[str, Any]:
-    sizes = about._asdict()
-    sizes["top"] = len(about.top)
-    return {"label": stream.label, **stream.describe(), **sizes}
+def _recorded(stream: Stream, vocabulary: Vocabulary) -> OverlapStream:
+    sizes = vocabulary._asdict() | {"top": len(vocabulary.top)}
+    return OverlapStream(label=stream.label, **stream.describe(), **sizes)
 
 
-def notes(record: dict[str, Any]) -> list[str]:
+def notes(record: OverlapRecord) -> list[str]:
     """What a reader of the matrix must know of streams with too few words, in sentences."""
-    few = [stream for stream in record["streams"] if stream["top"] < record["top_k"]]
+    few = [stream for stream in record.streams if stream.top < record.top_k]
     return [
-        f"{stream['label']} has {stream['top']:,} words that count, fewer than {record['top_k']:,}: its pairs compare "
-        f"no more than the {stream['top']:,} most frequent words of each side"
+        f"{stream.label} has {stream.top:,} words that count, fewer than {record.top_k:,}: its pairs compare "
+        f"no more than the {stream.top:,} most frequent words of each side"
         for stream in few
     ]

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from crossner_hf.display import check_matplotlib, readable_on
+from crossner_hf.results.records import OverlapRecord
 
 FORMATS = (".png", ".svg")
 COLOURS = "Blues"  # one hue that only gets darker, so it reads alike in grey and with any colour blindness
@@ -21,7 +21,7 @@ def check_plot(path: str | Path) -> None:
     check_matplotlib("heat maps")
 
 
-def plot_overlap(record: dict[str, Any], path: str | Path) -> None:
+def plot_overlap(record: OverlapRecord, path: str | Path) -> None:
     """Write the heat map of an overlap record, whole or not at all.
 
     The colours span the values off the diagonal, which is grey: it is always 100 and would flatten the rest.
@@ -43,12 +43,12 @@ def plot_overlap(record: dict[str, Any], path: str | Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _figure(record: dict[str, Any]):
+def _figure(record: OverlapRecord):
     import numpy
     from matplotlib.figure import Figure
 
-    labels = [stream["label"] for stream in record["streams"]]
-    percent = numpy.array(record["matrix"]["percent"])
+    labels = [stream.label for stream in record.streams]
+    percent = numpy.array(record.matrix.percent)
     others = numpy.ma.masked_array(percent, numpy.eye(len(labels), dtype=bool))
     low = 5 * numpy.floor(others.min() / 5)  # in whole fives, so that small differences look small
     high = max(5 * numpy.ceil(others.max() / 5), low + 5)
@@ -81,9 +81,9 @@ def _frame(axes, labels: Sequence[str]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def caption(record: dict[str, Any]) -> tuple[str, str]:
+def caption(record: OverlapRecord) -> tuple[str, str]:
     """What the numbers are, in two lines."""
-    stops = record["stop_words"]["name"]
+    stops = record.stop_words.name
     without = "no stop words taken out" if stops == "none" else f"stop words out ({stops})"
-    case = "lower case" if record["casing"] == "lower" else "case kept"
-    return f"Percent of words shared among the {record['top_k']:,} most frequent", f"{without}, {case}"
+    case = "lower case" if record.casing == "lower" else "case kept"
+    return f"Percent of words shared among the {record.top_k:,} most frequent", f"{without}, {case}"

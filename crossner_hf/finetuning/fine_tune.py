@@ -16,8 +16,9 @@ from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import Examples, stage_examples
 from crossner_hf.finetuning.trainer import TaggerTrainer, dev_scorer
 from crossner_hf.finetuning.transfer import Transfer
-from crossner_hf.results import records
-from crossner_hf.results.predictions import PREDICTIONS_FILE, write_predictions
+from crossner_hf.results.predictions import write_predictions
+from crossner_hf.results.record_files import PREDICTIONS_FILE, RECORD_FILE, write_record
+from crossner_hf.results.records import RunRecord
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagger.tagger import Tagger
 from crossner_hf.training import run_folder
@@ -39,7 +40,7 @@ def fine_tune(
     test: bool = True,
     resume: bool = False,
     callbacks: Sequence = (),
-) -> dict[str, Any]:
+) -> RunRecord:
     """Train a tagger on a domain, choose the epoch on dev, score test once; gives the record.
 
     `args.setting` says on what; a source stage that `args.source_cache` does not hold is trained first.
@@ -86,7 +87,7 @@ def fine_tune(
         source, carried = asked.get("source"), None
         for earlier in before:
             folder, came = source_stage(earlier, task, args)
-            source = {**source, "dev": came["dev"], "wall_seconds": came["wall_seconds"]}
+            source = {**source, "dev": came.dev, "wall_seconds": came.wall_seconds}
             transfer = Transfer(folder, domains[earlier.labels], domains["target"])
             transfer.into_model(tagger)
             carried = transfer if stage.optimizer == "carried" else None
@@ -125,7 +126,7 @@ def make_trainer(
     return trainer
 
 
-def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> dict[str, Any]:
+def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> RunRecord:
     """Score the best model, put it, its predictions and the record into the folder, the record last."""
     args, folder, domain = trainer.args, Path(trainer.args.output_dir), task.domains["target"]
     ready = Tagger(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class)
@@ -134,8 +135,7 @@ def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> dict[str
         for split in (("validation", "test") if about["test"] else ("validation",))
     }
     few_shot = {"sentences": args.num_sentences, "draw": args.few_shot_draw} if args.num_sentences else None
-    record = records.new_record(
-        "fine_tuning",
+    record = RunRecord.new(
         is_crossner=is_crossner(domain, task.verify),
         setting=args.setting,
         few_shot=few_shot,
@@ -151,7 +151,7 @@ def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> dict[str
     run_folder.put_model(folder, ready.model, ready.tokenizer)
     if about["test"]:
         write_predictions(folder / PREDICTIONS_FILE, domain, {"test": tagged["test"].predicted_ids()})
-    records.write_record(folder / run_folder.RECORD_FILE, record)
+    write_record(folder / RECORD_FILE, record)
     run_folder.remove_checkpoints(folder)
     return record
 

@@ -10,10 +10,9 @@ from crossner_hf.data.builder import CITATION
 from crossner_hf.data.export import Configuration, card_header, origins
 from crossner_hf.data.sources import REPOSITORY, is_official, official_name
 from crossner_hf.data.statistics import SplitStatistics
-from crossner_hf.experiments.report.document import Table
-from crossner_hf.experiments.report.document import _table as markdown_table
 from crossner_hf.hub import dataset_problems
 from crossner_hf.hub.corpus_files import CorpusFiles
+from crossner_hf.results.tables import markdown_table
 from crossner_hf.schema import DEDUPLICATED, DOMAINS, HUB_LABELS, SAMPLES, SOURCE, SPLITS, Domain
 
 TEMPLATE = Path(__file__).with_name("templates") / "dataset_card.md"
@@ -102,7 +101,7 @@ def _sizes(sizes: Statistics) -> str:
         counts = [f"{count:,}" for s in splits.values() for count in (s.sentences, s.tokens, s.by_type.total())]
         rows.append([name, f"{len(splits['train'].by_type)}", *counts])
     header = ["configuration", "types", *(f"{s} {what}" for s in SPLITS for what in ("sentences", "words", "entities"))]
-    return markdown_table(Table("", header, rows))
+    return markdown_table(header, rows)
 
 
 def _types(domain: Domain, splits: Mapping[str, SplitStatistics]) -> str:
@@ -113,7 +112,7 @@ def _types(domain: Domain, splits: Mapping[str, SplitStatistics]) -> str:
     ]
     header = ["type", "in words", "id of B-", *splits]
     return f"**{domain.name}**; the id of `I-` is the next number, that of `O` is 0\n\n" + markdown_table(
-        Table("", header, rows, names=2)
+        header, rows, names=2
     )
 
 
@@ -125,7 +124,7 @@ def _hub_labels(domains: Sequence[Domain]) -> str:
         ids = [f"{domain.label2id[label]}" if label in domain.label2id else "" for domain in here]
         if label.startswith("B-") and any(ids):
             rows.append([label, f"{number}", *ids])
-    table = markdown_table(Table("", ["label", HUB_COPY, *(domain.name for domain in here)], rows))
+    table = markdown_table(["label", HUB_COPY, *(domain.name for domain in here)], rows)
     return (
         f"## Labels of {HUB_COPY}\n\nThe copy [{HUB_COPY}](https://huggingface.co/datasets/{HUB_COPY}) has one list of "
         f"{len(HUB_LABELS)} labels for all its configurations. The labels are spelled as here, their ids differ: go by "
@@ -147,7 +146,7 @@ def _corpora(texts: Sequence[CorpusFiles]) -> str:
         ]
         for c in texts
     ]
-    table = markdown_table(Table("", ["configuration", "documents", "words", "characters", "made of (SHA-256)"], rows))
+    table = markdown_table(["configuration", "documents", "words", "characters", "made of (SHA-256)"], rows)
     return (
         "## Raw text\n\nFor pre-training; one split, `train`, a document a row in the one column, `text`. Words are "
         f"what white space parts.\n\n{table}\n\n"

@@ -6,8 +6,7 @@ from itertools import combinations
 from crossner_hf.data.duplicates import duplicates_between, duplicates_within
 from crossner_hf.data.export import Configuration
 from crossner_hf.data.sources import is_official, official_name
-from crossner_hf.experiments.report.document import Table
-from crossner_hf.experiments.report.document import _table as markdown_table
+from crossner_hf.results.tables import markdown_table
 from crossner_hf.schema import DEDUPLICATED, SOURCE, SPLITS
 
 # Of the paper's table of statistics: sentences where the files have other numbers, and the types that it leaves out.
@@ -78,7 +77,7 @@ def _duplicates(official: Mapping[str, Configuration], written: Sequence[Configu
         "**Duplicates.** Texts (words joined by one space) that two splits have in common, rows that repeat a text of "
         "their own split, and how many of the texts with copies are labelled in more than one way:"
     )
-    parts = [said, markdown_table(Table("", header, rows)), _across(official), _taken_out(official, written)]
+    parts = [said, markdown_table(header, rows), _across(official), _taken_out(official, written)]
     return "\n\n".join(filter(None, parts))
 
 

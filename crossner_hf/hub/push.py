@@ -15,7 +15,7 @@ from huggingface_hub.utils import validate_repo_id
 from yaml import YAMLError
 
 from crossner_hf.hub import retry
-from crossner_hf.results.records import TOKEN
+from crossner_hf.results.environment import TOKEN
 
 # Files that a push deletes on the Hub where the folder has them no more, in directories that the folder has too. All
 # else that lies there is somebody's, or another push's, and stays.

@@ -8,7 +8,7 @@ from typing import TypeVar
 from huggingface_hub import get_token
 from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-from crossner_hf.results.records import TOKEN
+from crossner_hf.results.environment import TOKEN
 
 WAITS = (1, 2, 4, 8, 16)  # seconds before each new try
 LONGEST_WAIT = 600  # seconds; where the Hub asks for more, the user is told instead

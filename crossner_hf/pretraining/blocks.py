@@ -16,9 +16,8 @@ import numpy as np
 from crossner_hf.corpora.corpus import Corpus, Selection
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.pretraining.entity_tags import EntityTagger
-from crossner_hf.pretraining.packing import BlockCounts, Packing, Tally, frame_of, plain_backend
-
-__all__ = ["BlockCounts", "Corpus", "Selection", "block_dataset"]
+from crossner_hf.pretraining.packing import Packing, Tally, frame_of, plain_backend
+from crossner_hf.results.records import BlockCounts
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +105,7 @@ def _read(folder: Path):
     import pyarrow as pa
 
     try:
-        counts = BlockCounts(**json.loads((folder / "counts.json").read_text(encoding="utf-8")))
+        counts = BlockCounts.model_validate_json((folder / "counts.json").read_bytes())
         blocks = datasets.Dataset.from_file(str(folder / "blocks.arrow"))
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise CacheDamaged from error
@@ -186,7 +185,7 @@ def _write(folder: Path, packing: Packing, features, progress: bool) -> None:
         counts = tally.counts(packing.tagger.names_left_out if packing.tagger else 0)
         if packing.tagger and not counts.entities:
             logger.warning("no entity in %d blocks of %s", counts.blocks, packing.corpus)
-        (temporary / "counts.json").write_text(json.dumps(asdict(counts), indent=1) + "\n", encoding="utf-8")
+        (temporary / "counts.json").write_text(counts.model_dump_json(indent=1) + "\n", encoding="utf-8")
         os.rename(temporary, folder)
     except OSError as error:
         raise OSError(

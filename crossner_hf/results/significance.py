@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossner_hf.results.sentences import Compared, Gold
+from crossner_hf.results.predictions import Compared, Gold
 from crossner_hf.results.systems import System
 
 RESAMPLES = 10_000

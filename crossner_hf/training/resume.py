@@ -20,7 +20,7 @@ from crossner_hf.training.run_arguments import RunArguments
 @contextmanager
 def claimed(
     asked: Mapping[str, Any], args: RunArguments, *, resume: bool, wait: bool = False
-) -> Iterator[tuple[dict | None, str | None]]:
+) -> Iterator[tuple[Any, str | None]]:
     """For a run's length its folder is its own. Gives the record if it is finished, and the checkpoint to go on from.
 
     The first process decides for all; with `wait`, it waits for another run's process that is at work there. A run that
@@ -44,7 +44,7 @@ def claimed(
                 run_folder.release(folder)
 
 
-def _open_run(folder: Path, asked, args: RunArguments, *, resume: bool) -> tuple[dict | None, str | None]:
+def _open_run(folder: Path, asked, args: RunArguments, *, resume: bool) -> tuple[Any, str | None]:
     found = [None, None]
     if args.should_save:
         found[0] = run_folder.open_run(folder, asked, resume=resume)

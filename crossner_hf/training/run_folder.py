@@ -12,10 +12,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from crossner_hf.atomic_write import write_text
-from crossner_hf.results.records import read_record
+from crossner_hf.results.record_files import RECORD_FILE, RUN_FILE, read_record
+from crossner_hf.results.records import Record
 
-RUN_FILE = "run.json"  # what the run was asked to do, written before anything else
-RECORD_FILE = "record.json"  # what came of it, written last
 LOCK_FILE = ".lock"  # there while a process is at work
 
 
@@ -23,7 +22,7 @@ class FolderInUse(ValueError):
     """The output folder holds something that this run must not touch."""
 
 
-def open_run(folder: Path, asked: Mapping[str, Any], *, resume: bool) -> dict[str, Any] | None:
+def open_run(folder: Path, asked: Mapping[str, Any], *, resume: bool) -> Record | None:
     """Claim the folder for the run that `asked` describes; its record if that run is already finished.
 
     Raises FolderInUse where the folder holds another run, or anything else; without `resume` also where it holds

@@ -11,11 +11,11 @@ from pathlib import Path
 import grid_jobs
 import pytest
 
+from crossner_hf.display import in_words
 from crossner_hf.experiments.claims import Claims
 from crossner_hf.experiments.grid import Grid
 from crossner_hf.experiments.grid_folder import GridFolder
 from crossner_hf.experiments.runner import plan, run_grid
-from crossner_hf.experiments.worker import in_words
 from crossner_hf.results import records
 
 PROGRAM = Path(__file__).with_name("grid_jobs.py")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import report_runs
+from crossner_hf.results.sentences import read_gold, read_lists, read_predictions
 
 from crossner_hf.results import records
 from crossner_hf.results.collect import collect
-from crossner_hf.results.sentences import read_gold, read_lists, read_predictions
 from crossner_hf.results.systems import group
 
 

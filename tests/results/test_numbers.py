@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import report_runs
+from crossner_hf.results.sentences import Compared, Gold, compare
 
 from crossner_hf.experiments.report.analysis import analyse
 from crossner_hf.experiments.report.curves import corpus_series, few_shot_series, pieces_seen
@@ -23,7 +24,6 @@ from crossner_hf.experiments.report.tables import (
 from crossner_hf.metric import score
 from crossner_hf.results import published
 from crossner_hf.results.collect import collect
-from crossner_hf.results.sentences import Compared, Gold, compare
 from crossner_hf.results.significance import compare_all, holm, mean_f1
 from crossner_hf.results.statistics import T_95, summarise
 from crossner_hf.results.systems import EvalSet, Results, System, group

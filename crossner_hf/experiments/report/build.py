@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from crossner_hf import __version__
 from crossner_hf.atomic_write import write_text
 from crossner_hf.display import check_matplotlib
-from crossner_hf.experiments.report import curves, error_analysis, page, sections, tables
+from crossner_hf.experiments.report import curves, error_analysis, page, tables
 from crossner_hf.experiments.report.pending_runs import pending_runs
+from crossner_hf.experiments.report.view import Split, blocks
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
-from crossner_hf.results.collect import RUN_FILE, SetAside, collect
+from crossner_hf.results import published
+from crossner_hf.results.collect import SetAside, collect
+from crossner_hf.results.record_files import RUN_FILE
 from crossner_hf.results.significance import RESAMPLES
 from crossner_hf.results.statistics import FEWEST_FOR_INTERVAL, USUAL_SEEDS
-from crossner_hf.results.systems import Results, group
-from crossner_hf.schema import BUILT_IN
+from crossner_hf.results.systems import group
 
 
 class Report(NamedTuple):
@@ -59,7 +61,7 @@ def write_report(
         raise ValueError(f"{output}: is a file; choose a folder for the report")
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, got {resamples}")
-    collected = collect(folders, convention)
+    collected = collect(folders)
     results = group(collected.runs)
     if not results.cells:
         reason = results.set_aside[0].reason
@@ -72,55 +74,55 @@ def write_report(
     unused = [note for a in analyses for note in a.unused]
     set_aside = [run for run in (*collected.set_aside, *results.set_aside, *unused) if run.shown not in begun]
 
-    few_shot = {a.eval_set: _few_shot(results, a) for a in analyses}
-    corpus = {e: curves.corpus_series(results.of(e)) for e in results.eval_sets}
-    view = sections.View(results, convention, with_plots)
-    analysed = [a for a in analyses if a.runs]
-    compared = [a for a in analysed if a.comparisons]
-    left_out = sections.left_out_section(collected, results, analyses, set_aside, pending)
-    shown = [
-        sections.main_section(view),
-        *([sections.published_section()] if any(e.is_crossner for e in results.eval_sets) else []),
-        *([sections.few_shot_section(view, few_shot)] if any(few_shot.values()) else []),
-        *([sections.corpus_section(view, corpus)] if any(corpus.values()) else []),
-        sections.types_section(view),
-        *([sections.confusion_section(analysed, view)] if analysed else []),
-        *([sections.significance_section(compared, view)] if compared else []),
-        *([sections.sentences_section(analysed, view)] if analysed else []),
-        *([left_out] if any(left_out.content.values()) else []),
-    ]
-    frames = tables.csv_tables(results, convention) | error_analysis.csv_tables(analyses)
-    frames["few_shot"] = curves.curves_csv(few_shot, "target_sentences", convention)
-    frames["corpus_size"] = curves.curves_csv(corpus, "corpus_percent", convention)
-    for name, frame in frames.items():
-        write_text(output / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    runs = sum(map(len, results.cells.values()))
-    about = {
-        "runs": runs,
-        "systems": len(results.systems),
-        "eval_sets": len(results.eval_sets),
+    splits = [Split(results, a.eval_set, a, convention) for a in analyses]
+    few_shot = curves.few_shot_curves(results, analyses, convention)
+    corpus_size = curves.corpus_curves(results, convention)
+    in_blocks = blocks(splits)
+    drawn = []
+    if with_plots:
+        drawn = [several.plot for several in (few_shot, corpus_size) if several.series]
+        drawn += [block.scores_plot for block in in_blocks]
+        drawn += [block.kinds_plot[0] for block in in_blocks if block.kinds_plot]
+    content: dict[str, Any] = {
+        "splits": splits,
+        "blocks": in_blocks,
+        "few_shot": few_shot,
+        "corpus_size": corpus_size,
+        "published": published,
+        "published_table": tables.published_table(),
+        "pending": pending and tables.Table(tables.frame_of(["Run", "State"], pending), names=2),
+        "set_aside": set_aside and tables.Table(tables.frame_of(["File", "Reason"], set_aside), names=2),
+        "duplicates": results.duplicates,
         "records": len(collected.runs),
-        "version": __version__,
+        "other_records": sorted(collected.others.items()),
+        "runs": sum(map(len, results.cells.values())),
+        "systems": results.systems,
+        "with_plots": with_plots,
         "convention": convention,
+        "resamples": resamples,
+        "version": __version__,
         "usual_seeds": USUAL_SEEDS,
         "fewest_for_interval": FEWEST_FOR_INTERVAL,
+        "significant": error_analysis.SIGNIFICANT,
     }
-    for plot in sections.plots_of(shown):
+    report = Report(
+        output,
+        content["runs"],
+        len(results.systems),
+        [e.label for e in results.eval_sets],
+        set_aside,
+        [
+            f"{a.eval_set.label}: no confusion, significance and hardest sentences: {a.missing}"
+            for a in analyses
+            if a.missing
+        ],
+    )
+    for plot in drawn:
         write_text(output / "figures" / f"{plot.name}.svg", f'<?xml version="1.0" encoding="utf-8"?>\n{plot.svg}')
-    write_text(output / "report.md", page.markdown(shown, **about))
-    write_text(output / "report.html", page.html_page(shown, **about))
-    missing = [
-        f"{a.eval_set.label}: no confusion, significance and hardest sentences: {a.missing}"
-        for a in analyses
-        if a.missing
-    ]
-    return Report(output, runs, len(results.systems), [e.label for e in results.eval_sets], set_aside, missing)
-
-
-def _few_shot(results: Results, analysis: error_analysis.Analysis) -> curves.Series:
-    """The number of all training sentences is known of official domains, and counted where the files are at hand."""
-    systems, e = results.of(analysis.eval_set), analysis.eval_set
-    if all(system.size is None for system in systems):
-        return {}
-    known = BUILT_IN[e.domain].split_sizes.get("train") if e.is_crossner and e.domain in BUILT_IN else None
-    return curves.few_shot_series(systems, known or (analysis.gold and analysis.gold.train_sentences))
+    frames = tables.csv_tables(results, convention) | error_analysis.csv_tables(analyses)
+    frames |= {"few_shot": few_shot.csv, "corpus_size": corpus_size.csv}
+    for name, frame in frames.items():
+        write_text(output / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(output / "report.md", page.markdown(content))
+    write_text(output / "report.html", page.html_page(content))
+    return report

@@ -11,7 +11,7 @@ import pandas as pd
 
 from crossner_hf.experiments.report.tables import SPLIT, SYSTEM, Bold, Table, frame_of, split_cells, system_cells
 from crossner_hf.results.collect import SetAside
-from crossner_hf.results.sentences import Compared, Gold, at_start, find_spans, read_gold, read_predictions
+from crossner_hf.results.predictions import Compared, Gold, at_start, find_spans, read_gold, read_predictions
 from crossner_hf.results.significance import RESAMPLES, Comparison, compare_all, holm
 from crossner_hf.results.systems import EvalSet, Results, System
 from crossner_hf.tagger.iob2 import Span, spans
@@ -51,7 +51,7 @@ def analyse(
     """Read gold and predictions of a test split. A system counts with those of its runs whose predictions fit."""
     analysis = Analysis(eval_set, resamples=resamples)
     systems = results.of(eval_set)
-    types = next(iter(systems.values()))[0].entity_types
+    types = next(iter(systems.values()))[0].record.entity_types
     try:
         analysis.gold = read_gold(eval_set, types, data_dirs)
     except (ValueError, OSError) as error:

@@ -1,7 +1,7 @@
-"""The report as one HTML page that needs nothing beside it, and as Markdown: templates/ over the same sections."""
+"""The report as one HTML page that needs nothing beside it, and as Markdown: templates/ over the same content."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,37 +11,36 @@ from markupsafe import Markup
 
 from crossner_hf.display import marked_sentence, readable_on
 from crossner_hf.experiments.report.tables import Bold
-from crossner_hf.results.markdown import plain
+from crossner_hf.experiments.report.view import only_model
+from crossner_hf.results.tables import plain
 from crossner_hf.tagger.iob2 import Span
 
 TEMPLATES = Path(__file__).with_name("templates")
+SECTIONS = {  # template to title; a section whose template gives nothing is left out
+    "main_results": "Main results",
+    "published": "Published scores",
+    "few_shot": "Few target sentences",
+    "corpus_size": "Size of the corpus",
+    "entity_types": "Entity types",
+    "confusion": "Confusion between types",
+    "significance": "Significance",
+    "hardest_sentences": "Hardest sentences",
+    "left_out": "Left out",
+}
 BLUE, ORANGE = (0x00, 0x4C, 0x7F), (0x9A, 0x3D, 0x00)  # the darkest cells of a heat map
 
 
-@dataclass(frozen=True)
-class Section:
-    """A section: its title, the name of its template in templates/sections, and what the template shows."""
-
-    title: str
-    template: str
-    content: Mapping[str, Any] = field(default_factory=dict)
+def html_page(content: Mapping[str, Any]) -> str:
+    return _render("html", content)
 
 
-def html_page(sections: Sequence[Section], **about: Any) -> str:
-    """The report as HTML; about: what templates of all sections may show."""
-    return _render("html", sections, about)
-
-
-def markdown(sections: Sequence[Section], **about: Any) -> str:
+def markdown(content: Mapping[str, Any]) -> str:
     """The report as Markdown; plots are linked as figures/NAME.svg."""
-    lines = (line.rstrip() for line in _render("markdown", sections, about).splitlines())
-    text = "\n".join(lines)
-    while "\n\n\n" in text:
-        text = text.replace("\n\n\n", "\n\n")
-    return text.strip() + "\n"
+    lines = "\n".join(line.rstrip() for line in _render("markdown", content).splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
 
 
-def _render(form: str, sections: Sequence[Section], about: Mapping[str, Any]) -> str:
+def _render(form: str, content: Mapping[str, Any]) -> str:
     """Whatever a template shows of the data is escaped: by Jinja for HTML, by `plain` for Markdown."""
     environment = Environment(
         loader=FileSystemLoader([TEMPLATES / form, TEMPLATES]),
@@ -51,19 +50,22 @@ def _render(form: str, sections: Sequence[Section], about: Mapping[str, Any]) ->
         lstrip_blocks=True,
         finalize=_plain if form == "markdown" else None,
     )
-    environment.globals |= {"next_table": count(1).__next__, "next_figure": count(1).__next__, **about}
-    environment.filters |= {"one_line": _one_line, "shade": shade, "parts": _parts, "as_code": _as_code, "counted": _counted}
+    environment.filters |= {
+        "one_line": _one_line,
+        "counted": _counted,
+        "only_model": only_model,
+        "shade": _shade,
+        "parts": _parts,
+        "as_code": _as_code,
+    }
     environment.tests["bold"] = lambda cell: isinstance(cell, Bold)
-    bodies = [
-        Markup(environment.get_template(f"sections/{section.template}.j2").render(section.content))
-        for section in sections
-    ]
-    titles = [section.title for section in sections]
-    rendered = [{"title": title, "body": body} for title, body in zip(titles, bodies, strict=True)]
-    return environment.get_template("report.j2").render(sections=rendered)
+    environment.globals |= {**content, "next_table": count(1).__next__, "next_figure": count(1).__next__}
+    bodies = {title: environment.get_template(f"sections/{name}.j2").render() for name, title in SECTIONS.items()}
+    sections = {title: Markup(body) for title, body in bodies.items() if body.strip()}
+    return environment.get_template("report.j2").render(sections=sections)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Markup:
     return value if isinstance(value, Markup) else Markup(plain(str(value)))
 
 
@@ -75,7 +77,7 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def shade(share: float, is_error: bool) -> str:
+def _shade(share: float, is_error: bool) -> str:
     """The colours of a cell of a heat map; small shares are a little darker than in proportion."""
     depth = min(max(share, 0.0), 1.0) ** 0.75
     channels = [1 + (channel / 255 - 1) * depth for channel in (ORANGE if is_error else BLUE)]
@@ -93,8 +95,6 @@ def _parts(tokens: Sequence[str], spans: Sequence[Span]) -> Iterator[tuple[str, 
     yield from ((token, None) for token in tokens[position:])
 
 
-def _as_code(tokens: Sequence[str], line: tuple[str, Sequence[Span], Any], lines: Sequence[tuple]) -> Markup:
-    """A sentence with its entities in brackets, behind a name as wide as all."""
-    name, spans, _ = line
-    width = max(len(other) for other, *_ in lines)
+def _as_code(tokens: Sequence[str], name: str, spans: Sequence[Span], width: int) -> Markup:
+    """A sentence with its entities in brackets, for an indented block of code."""
     return Markup(" ".join(f"{name.ljust(width)}  {marked_sentence(tokens, spans, colour=False)}".splitlines()))

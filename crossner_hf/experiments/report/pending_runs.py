@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from crossner_hf.results.collect import GRID_FILE, RECORD_FILE, RUN_FILE, SetAside
+from crossner_hf.results.collect import SetAside
+from crossner_hf.results.record_files import GRID_FILE, RECORD_FILE, RUN_FILE
 
 
 def pending_runs(folders: Sequence[str | Path]) -> list[SetAside]:
