@@ -62,7 +62,7 @@ def element_walk(masked: list[list[bool]], maskable: list[list[bool]]) -> list[l
 
 
 def _features(tokenizer, rows: int, length: int, special_tokens_mask: bool) -> list[dict]:
-    """Rows of random pieces as a tokenizer gives them, [CLS] and [SEP] included."""
+    """Rows of random tokens as a tokenizer gives them, [CLS] and [SEP] included."""
     rng, plain = random.Random(0), sorted(set(range(len(tokenizer))) - set(tokenizer.all_special_ids))
     features = []
     for _ in range(rows):

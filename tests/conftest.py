@@ -121,8 +121,8 @@ def tiny_bert_tokenizer():
 
     letters = "abcdefghijklmnopqrstuvwxyz-'.,;0123456789"
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLERS, "fox", "sea", "##s", "paris", "new", "york"]
-    pieces = list(dict.fromkeys([*words, *letters, *(f"##{letter}" for letter in letters)]))
-    return BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)}, model_max_length=64)
+    tokens = list(dict.fromkeys([*words, *letters, *(f"##{letter}" for letter in letters)]))
+    return BertTokenizer(vocab={token: i for i, token in enumerate(tokens)}, model_max_length=64)
 
 
 def tiny_roberta_tokenizer():

@@ -78,8 +78,8 @@ def test_it_learns_eight_sentences_by_heart(fitted):
 
 def test_padding_and_batch_mates_are_neutral(fitted, zoo_sentences):
     sentences = [words for words, _ in zoo_sentences(30, seed=8)]
-    alone = list(Tagger(fitted.model, fitted.tokenizer, batch_pieces=1).tag_words(sentences))
-    together = list(Tagger(fitted.model, fitted.tokenizer, batch_pieces=100_000).tag_words(sentences))
+    alone = list(Tagger(fitted.model, fitted.tokenizer, batch_tokens=1).tag_words(sentences))
+    together = list(Tagger(fitted.model, fitted.tokenizer, batch_tokens=100_000).tag_words(sentences))
     for one, other in zip(alone, together):
         assert one.labels == other.labels
         assert one.scores == pytest.approx(other.scores, abs=1e-5)
@@ -112,8 +112,8 @@ def test_our_pipeline_gives_predicts_entities(fitted):
     assert pipeline("crossner", model=fitted.folder)(texts) == expected
 
 
-def test_the_stock_pipeline_with_first_pieces_agrees_where_spaces_part_all_words(fitted):
-    """aggregation_strategy="first" knows first pieces too, but finds words and groups entities in its own way."""
+def test_the_stock_pipeline_with_first_tokens_agrees_where_spaces_part_all_words(fitted):
+    """aggregation_strategy="first" knows first tokens too, but finds words and groups entities in its own way."""
     stock = pipeline("token-classification", model=fitted.folder, aggregation_strategy="first")
     texts = [" ".join(words) for words in fitted.sentences]
     mine, theirs = (

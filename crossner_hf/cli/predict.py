@@ -47,10 +47,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--to", choices=("text", "conll", "jsonl"), default="text")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     parser.add_argument("--splitter", help="word splitter for raw text; default: the one the model was trained with")
-    parser.add_argument("--batch-pieces", type=int, help="pieces a batch, padding included")
+    parser.add_argument("--batch-tokens", type=int, help="tokens in a batch, padding included")
     args = parser.parse_args(argv)
-    if args.batch_pieces is not None and args.batch_pieces < 1:
-        parser.error(f"--batch-pieces must be 1 or more, got {args.batch_pieces}")
+    if args.batch_tokens is not None and args.batch_tokens < 1:
+        parser.error(f"--batch-tokens must be 1 or more, got {args.batch_tokens}")
     missing = [name for name in args.files if name != "-" and (not Path(name).exists() or Path(name).is_dir())]
     if missing:
         parser.error(f"no such file: {', '.join(missing)}")
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
 
     tagger = Tagger.from_pretrained(args.model)
     tagger.splitter = args.splitter or tagger.splitter
-    tagger.batch_pieces = args.batch_pieces or tagger.batch_pieces
+    tagger.batch_tokens = args.batch_tokens or tagger.batch_tokens
     items = (item for name in args.files or ["-"] for item in read_items(name, args.source))
     colour = wants_colour(args.color)
     for line in tagged_lines(tagger, items, args.to, colour):

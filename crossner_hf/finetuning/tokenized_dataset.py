@@ -13,7 +13,7 @@ from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.transfer import label_map
 from crossner_hf.schema import Domain
 from crossner_hf.tagger.iob2 import spans
-from crossner_hf.tagger.tokenize_and_align import encode_labelled, max_pieces
+from crossner_hf.tagger.tokenize_and_align import encode_labelled, max_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def stage_examples(stage: Stage, task: Task, config, args: FineTuningArguments) 
     A sentence that is drawn several times stands in `train` by several indices, not copies.
     """
     labels = task.domains[stage.labels]
-    limit = min(args.max_length or 1_000_000, max_pieces(task.tokenizer, config))
+    limit = min(args.max_length or 1_000_000, max_tokens(task.tokenizer, config))
     columns: dict[str, list] = {}
     weights: list[int] = []
     cut: dict[str, int] = {}

@@ -1,8 +1,8 @@
-"""Which positions to mask: the paper's span rule and three other published strategies, without a loop over tokens.
+"""Which positions to mask: the span rule of the paper and three other published strategies, without loops over tokens.
 
-Arrays are (rows, time), one row an example. `maskable` is False at special pieces and padding; a *stretch* lies between
-two such positions, and nothing reaches from one stretch into another. `select` holds a random 32-bit integer for each
-position, compared with `mlm_probability` scaled to the same range.
+Arrays are (rows, time), one row for each example. `maskable` is False at special tokens and padding; a *segment* lies
+between two such positions, and no span reaches from one segment into another. `select` holds a random 32-bit integer
+for each position, which is compared with `mlm_probability` scaled to the same range.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ VIRTUAL_WORDS = SPAN_LIMIT - 1  # before each row, so that its first words are c
 
 
 class Draws(NamedTuple):
-    """The chance that a strategy may use, each (rows, time + VIRTUAL_WORDS) uint32; `ends` is each row's length."""
+    """Random numbers of a strategy, each (rows, time + VIRTUAL_WORDS) uint32; `ends`, (rows,), is where rows end."""
 
     select: np.ndarray
     length: np.ndarray
@@ -27,9 +27,10 @@ class Draws(NamedTuple):
 class Positions(NamedTuple):
     """What a strategy sees of a batch, each (rows, time).
 
-    maskable:    False at special pieces and padding
-    word_starts: True on the first piece of each word
-    entity_tags: 0 outside, 1 on the first piece of an entity, 2 on its others; None where the examples have none
+    Attributes:
+        maskable: False at special tokens and padding.
+        word_starts: True on the first token of each word.
+        entity_tags: 0 outside, 1 on the first token of an entity, 2 on its others; None if the examples have none.
     """
 
     maskable: np.ndarray
@@ -38,27 +39,30 @@ class Positions(NamedTuple):
 
 
 def threshold(probability: float) -> np.uint64:
-    """The number of 32-bit integers that lie below `probability`."""
+    """Give the number of 32-bit integers that lie below `probability`."""
     return np.uint64(round(probability * SCALE))
 
 
 def token_level(draws: Draws, probability: float, at: Positions) -> np.ndarray:
-    """Each piece by itself."""
+    """Mask each token by itself."""
     return (draws.select[:, : at.maskable.shape[1]] < threshold(probability)) & at.maskable
 
 
 def crossner(draws: Draws, probability: float, at: Positions) -> np.ndarray:
-    """Each piece by itself, then the official walk, which brings pieces masked alone together in pairs."""
+    """Mask each token by itself, then apply the official walk, which joins tokens masked alone into pairs."""
     return join_singles(token_level(draws, probability, at), at.maskable)
 
 
 def join_singles(masked: np.ndarray, maskable: np.ndarray) -> np.ndarray:
-    """The official walk (mask_tokens in run_language_modeling.py of zliucr/CrossNER) over each stretch.
+    """Apply the official walk to each segment.
 
-    From left to right over the runs of masked positions: a run of one with none pending becomes pending; the next run,
-    whatever its length, consumes it: the pending position is unmasked and the one right before that run masked in its
-    place. A longer run with none pending stays as it is, and so does what is pending at the end. In closed form: a run
-    of one is pending where an even number of runs of one precede it since the last longer run of its stretch.
+    It goes from left to right over the runs of masked positions. A run of one becomes pending if no other is pending.
+    The next run, whatever its length, consumes the pending position: that position is unmasked and the one right before
+    the run is masked instead. A longer run with none pending stays as it is, and so does a position that is pending at
+    the end. In closed form: a run of one is pending if an even number of runs of one precede it since the last longer
+    run of its segment.
+
+    Source: mask_tokens in run_language_modeling.py of zliucr/CrossNER.
     """
     rows, time = masked.shape
     flat = np.zeros(rows * (time + 1) + 1, dtype=bool)  # a position that is never masked before, between and after rows
@@ -69,8 +73,8 @@ def join_singles(masked: np.ndarray, maskable: np.ndarray) -> np.ndarray:
         return masked
     breaks = np.ones((rows, time + 1), dtype=bool)
     breaks[:, 1:] = ~maskable
-    stretch = np.searchsorted(np.flatnonzero(breaks), starts)
-    together = stretch[1:] == stretch[:-1]  # whether a run lies in one stretch with the run before it
+    segment = np.searchsorted(np.flatnonzero(breaks), starts)
+    together = segment[1:] == segment[:-1]  # whether a run lies in the same segment as the run before it
     single = ends - starts == 1
     before = np.cumsum(single) - single
     begins = np.ones(len(starts), dtype=bool)
@@ -83,27 +87,27 @@ def join_singles(masked: np.ndarray, maskable: np.ndarray) -> np.ndarray:
 
 
 def whole_word(draws: Draws, probability: float, at: Positions) -> np.ndarray:
-    """Words whole, each by itself (the whole-word checkpoints of google-research/bert, May 2019)."""
+    """Mask whole words, each by itself (the whole-word checkpoints of google-research/bert, May 2019)."""
     return _units(draws, probability, at, _word_starts(at))
 
 
 def entity(draws: Draws, probability: float, at: Positions) -> np.ndarray:
-    """Entities whole, and words whole outside them, each by itself (ERNIE; Sun et al., 2019, section 3.2)."""
+    """Mask whole entities, and whole words outside them, each by itself (ERNIE; Sun et al., 2019, section 3.2)."""
     if at.entity_tags is None:
-        raise ValueError("the strategy 'entity' needs examples with entity_tags: 0 outside, 1 first piece, 2 others")
+        raise ValueError("the strategy 'entity' needs examples with entity_tags: 0 outside, 1 first token, 2 others")
     tags = at.entity_tags
     leaves = np.zeros_like(at.maskable)
     leaves[:, 1:] = (tags[:, 1:] == 0) & (tags[:, :-1] != 0)
-    inside = (tags == 2) & ~_first_of_stretch(at.maskable)
+    inside = (tags == 2) & ~_first_of_segment(at.maskable)
     return _units(draws, probability, at, ((_word_starts(at) & ~inside) | (tags == 1) | leaves) & at.maskable)
 
 
 def geometric(draws: Draws, probability: float, at: Positions) -> np.ndarray:
-    """Spans of words, their length geometric and at most ten (SpanBERT; Joshi et al., 2020, section 3.1).
+    """Mask spans of words with geometric lengths, at most ten words (SpanBERT; Joshi et al., 2020, section 3.1).
 
     SpanBERT draws spans until the budget of a sequence is spent. Here every word begins a span with one probability,
-    such that a word is covered with `probability`: the same lengths and the same share on average, with no loop. What
-    of a span lies beyond the end of its stretch covers the words after it as a span of its own.
+    chosen such that a word is covered with `probability`: the same lengths and on average the same share, with no loop.
+    The part of a span beyond the end of its segment covers the words after it as a span of its own.
     """
     starts = _word_starts(at)
     word = np.cumsum(starts, axis=1) - 1 + VIRTUAL_WORDS
@@ -123,18 +127,18 @@ def geometric(draws: Draws, probability: float, at: Positions) -> np.ndarray:
 
 
 def _length_at_least() -> np.ndarray:
-    """The share of spans that have at least 1, 2, …, SPAN_LIMIT words."""
+    """Give the share of spans that have at least 1, 2, …, SPAN_LIMIT words."""
     mass = SPAN_RATE * (1 - SPAN_RATE) ** np.arange(SPAN_LIMIT)
     return np.cumsum(mass[::-1])[::-1] / mass.sum()
 
 
 def _length_thresholds() -> np.ndarray:
-    """A 32-bit draw at or past the first k of these is a span of k + 1 words."""
+    """Give thresholds: a 32-bit draw at or above the first k of them is a span of k + 1 words."""
     return np.round((1 - _length_at_least()[1:]) * SCALE).astype(np.uint64)
 
 
 def _start_probability(probability: float) -> float:
-    """How often a word begins a span, if each is to be covered with `probability`: found by bisection."""
+    """Find by bisection how often a word begins a span if each word is to be covered with `probability`."""
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -144,7 +148,7 @@ def _start_probability(probability: float) -> float:
 
 
 def _units(draws: Draws, probability: float, at: Positions, starts: np.ndarray) -> np.ndarray:
-    """Masks units whole; each begins where `starts` is True, and its first piece's draw decides."""
+    """Mask whole units; each begins where `starts` is True, and the draw at its first token decides."""
     chosen = draws.select[:, : starts.shape[1]][starts] < threshold(probability)
     if not len(chosen):
         return np.zeros_like(starts)
@@ -153,11 +157,12 @@ def _units(draws: Draws, probability: float, at: Positions, starts: np.ndarray) 
 
 
 def _word_starts(at: Positions) -> np.ndarray:
-    """First pieces of words; the first piece of a stretch is one, even where a block cuts into a word."""
-    return (at.word_starts | _first_of_stretch(at.maskable)) & at.maskable
+    """Mark first tokens of words, and the first token of a segment, even if a block begins within a word."""
+    assert at.word_starts is not None  # the collator gives them to all strategies that mask words
+    return (at.word_starts | _first_of_segment(at.maskable)) & at.maskable
 
 
-def _first_of_stretch(maskable: np.ndarray) -> np.ndarray:
+def _first_of_segment(maskable: np.ndarray) -> np.ndarray:
     first = maskable.copy()
     first[:, 1:] &= ~maskable[:, :-1]
     return first

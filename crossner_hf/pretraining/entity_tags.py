@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from crossner_hf.corpora.corpus_readers import Document
-from crossner_hf.masking.subword_boundaries import model_of, piece_edges
+from crossner_hf.masking.subword_boundaries import model_of, token_boundaries
 
 MOST_PIECES = 16  # of a name; longer ones are titles of works, which running text seldom repeats in full
 NAMES_AT_ONCE = 10_000
@@ -28,7 +28,7 @@ class EntityTagger:
         self.with_entities = with_entities
         self.names_left_out = 0
         self.tables: dict[int, NameTable] = {}
-        self.edges = piece_edges(backend)
+        self.edges = token_boundaries(backend)
         if names is None:
             return
         if isinstance(names, str) or not names:

@@ -1,10 +1,10 @@
 """Reading and writing of records, and the names of the files in a run's folder."""
 
-import json
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.results.records import RECORD_TYPES, SCHEMA_VERSION, AnyRecord, DaptRecord, Record
@@ -59,17 +59,15 @@ def read_record(path: str | Path, record_type: type[Record] = Record) -> Record:
         ValueError: It is no such record. The message names the path and the first field that is wrong.
     """
     try:
-        content = json.loads(Path(path).read_bytes())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        content = from_json(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read as a record: {error}") from error
-    except RecursionError:
-        raise ValueError(f"{path}: is nested too deeply for a record") from None
     if not isinstance(content, dict) or not isinstance(content.get("schema_version"), int) or "kind" not in content:
         raise ValueError(f"{path}: is no record of a run; it lacks schema_version or kind")
     if content["schema_version"] > SCHEMA_VERSION:
         version = content["schema_version"]
         raise NewerRecordError(f"{path}: record of schema version {version}; this package reads up to {SCHEMA_VERSION}")
-    kind = content["kind"]
+    kind = str(content["kind"])
     if kind not in RECORD_TYPES or not issubclass(RECORD_TYPES[kind], record_type):
         expected = [name for name, known in RECORD_TYPES.items() if issubclass(known, record_type)]
         raise ValueError(f"{path}: expected a record of kind {' or '.join(expected)}, got {kind!r}")
@@ -90,7 +88,7 @@ def first_error(error: ValidationError) -> str:
     elif first["type"] == "value_error":
         text = f"{field} {first['ctx']['error']}".strip()
     else:
-        text = f"{field} {first['msg'].removeprefix('Input ')}, got {str(first['input'])[:60]!r}"
+        text = f"{field} {first['msg'].removeprefix('Input ')}, got {repr(first['input'])[:60]}"
     return text + (f" (and {more} more)" if more else "")
 
 

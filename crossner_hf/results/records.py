@@ -125,7 +125,7 @@ class Record(RecordPart):
 
     def as_json(self) -> str:
         """The text of its file. Raises ValueError (pydantic's) for a copy that was changed to what does not fit."""
-        content = self.model_dump(mode="json", exclude_unset=True)
+        content = self.model_dump(mode="json", exclude_unset=True, warnings=False)
         type(self).model_validate(content)
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 

@@ -1,4 +1,4 @@
-"""IOB2 tags and entity spans: from one to the other, and which tag may follow which."""
+"""IOB2 tags and entity spans: conversion in both directions, and which tag may follow which."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -13,30 +13,34 @@ class Span(NamedTuple):
 
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """Prefix and type: 'B-album' gives ('B', 'album'), 'O' gives ('O', '')."""
+    """Split a tag into prefix and type: 'B-album' gives ('B', 'album'), 'O' gives ('O', '')."""
     prefix, _, entity_type = tag.partition("-")
     return prefix, entity_type
 
 
 def spans(tags: Sequence[str]) -> list[Span]:
-    """The entities of a sentence, in order, read as conlleval reads them.
+    """Read the entities of a sentence as conlleval does, in order.
 
-    A `B-` opens an entity; so does an `I-` that continues none of its own type.
+    A `B-` opens an entity; so does an `I-` that continues no entity of its own type.
     """
-    found: list[Span] = []
+    entities: list[Span] = []
     start, open_type = 0, ""
     for position, tag in enumerate((*tags, "O")):
         prefix, entity_type = split_tag(tag)
         if prefix == "I" and entity_type == open_type:
             continue
         if open_type:
-            found.append(Span(start, position, open_type))
+            entities.append(Span(start, position, open_type))
         start, open_type = position, entity_type
-    return found
+    return entities
 
 
 def iob2_tags(entities: Iterable[Span], length: int) -> list[str]:
-    """The tags of a sentence of `length` words. Raises ValueError where spans overlap, are empty or reach outside."""
+    """Write the tags of a sentence of `length` words.
+
+    Raises:
+        ValueError: If spans overlap, are empty or reach outside the sentence.
+    """
     tags = ["O"] * length
     for start, end, entity_type in entities:
         if not 0 <= start < end <= length:
@@ -48,7 +52,7 @@ def iob2_tags(entities: Iterable[Span], length: int) -> list[str]:
 
 
 def may_follow(previous: str | None, tag: str) -> bool:
-    """Whether IOB2 lets `tag` stand after `previous` (None: at the start of a sentence)."""
+    """Say whether IOB2 allows `tag` after `previous` (None: at the start of a sentence)."""
     prefix, entity_type = split_tag(tag)
     if prefix != "I":
         return True
@@ -56,5 +60,5 @@ def may_follow(previous: str | None, tag: str) -> bool:
 
 
 def allowed_transitions(labels: Sequence[str]) -> list[list[bool]]:
-    """`[i][j]`: whether IOB2 lets label j stand after label i; the last row is the start of a sentence."""
+    """Give `[i][j]`: whether IOB2 allows label j after label i; the last row is the start of a sentence."""
     return [[may_follow(previous, label) for label in labels] for previous in (*labels, None)]

@@ -1,30 +1,38 @@
-"""Fast tagging of many sentences: sorted by length within a stretch of the stream, little padding, order kept.
+"""Fast tagging of many sentences: sorted by length within a part of the stream, little padding, order kept.
 
-This file travels with saved models as remote code, hence the relative imports.
+This file travels with saved models as remote code, hence its relative imports.
 """
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import torch
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
 from .iob2 import spans
-from .tokenize_and_align import Window, best_context, encode_windows, encoder_config, max_pieces
+from .tokenize_and_align import encoder_config, max_tokens
+from .windows import Window, best_context, encode_windows
 from .word_splitter import DEFAULT_SPLITTER, Word, split_words
 
-STRETCH = 2_048  # sentences sorted together; a stream holds no more in memory
-BATCH_PIECES = 2_048  # pieces a batch, padding included; on two cores larger batches leave the cache (see make bench)
-GPU_BATCH_PIECES = 16_384
+CHUNK = 2_048  # sentences sorted together; no more of a stream is in memory
+BATCH_TOKENS = 2_048  # padding included; on two cores larger batches leave the cache (see make bench)
+GPU_BATCH_TOKENS = 16_384
 # These byte-level tokenizers mark a word's start by the space before it and must be told that a word has one.
 NEED_PREFIX_SPACE = frozenset({"bart", "bloom", "deberta", "gpt2", "longformer", "modernbert", "roberta"})
 
 
 class Tagged(NamedTuple):
-    """A label for each word of a sentence, and the probability that the model gives it.
+    """A label for each word of a sentence, and its probability under the model.
 
     A model with a CRF gives each word of an entity the probability of the whole entity.
     """
@@ -43,66 +51,68 @@ class Entity(TypedDict):
     end: int
 
 
-def load_config(name_or_path: str, **kwargs):
-    """The checkpoint's config. Raises OSError or ValueError with one sentence where there is none."""
+def load_config(name_or_path: str, **kwargs: Any) -> PreTrainedConfig:
+    """Load the config of a checkpoint. If there is none, the OSError or ValueError has a message of one sentence."""
     try:
         return AutoConfig.from_pretrained(name_or_path, **kwargs)
     except (OSError, ValueError) as error:
         first, _, rest = str(error).partition("\n")
         reason = first.partition(". ")[0].rstrip(".")
-        if reason.endswith(":"):  # what came from below stands in the next line
+        if reason.endswith(":"):  # the cause is in the next line
             reason += f" {rest.partition(chr(10))[0][:300]}"
         kind = OSError if isinstance(error, OSError) else ValueError
         raise kind(
             f"{name_or_path}: no model can be loaded from there; give a folder that save_pretrained wrote, or a Hub id "
-            f"with the network at hand ({reason})"
+            f"with access to the network ({reason})"
         ) from error
 
 
-def load_tokenizer(name_or_path: str, **kwargs):
-    """The checkpoint's fast tokenizer, set up for words. Raises ValueError where it has none.
+def load_tokenizer(name_or_path: str, **kwargs: Any) -> PreTrainedTokenizerFast:
+    """Load the fast tokenizer of a checkpoint and set it up for words. Raises ValueError if it has none.
 
     It pads and cuts on the right: padding on the left would move the words of a model that, like BERT, counts
-    positions from the row's beginning.
+    positions from the beginning of the row.
     """
     if encoder_config(load_config(name_or_path, **kwargs)).model_type in NEED_PREFIX_SPACE:
         kwargs["add_prefix_space"] = True
     tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
-    if len(tokenizer) <= len(tokenizer.all_special_ids):  # what transformers makes up where the files are missing
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes this up if the files are missing
         raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
     if not tokenizer.is_fast:
         raise ValueError(f"{name_or_path}: {type(tokenizer).__name__} is no fast tokenizer, which words need")
     return tokenizer
 
 
-def takes_word_mask(model) -> bool:
-    """Whether the model is one that works on words and wants to know where they begin."""
+def takes_word_mask(model: PreTrainedModel) -> bool:
+    """Say whether the model works on words and takes a mask of their first tokens."""
     return "word_mask" in inspect.signature(model.forward).parameters
 
 
 class Tagger:
     """A token-classification model and its tokenizer, ready to tag sentences or raw text.
 
-    model:        any model whose output has `logits (batch, time, labels)`; where it has them, `predicted_ids` and
-                  `scores`, both (batch, time), win over the logits' softmax
-    max_length:   pieces a window, special ones included; longer sentences are tagged in overlapping windows
-    batch_pieces: pieces a batch, padding included
-    splitter:     how raw text is split into words; by default what the model's config names as `word_splitter`
+    Args:
+        model: Any model whose output has `logits (batch, time, labels)`. If the output has them, `predicted_ids` and
+            `scores`, both (batch, time), take precedence over the softmax of the logits.
+        tokenizer: A fast tokenizer.
+        max_length: Tokens in a window, special ones included; longer sentences are tagged in overlapping windows.
+        batch_tokens: Tokens in a batch, padding included.
+        splitter: Name of the word splitter for raw text; by default `word_splitter` of the model's config.
     """
 
     def __init__(
         self,
-        model,
-        tokenizer,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerFast,
         *,
         max_length: int | None = None,
-        batch_pieces: int | None = None,
+        batch_tokens: int | None = None,
         splitter: str | None = None,
     ):
         self.model = model
         self.tokenizer = tokenizer
-        self.max_length = max_length or max_pieces(tokenizer, model.config)
-        self.batch_pieces = batch_pieces or (BATCH_PIECES if model.device.type == "cpu" else GPU_BATCH_PIECES)
+        self.max_length = max_length or max_tokens(tokenizer, model.config)
+        self.batch_tokens = batch_tokens or (BATCH_TOKENS if model.device.type == "cpu" else GPU_BATCH_TOKENS)
         self.splitter = splitter or getattr(model.config, "word_splitter", None) or DEFAULT_SPLITTER
         self.labels = [model.config.id2label[i] for i in range(model.config.num_labels)]
         self._takes_word_mask = takes_word_mask(model)
@@ -110,10 +120,19 @@ class Tagger:
         self._inputs = [name for name in tokenizer.model_input_names if name in accepted]
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str, *, device: str | None = None, **kwargs) -> "Tagger":
-        """Load a saved tagger, from a folder or the Hub. `kwargs` go to `AutoModelForTokenClassification`.
+    def from_pretrained(cls, name_or_path: str, *, device: str | None = None, **kwargs: Any) -> "Tagger":
+        """Load a saved tagger.
 
-        Raises ValueError for a checkpoint that was never trained to tag, such as a plain encoder.
+        Args:
+            name_or_path: A folder that `save_pretrained` wrote, or a Hub id.
+            device: Where to run; by default a GPU if there is one.
+            **kwargs: For `AutoModelForTokenClassification.from_pretrained`, for example `revision`.
+
+        Returns:
+            The tagger.
+
+        Raises:
+            ValueError: If the checkpoint was never trained to tag, such as a plain encoder.
         """
         known = {name: kwargs[name] for name in ("revision", "token", "trust_remote_code") if name in kwargs}
         tokenizer = load_tokenizer(name_or_path, **known)
@@ -127,24 +146,36 @@ class Tagger:
         return cls(model.to(chosen), tokenizer)
 
     def tag_words(self, sentences: Iterable[Sequence[str]]) -> Iterator[Tagged]:
-        """Labels and scores for sentences of words, in their order, as a stream.
+        """Tag sentences of words.
 
-        A word that the tokenizer gives no piece is `O` with score 0.
+        Args:
+            sentences: The words of each sentence.
+
+        Yields:
+            Labels and scores of each sentence, in order. A word for which the tokenizer makes no token is `O` with
+            score 0.
         """
         stream = iter(sentences)
-        while stretch := list(islice(stream, STRETCH)):
-            yield from self._tag_stretch(stretch)
+        while chunk := list(islice(stream, CHUNK)):
+            yield from self._tag_chunk(chunk)
 
     def tag_texts(self, texts: Iterable[str]) -> Iterator[list[Entity]]:
-        """The entities of raw texts, in their order, as a stream; offsets refer to the text as given."""
+        """Tag raw texts of any length.
+
+        Args:
+            texts: Raw texts.
+
+        Yields:
+            The entities of each text, in order; offsets refer to the text as given.
+        """
         stream = iter(texts)
-        while stretch := list(islice(stream, STRETCH)):
-            words = [split_words(text, self.splitter) for text in stretch]
+        while chunk := list(islice(stream, CHUNK)):
+            words = [split_words(text, self.splitter) for text in chunk]
             tagged = self.tag_words([[word.text for word in sentence] for sentence in words])
-            for text, sentence, (labels, scores) in zip(stretch, words, tagged):
+            for text, sentence, (labels, scores) in zip(chunk, words, tagged, strict=True):
                 yield entities(text, sentence, labels, scores)
 
-    def _tag_stretch(self, sentences: list[Sequence[str]]) -> list[Tagged]:
+    def _tag_chunk(self, sentences: list[Sequence[str]]) -> list[Tagged]:
         self.model.eval()
         windows = encode_windows(self.tokenizer, sentences, self.max_length)
         tagged = [Tagged(["O"] * len(words), [0.0] * len(words)) for words in sentences]
@@ -161,18 +192,18 @@ class Tagger:
         return tagged
 
     def _batches(self, windows: list[Window]) -> Iterator[list[int]]:
-        """Indices of windows of about one length, the longest first, at most `batch_pieces` padded pieces a batch."""
+        """Yield indices of windows of similar length, the longest first; a batch has at most `batch_tokens` tokens."""
         lengths = [len(window.inputs["input_ids"]) for window in windows]
         order = sorted(range(len(windows)), key=lengths.__getitem__, reverse=True)
         start = 0
         while start < len(order):
-            size = max(1, self.batch_pieces // max(1, lengths[order[start]]))
+            size = max(1, self.batch_tokens // max(1, lengths[order[start]]))
             yield order[start : start + size]
             start += size
 
     @torch.inference_mode()
     def _predict(self, windows: list[Window]) -> tuple[list[int], list[float]]:
-        """Label id and its probability for each word that begins in these windows, one after the other."""
+        """Give the label id and its probability for each word that begins in these windows, one after the other."""
         rows = [{name: window.inputs[name] for name in self._inputs} for window in windows]
         batch = pad_without_fast_tokenizer_warning(self.tokenizer, rows, padding_side="right", return_tensors="pt")
         batch = batch.to(self.model.device)
@@ -192,19 +223,25 @@ class Tagger:
 
 
 def entities(text: str, words: Sequence[Word], labels: Sequence[str], scores: Sequence[float]) -> list[Entity]:
-    """The entities that the labels of a text's words spell out; an entity's score is the mean of its words'."""
-    found = []
+    """Read the entities from the labels of a text's words; the score of an entity is the mean over its words."""
+    result = []
     for start, end, entity_type in spans(labels):
         first, last = words[start].start, words[end - 1].end
         score = sum(scores[start:end]) / (end - start)
-        found.append(Entity(entity_group=entity_type, score=score, word=text[first:last], start=first, end=last))
-    return found
+        result.append(Entity(entity_group=entity_type, score=score, word=text[first:last], start=first, end=last))
+    return result
 
 
-def tag(model, texts: str | Iterable[str], **kwargs) -> list[Entity] | list[list[Entity]]:
-    """Tag a text, or a list of texts, with a saved model (folder, Hub id) or a `Tagger`.
+def tag(model: str | Tagger, texts: str | Iterable[str], **kwargs: Any) -> list[Entity] | list[list[Entity]]:
+    """Tag a text or a list of texts.
 
-    kwargs go to `Tagger.from_pretrained`. Gives a list of entities for each text.
+    Args:
+        model: A saved model (folder or Hub id), or a `Tagger`.
+        texts: A raw text, or several.
+        **kwargs: For `Tagger.from_pretrained`, if `model` is a name.
+
+    Returns:
+        The entities of the text; for several texts, a list of entities for each.
     """
     tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(model, **kwargs)
     if isinstance(texts, str):

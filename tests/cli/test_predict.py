@@ -104,7 +104,7 @@ def test_several_files_come_one_after_the_other(predict, model, tmp_path, capsys
 
 def test_options_reach_the_tagger(predict, model):
     assert predict("U.S. fox-like", "--splitter", "bert", "--to", "conll").count("\t") == 7
-    assert predict("\n".join(TEXTS), "--batch-pieces", "1") == predict("\n".join(TEXTS))
+    assert predict("\n".join(TEXTS), "--batch-tokens", "1") == predict("\n".join(TEXTS))
 
 
 def test_bad_input_is_named_by_line(model, tiny_model, tmp_path, capsys):
@@ -127,7 +127,7 @@ def test_bad_input_is_named_by_line(model, tiny_model, tmp_path, capsys):
     for options, said in (
         ([str(tmp_path / "gone.txt")], "no such file: "),
         ([str(tmp_path)], "no such file: "),
-        (["--batch-pieces", "0"], "--batch-pieces must be 1 or more, got 0"),
+        (["--batch-tokens", "0"], "--batch-tokens must be 1 or more, got 0"),
     ):
         with pytest.raises(SystemExit) as stop:
             main(["predict", "--model", model, *options])

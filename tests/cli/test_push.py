@@ -4,8 +4,8 @@ import pytest
 import report_runs
 
 from crossner_hf.cli import main
-from crossner_hf.results import records
-from crossner_hf.results.records import read_record
+from crossner_hf.results.record_files import read_record, write_record
+from crossner_hf.schema import SOURCE
 
 
 def run(capsys, *argv):
@@ -49,7 +49,9 @@ def test_results_are_the_records_the_predictions_and_the_report(tmp_path, capsys
 def test_sentences_of_reuters_are_not_passed_on_unless_told(tmp_path, capsys):
     make = report_runs.RunMaker(tmp_path / "exp")
     path = make("sample_news")
-    records.write_record(path, {**read_record(path), "domain": "conll2003"})
+    write_record(
+        path, read_record(path).model_copy(update={"domain": "conll2003", "entity_types": SOURCE.entity_types})
+    )
     argv = ("results", tmp_path / "exp", "--repo", "me/results", "--no_plots", "--dry-run", tmp_path / "out")
     status, _, err = run(capsys, *argv)
     assert status == 2

@@ -14,7 +14,7 @@ import pytest
 from crossner_hf.cli import main
 from crossner_hf.finetuning import fine_tune as fine_tuning
 from crossner_hf.finetuning.arguments import PRESETS, FineTuningArguments
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record
 from crossner_hf.tagger.tagger import tag
 
 TASK = ["train", "--domain", "zoo", "--model", "encoder", "--output", "out"]
@@ -167,8 +167,8 @@ def test_a_run_prints_its_scores_and_leaves_a_tagger(zoo, tiny_model, tmp_path, 
     arguments += shlex.split("--num-train-epochs 6 --learning-rate 4e-3 --per-device-train-batch-size 4")
     assert main(arguments) == 0
     said = capsys.readouterr()
-    record = records.read_record(folder / "record.json")
-    f1 = 100 * record["scores"]["test"]["conlleval"]["overall"]["f1"]
+    record = read_record(folder / "record.json")
+    f1 = 100 * record.scores["test"]["conlleval"].overall.f1
     assert "zoo/validation, epoch " in said.out
     assert re.search(rf"zoo/test, epoch .*all \(conlleval\) .* {f1:.2f} ", said.out, flags=re.DOTALL)
     assert "This is no CrossNER score" in said.out

@@ -89,7 +89,7 @@ def test_ties_at_the_last_rank_are_taken_in_the_order_of_the_alphabet():
 def test_a_stream_with_too_few_words_is_compared_by_as_many_of_the_other_and_said_so(text):
     small, large = text("small", ["x", "y"]), text("large", ["x"] * 5 + ["z"] * 4 + ["y"] * 3 + ["v"])
     record = overlap([small, large], OverlapArguments(top_k=3))
-    assert record["matrix"] == {"percent": [[100, 50], [50, 100]], "shared": [[2, 1], [1, 3]], "of": [[2, 2], [2, 3]]}
+    assert record.matrix == {"percent": [[100, 50], [50, 100]], "shared": [[2, 1], [1, 3]], "of": [[2, 2], [2, 3]]}
     (note,) = notes(record)
     assert note.startswith("small has 2 words that count, fewer than 3")
 
@@ -246,13 +246,13 @@ def test_streams_that_cannot_be_compared(text):
 
 def test_the_record_says_what_was_compared_and_names_no_folder(text, tmp_path):
     record = overlap([text("a", ["x", "y", "the"]), open_stream("sample_music")], OverlapArguments(top_k=2))
-    a, sample = record["streams"]
-    assert (record["kind"], record["top_k"], record["casing"]) == ("overlap", 2, "lower")
-    assert record["stop_words"]["name"] == "english"
+    a, sample = record.streams
+    assert (record.kind, record.top_k, record.casing) == ("overlap", 2, "lower")
+    assert record.stop_words.name == "english"
     assert (a["splitter"], a["tokens"], a["counted"], a["distinct"]) == ("whitespace", 3, 2, 2)
     assert list(a["sha256"]) == ["a.txt"]
     assert (sample["domain"], sample["splits"]) == ("sample_music", ["train", "validation", "test"])
-    assert str(tmp_path) not in json.dumps(record["streams"])
+    assert str(tmp_path) not in json.dumps(record.streams)
 
 
 def test_counting_needs_no_torch(run_python):
@@ -274,7 +274,7 @@ def test_the_heat_map_shows_every_value_and_is_the_same_each_time(text, tmp_path
     record = overlap(streams, OverlapArguments(top_k=3))
     plot_overlap(record, tmp_path / "plots" / "map.svg")
     svg = (tmp_path / "plots" / "map.svg").read_text(encoding="utf-8")
-    shown = [f"{value:.1f}" for row in record["matrix"]["percent"] for value in row]
+    shown = [f"{value:.1f}" for row in record.matrix.percent for value in row]
     assert re.findall(r"<!-- ([\d.]+\.\d) -->", svg)[: len(shown)] == shown
     assert all(f"<!-- {label} -->" in svg for label in "abc")
     plot_overlap(record, tmp_path / "again.svg")

@@ -12,7 +12,7 @@ import pytest
 import report_runs
 
 from crossner_hf.experiments.report.build import write_report
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record
 
 pytest.importorskip("matplotlib")
 
@@ -171,8 +171,8 @@ def test_every_csv_file_has_rows_of_one_length_and_the_numbers_of_the_records(re
     }
     assert len(tables["runs"]) == report.runs
     for row in tables["runs"]:
-        record = records.read_record(report.folder.parent / row["record"])
-        f1 = record["scores"]["test"]["conlleval"]["overall"]["f1"]
+        record = read_record(report.folder.parent / row["record"])
+        f1 = record.scores["test"]["conlleval"].overall.f1
         assert float(row["f1"]) == pytest.approx(100 * f1)
 
 
@@ -201,8 +201,8 @@ def test_other_conventions_have_other_scores_and_say_so(report, tmp_path):
     with open(tmp_path / "runs.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        record = records.read_record(report.folder.parent / row["record"])
-        assert float(row["f1"]) == pytest.approx(100 * record["scores"]["test"]["strict"]["overall"]["f1"])
+        record = read_record(report.folder.parent / row["record"])
+        assert float(row["f1"]) == pytest.approx(100 * record.scores["test"]["strict"].overall.f1)
     assert "(strict)" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 

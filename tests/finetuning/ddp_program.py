@@ -53,7 +53,7 @@ def main(encoder: str, domain: str, folder: str, per_device: str, accumulation: 
         "world_size": torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1,
         "losses": [entry["loss"] for entry in history if "loss" in entry],
         "eval_losses": [entry["eval_loss"] for entry in history if "eval_loss" in entry],
-        "record": record,
+        "record": record.model_dump(mode="json", exclude_unset=True),
     }
     Path(f"{folder}.{rank}.json").write_text(json.dumps(saw), encoding="utf-8")
     save_file(gradient.found, f"{folder}.{rank}.safetensors")

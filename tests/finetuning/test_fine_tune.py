@@ -21,7 +21,8 @@ from crossner_hf.finetuning.evaluation import evaluate
 from crossner_hf.finetuning.fine_tune import fine_tune, make_trainer
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record
+from crossner_hf.results.records import RunRecord
 from crossner_hf.schema import get_domain
 from crossner_hf.tagger.tagger import Tagger
 from crossner_hf.training.run_folder import FolderInUse
@@ -77,40 +78,38 @@ RESULT = (
 )
 
 
-def assert_same_run(folder: Path, record: dict, finished) -> None:
+def assert_same_run(folder: Path, record: RunRecord, finished) -> None:
     whole_folder, whole = finished
-    assert {key: record[key] for key in RESULT} == {key: whole[key] for key in RESULT}
+    assert [getattr(record, key) for key in RESULT] == [getattr(whole, key) for key in RESULT]
     assert same_weights(folder, whole_folder)
-    assert record == records.read_record(folder / "record.json")
+    assert record == read_record(folder / "record.json")
     assert not list(folder.glob("checkpoint-*"))
 
 
 def test_the_record_says_what_ran_on_what_with_which_result(finished, zoo):
     folder, record = finished
-    assert record == records.read_record(folder / "record.json")
-    assert record["kind"] == "fine_tuning"
-    assert record["domain"] == "zoo"
-    assert record["entity_types"] == ["animal", "place"]
-    assert record["is_crossner"] is False
-    assert record["setting"] == "direct"
-    assert record["seed"] == 555
-    assert record["processes"] == 1
-    assert record["resumed"] is False
-    assert set(record["data_sha256"]) == {"train", "validation", "test"}
-    assert all(
-        re.fullmatch("[0-9a-f]{64}", key) for key in (*record["data_sha256"].values(), record["encoder"]["sha256"])
-    )
-    assert record["encoder"]["name"] == "bert"
-    assert {"torch", "transformers", "python"} <= set(record["versions"])
-    assert record["arguments"]["learning_rate"] == 4e-3
-    assert record["arguments"]["weight_decay"] == 0.0
-    assert record["entities_beyond_max_length"] == {"train": 0, "validation": 0}
-    assert set(record["scores"]) == {"validation", "test"}
-    for scores in record["scores"].values():
+    assert record == read_record(folder / "record.json")
+    assert record.kind == "fine_tuning"
+    assert record.domain == "zoo"
+    assert record.entity_types == ("animal", "place")
+    assert record.is_crossner is False
+    assert record.setting == "direct"
+    assert record.seed == 555
+    assert record.processes == 1
+    assert record.resumed is False
+    assert set(record.data_sha256) == {"train", "validation", "test"}
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in (*record.data_sha256.values(), record.encoder.sha256))
+    assert record.encoder.name == "bert"
+    assert {"torch", "transformers", "python"} <= set(record.versions)
+    assert record.arguments.learning_rate == 4e-3
+    assert record.arguments.weight_decay == 0.0
+    assert record.entities_beyond_max_length == {"train": 0, "validation": 0}
+    assert set(record.scores) == {"validation", "test"}
+    for scores in record.scores.values():
         assert set(scores) == {"conlleval", "strict", "pooled"}
-        assert set(scores["conlleval"]["per_type"]) == {"animal", "place"}
-    assert len(record["dev_by_epoch"]) == record["epochs"] > record["best_epoch"] > 1
-    assert record["wall_seconds"] > 0
+        assert set(scores["conlleval"].per_type) == {"animal", "place"}
+    assert len(record.dev_by_epoch) == record.epochs > record.best_epoch > 1
+    assert record.wall_seconds > 0
     text = (folder / "record.json").read_text() + (folder / "run.json").read_text()
     assert str(folder.parent) not in text
     assert str(zoo.parent) not in text
@@ -118,12 +117,12 @@ def test_the_record_says_what_ran_on_what_with_which_result(finished, zoo):
 
 def test_the_saved_model_is_that_of_the_best_dev_epoch(finished, zoo):
     folder, record = finished
-    best = max(record["dev_by_epoch"])
-    assert record["dev_by_epoch"].index(best) + 1 == record["best_epoch"] < record["epochs"]
-    assert record["dev_by_epoch"][-1] < best  # so that the last epoch's model would score less
-    assert record["scores"]["validation"]["conlleval"]["overall"]["f1"] == pytest.approx(best, abs=1e-12)
+    best = max(record.dev_by_epoch)
+    assert record.dev_by_epoch.index(best) + 1 == record.best_epoch < record.epochs
+    assert record.dev_by_epoch[-1] < best  # so that the last epoch's model would score less
+    assert record.scores["validation"]["conlleval"].overall.f1 == pytest.approx(best, abs=1e-12)
     for split in ("validation", "test"):
-        assert evaluate(str(folder), zoo, split) == record["scores"][split]
+        assert evaluate(str(folder), zoo, split).scores[split] == record.scores[split]
 
 
 def test_the_folder_holds_the_model_its_record_and_nothing_of_the_run(finished):
@@ -154,24 +153,24 @@ def test_what_changes_nothing_in_the_result_may_differ(run, finished, tmp_path):
 
 def test_the_test_split_can_be_left_unscored(run, tmp_path):
     record = run(tmp_path / "run", test=False, num_train_epochs=1)
-    assert set(record["scores"]) == {"validation"}
-    assert record["test"] is False
+    assert set(record.scores) == {"validation"}
+    assert record.test is False
 
 
 def test_with_no_dev_scoring_the_last_model_is_kept(run, tmp_path):
     record = run(
         tmp_path / "run", num_train_epochs=2, eval_strategy="no", save_strategy="no", load_best_model_at_end=False
     )
-    assert (record["epochs"], record["best_epoch"], record["dev_by_epoch"]) == (2, None, [])
-    assert "conlleval" in record["scores"]["validation"]
+    assert (record.epochs, record.best_epoch, record.dev_by_epoch) == (2, None, ())
+    assert "conlleval" in record.scores["validation"]
 
 
 def test_words_beyond_max_length_count_as_outside_are_counted_and_said(run, finished, tmp_path, caplog, zoo):
     with caplog.at_level(logging.WARNING, logger="crossner_hf"):
         record = run(tmp_path / "run", max_length=8, num_train_epochs=1)
-    cut = record["entities_beyond_max_length"]
-    scores = evaluate(str(finished[0]), zoo, "validation")["conlleval"]["overall"]
-    total = scores["support"]
+    cut = record.entities_beyond_max_length
+    scores = evaluate(str(finished[0]), zoo, "validation").scores["validation"]["conlleval"].overall
+    total = scores.support
     assert min(cut.values()) > 5
     assert f"{cut['validation']} of {total} entities of validation lie beyond max_length=8 pieces" in caplog.text
     # While it trains, what lies behind the cut cannot be found; the final scores reach it by windows.
@@ -181,7 +180,7 @@ def test_words_beyond_max_length_count_as_outside_are_counted_and_said(run, fini
     trainer = make_trainer(model, task, stage_examples(*args.stages(), task, model.config, args), args)
     recall = trainer.evaluate()["eval_conlleval_recall"]
     assert 0 < recall <= (total - cut["validation"]) / total
-    assert recall < scores["recall"]
+    assert recall < scores.recall
 
 
 def test_random_weights_are_the_architecture_alone(tiny_model, zoo):
@@ -199,7 +198,7 @@ def test_random_weights_are_the_architecture_alone(tiny_model, zoo):
 def test_other_encoders_train_and_tag_the_same_way(tiny_model, zoo, tmp_path, kind):
     args = FineTuningArguments(output_dir=str(tmp_path / "run"), **{**RECIPE, "num_train_epochs": 2})
     record = fine_tune(zoo, tiny_model(kind), args)
-    assert max(record["dev_by_epoch"]) == record["scores"]["validation"]["conlleval"]["overall"]["f1"]
+    assert max(record.dev_by_epoch) == record.scores["validation"]["conlleval"].overall.f1
 
 
 # Stopping and going on.
@@ -212,12 +211,12 @@ def test_a_run_stopped_by_ctrl_c_goes_on_to_the_result_of_the_whole_one(
     """One epoch before the end, early stopping has counted one epoch already."""
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[stop_at(finished[1]["epochs"] - before_the_end)])
+        run(folder, callbacks=[stop_at(finished[1].epochs - before_the_end)])
     assert not (folder / "record.json").exists()
     assert not (folder / "model.safetensors").exists()
     record = run(folder, resume=True)
     assert_same_run(folder, record, finished)
-    assert record["resumed"] is True
+    assert record.resumed is True
 
 
 def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_to_the_same_result(run, tmp_path, stop_at):
@@ -251,7 +250,7 @@ def test_a_half_written_checkpoint_is_passed_over(run, finished, tmp_path, stop_
 def test_a_run_stopped_after_its_early_stopping_does_not_train_on(run, finished, tmp_path, monkeypatch, stop_at):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[stop_at(finished[1]["epochs"])])
+        run(folder, callbacks=[stop_at(finished[1].epochs)])
     moved = tmp_path / "moved"  # the best checkpoint's path in the Trainer's state leads nowhere now
     folder.rename(moved)
     record = run(moved, resume=True)
@@ -268,7 +267,7 @@ def test_a_run_stopped_between_training_and_its_record_ends_the_same(run, finish
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(records if place == "write_record" else run_folder, place, interrupt)
+        patch.setattr(sys.modules[fine_tune.__module__] if place == "write_record" else run_folder, place, interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(folder)
     assert_same_run(folder, run(folder, resume=True), finished)
@@ -311,7 +310,7 @@ def test_a_resumed_run_counts_the_seconds_of_its_first_part(run, tmp_path, stop_
     short = {"num_train_epochs": 3}
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "run", callbacks=[Slow(), stop_at(2)], **short)
-    assert run(tmp_path / "run", resume=True, **short)["wall_seconds"] > 1.0
+    assert run(tmp_path / "run", resume=True, **short).wall_seconds > 1.0
 
 
 def test_resume_of_a_finished_run_gives_its_record_and_of_none_begins_one(run, finished, tmp_path):
@@ -319,7 +318,7 @@ def test_resume_of_a_finished_run_gives_its_record_and_of_none_begins_one(run, f
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert run(folder, resume=True) == record
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
-    assert run(tmp_path / "new", resume=True, num_train_epochs=1)["epochs"] == 1
+    assert run(tmp_path / "new", resume=True, num_train_epochs=1).epochs == 1
 
 
 def test_a_folder_in_use_is_left_alone(run, finished, tmp_path, write_zoo):

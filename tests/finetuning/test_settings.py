@@ -20,7 +20,8 @@ from crossner_hf.finetuning.task import Task, few_shot_rows
 from crossner_hf.finetuning.tokenized_dataset import stage_examples, translate
 from crossner_hf.finetuning.transfer import OPTIMIZER_FILE, Transfer, label_map
 from crossner_hf.metric import score
-from crossner_hf.results.predictions import PREDICTIONS_FILE
+from crossner_hf.results.record_files import PREDICTIONS_FILE
+from crossner_hf.results.records import FewShotSample
 from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
 
 LAYOUTS = Path(__file__).with_name("ddp_program.py")
@@ -180,7 +181,7 @@ def test_what_labels_share_is_taken_over_and_the_rest_is_new(run, tiny_model, zo
                 assert all(torch.equal(rows[label], saved[i]) for i, label in enumerate(source.labels) if label in rows)
                 assert not rows["B-place"].any()
     assert optimizer.param_groups[0]["lr"] == 0.25
-    assert record["source"]["dev"]["conlleval"]["overall"]["support"] > 10
+    assert record.source.dev["conlleval"].overall.support > 10
 
 
 def test_a_source_stage_is_trained_once_for_all_that_share_it_and_gives_one_result(run, tmp_path):
@@ -201,14 +202,9 @@ def test_a_source_stage_is_trained_once_for_all_that_share_it_and_gives_one_resu
     shutil.rmtree(cache)
     run(tmp_path / "anew", **told)
     assert same_weights(tmp_path / "first", tmp_path / "anew")
-    assert first["source"] == {
-        **first["source"],
-        "domain": "circus",
-        "head": "source",
-        "epochs": 2.0,
-        "optimizer": "carried",
-    }
-    assert set(first["source"]["data_sha256"]) == {"train", "validation", "test"}
+    source = first.source
+    assert (source.domain, source.head, source.epochs, source.optimizer) == ("circus", "source", 2.0, "carried")
+    assert set(source.data_sha256) == {"train", "validation", "test"}
 
 
 @pytest.mark.parametrize("damage", ["record.json", "optimizer.safetensors", "model.safetensors"])
@@ -270,7 +266,7 @@ def test_a_break_in_the_source_stage_or_after_it_changes_nothing(run, tmp_path, 
                 run(tmp_path / name, **cache, **told)
         record = run(tmp_path / name, resume=True, **cache, **told)
         assert same_weights(tmp_path / name, tmp_path / "whole")
-        assert record["setting"] == "pre_train_then_fine_tune"
+        assert record.setting == "pre_train_then_fine_tune"
 
 
 @pytest.mark.parametrize("setting", ["pre_train_then_fine_tune", "joint"])
@@ -295,21 +291,21 @@ def test_dev_scoring_and_patience_count_in_steps_too(run, tmp_path):
         num_train_epochs=50,
         learning_rate=1e-9,
     )
-    assert record["steps"] == 6  # the first score is the best, two more do not better it
-    assert record["setting"] == "joint"
-    assert record["source"]["target_repeats"] == 3
-    assert record["source"].keys() >= {"domain", "data_sha256"}
+    assert record.steps == 6  # the first score is the best, two more do not better it
+    assert record.setting == "joint"
+    assert record.source.target_repeats == 3
+    assert set(record.source.data_sha256) == {"train", "validation", "test"}
 
 
 def test_predictions_beside_the_record_give_its_test_scores(run, zoo, tmp_path):
     record = run(tmp_path / "run", num_sentences=20, few_shot_draw="seeded")
-    assert record["few_shot"] == {"sentences": 20, "draw": "seeded"}
+    assert record.few_shot == FewShotSample(sentences=20, draw="seeded")
     kept = json.loads((tmp_path / "run" / PREDICTIONS_FILE).read_text(encoding="utf-8"))
     domain = get_domain(zoo)
     assert (kept["domain"], kept["entity_types"]) == ("zoo", ["animal", "place"])
     predicted = [[domain.labels[i] for i in ids] for ids in kept["test"]]
     gold = [[domain.labels[i] for i in ids] for ids in Task({"target": domain}, "").rows("target", "test")["ner_tags"]]
-    assert score(predicted, gold)["conlleval"]["overall"] == record["scores"]["test"]["conlleval"]["overall"]
+    assert score(predicted, gold)["conlleval"]["overall"] == record.scores["test"]["conlleval"].overall.model_dump()
     assert len((tmp_path / "run" / PREDICTIONS_FILE).read_text().splitlines()) == len(gold) + 3
 
 
@@ -323,11 +319,11 @@ def test_the_record_names_the_pre_training_of_its_encoder(run, tiny_model, zoo_t
     )
     told = dapt(Corpus(str(zoo_text)), tiny_model("bert"), args, level="domain")
     record = run(tmp_path / "run", model=str(tmp_path / "dapt"), num_train_epochs=1)
-    came = record["encoder"]["dapt"]
-    assert came["start"] == "bert"
-    assert (came["level"], came["masking"], came["percent"]) == ("domain", "span", 50)
-    assert came["pieces_seen"] == told["pieces_seen"] > 0
-    assert run(tmp_path / "plain", num_train_epochs=1)["encoder"]["dapt"] is None
+    pre_training = record.encoder.dapt
+    assert pre_training == told.as_pre_training()
+    assert (pre_training.start, pre_training.level, pre_training.masking) == ("bert", "domain", "span")
+    assert (pre_training.percent, pre_training.tokens_seen) == (50, told.tokens_seen)
+    assert run(tmp_path / "plain", num_train_epochs=1).encoder.dapt is None
 
 
 @pytest.fixture(scope="module")

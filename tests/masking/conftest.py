@@ -37,7 +37,7 @@ def examples() -> Callable[..., list[dict]]:
 
 @pytest.fixture(scope="session")
 def random_rows() -> Callable[..., list[dict]]:
-    """Gives rows of random pieces, none of them special, between the tokenizer's special ones."""
+    """Gives rows of random tokens, none of them special, between the tokenizer's special ones."""
 
     def random_rows(tokenizer, number: int, length: int = 64, seed: int = 0) -> list[dict]:
         rng = random.Random(seed)

@@ -63,7 +63,7 @@ def test_no_example_at_all_is_said(tokenizer):
 
 @pytest.mark.parametrize("seed", [None, 0])
 @pytest.mark.parametrize("kind", ["bert", "roberta", "deberta-v2"])
-def test_a_batch_without_a_maskable_piece_comes_back_unmasked(kind, seed, tokenizer):
+def test_a_batch_without_a_maskable_token_comes_back_unmasked(kind, seed, tokenizer):
     tok = tokenizer(kind)
     rows = [tok("")["input_ids"], [tok.pad_token_id] * 5, [tok.mask_token_id]]
     for collator in every_masking(tok, seed=seed, mlm_probability=0.99):
@@ -74,7 +74,7 @@ def test_a_batch_without_a_maskable_piece_comes_back_unmasked(kind, seed, tokeni
 
 
 @pytest.mark.parametrize("seed", [None, 0])
-def test_rows_without_a_piece_come_back_as_padding(seed, tokenizer):
+def test_rows_without_a_token_come_back_as_padding(seed, tokenizer):
     tok = tokenizer()
     for collator in every_masking(tok, seed=seed, mlm_probability=0.99):
         collator.set_epoch(0)

@@ -1,4 +1,4 @@
-"""The collators beside transformers' own, and what they show in the place of masked pieces."""
+"""The collators beside transformers' own, and what they show in the place of masked tokens."""
 
 import copy
 import inspect
@@ -12,7 +12,7 @@ from crossner_hf.masking import STRATEGIES, DataCollatorForSpanMasking, DataColl
 
 COLLATORS = [DataCollatorForTokenMasking, DataCollatorForSpanMasking]
 KINDS = ("bert", "roberta", "distilbert", "deberta-v2")
-EVERYTHING = 1 - 1e-9  # rounds to 1 for the stock collator, and leaves out one piece in 2 ** 30 here
+EVERYTHING = 1 - 1e-9  # rounds to 1 for the stock collator, and leaves out one token in 2 ** 30 here
 
 
 @pytest.fixture(params=["token", *STRATEGIES])
@@ -30,7 +30,7 @@ def collate(request):
 
 @pytest.fixture(scope="module")
 def with_tags():
-    """Rows with entity_tags that begin an entity at each fifth piece, of three."""
+    """Rows with entity_tags that begin an entity at each fifth token, of three."""
 
     def with_tags(rows: list[dict]) -> list[dict]:
         tags = ([0, 0, 1, 2, 2] * (1 + len(row["input_ids"]) // 5) for row in rows)
@@ -68,11 +68,11 @@ def test_a_batch_has_the_layout_of_the_stock_collators(kind, side, multiple, fra
         ours = collator(tok, **options)(features)
         assert type(ours) is type(stock) is BatchEncoding
         assert layout(ours) == layout(stock)
-        for name in set(stock) - {"input_ids"}:  # labels too: the same pieces may be masked
+        for name in set(stock) - {"input_ids"}:  # labels too: the same tokens may be masked
             assert (ours[name] == stock[name]).all(), name
 
 
-def test_no_special_piece_is_masked_that_the_stock_collator_leaves(tokenizer, examples):
+def test_no_special_token_is_masked_that_the_stock_collator_leaves(tokenizer, examples):
     tok = tokenizer()
     features = examples(tok, ["the 鱼 [MASK] fox [SEP] sea", "鱼"])
     stock = DataCollatorForLanguageModeling(tok, mlm_probability=EVERYTHING)(features)["labels"]
@@ -109,7 +109,7 @@ def test_rows_may_hold_tensors_arrays_or_tuples_of_unequal_length(form, collate,
 
 @pytest.mark.parametrize("form", [list, tuple, np.array, torch.tensor])
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_of_pieces_alone_are_padded_as_by_the_stock_collator(kind, form, tokenizer, examples):
+def test_rows_of_tokens_alone_are_padded_as_by_the_stock_collator(kind, form, tokenizer, examples):
     tok = tokenizer(kind)
     rows = [form(row["input_ids"]) for row in examples(tok)]
     stock = DataCollatorForLanguageModeling(tok, mlm_probability=EVERYTHING, pad_to_multiple_of=8)(rows)
@@ -130,7 +130,7 @@ def test_other_columns_come_through_as_in_the_stock_collator(tokenizer, examples
 
 
 @pytest.mark.parametrize("seed", [None, 0])
-def test_labels_hold_the_masked_pieces_and_nothing_else_of_the_input_changes(collate, seed, with_tags, tokenizer):
+def test_labels_hold_the_masked_tokens_and_nothing_else_of_the_input_changes(collate, seed, with_tags, tokenizer):
     tok = tokenizer()
     rows = [{"input_ids": [2, *range(5, 60), 3]}, {"input_ids": [2, *range(20, 40), 3]}]
     collator = collate(tok, seed=seed, mlm_probability=0.4, return_tensors="np")
@@ -151,7 +151,7 @@ def test_labels_hold_the_masked_pieces_and_nothing_else_of_the_input_changes(col
 @pytest.mark.parametrize(
     ("mask", "random"), [(0.8, 0.1), (1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (0.5, 0.4), (0.3, 0.7), (0.0, 0.25)]
 )
-def test_masked_pieces_are_shown_in_the_wanted_shares(collate, mask, random, with_tags, tokenizer):
+def test_masked_tokens_are_shown_in_the_wanted_shares(collate, mask, random, with_tags, tokenizer):
     tok = tokenizer()
     collator = collate(tok, mask_replace_prob=mask, random_replace_prob=random, mlm_probability=0.4, seed=1)
     collator.set_epoch(0)
@@ -159,7 +159,7 @@ def test_masked_pieces_are_shown_in_the_wanted_shares(collate, mask, random, wit
     batch = collator(with_tags([{"input_ids": row} for row in rng.integers(5, len(tok), (500, 128)).tolist()]))
     masked = batch["labels"] != -100
     shown, were = batch["input_ids"][masked], batch["labels"][masked]
-    again = 1 / len(tok)  # a random piece may be the same piece, or the mask token
+    again = 1 / len(tok)  # a random token may be the same token, or the mask token
     tolerance = 0.03 if collate.name == "geometric" else 0.012  # which decides for spans, so it decides less often
     assert (shown == tok.mask_token_id).float().mean().item() == pytest.approx(mask + random * again, abs=tolerance)
     kept = 1 - mask - random
@@ -168,7 +168,7 @@ def test_masked_pieces_are_shown_in_the_wanted_shares(collate, mask, random, wit
         assert ((shown == were) | (shown == tok.mask_token_id)).all()
 
 
-def test_random_pieces_are_uniform_over_the_vocabulary(collate, with_tags, tokenizer):
+def test_random_tokens_are_uniform_over_the_vocabulary(collate, with_tags, tokenizer):
     tok = tokenizer()
     collator = collate(tok, mask_replace_prob=0.3, random_replace_prob=0.7, mlm_probability=0.5, seed=0)
     collator.set_epoch(0)
@@ -194,7 +194,7 @@ def test_geometric_shows_a_span_in_one_way(tokenizer, random_rows):
                 ways.append((float((shown == tok.mask_token_id).mean()), float((shown == were).mean())))
     shares = {way: np.mean([found == way for found in ways]) for way in ((1.0, 0.0), (0.0, 1.0))}
     assert shares == pytest.approx({(1.0, 0.0): 0.8, (0.0, 1.0): 0.1}, abs=0.03)
-    # The other spans are random all over; now and then a piece of one is the old one or the mask token.
+    # The other spans are random all over; now and then a token of one is the old one or the mask token.
     others = np.array([way for way in ways if way not in shares])
     assert len(ways) > 500
     assert others.mean() < 3 / len(tok)
@@ -225,7 +225,7 @@ def test_the_callers_rows_stay_as_they_are(collate, with_tags, tokenizer, exampl
     assert all((row[name] == old[name]).all() for row, old in zip(arrays, arrays_before) for name in old)
 
 
-def test_pieces_that_special_tokens_mask_names_are_not_masked(collate, with_tags, tokenizer, examples):
+def test_tokens_that_special_tokens_mask_names_are_not_masked(collate, with_tags, tokenizer, examples):
     collator = collate(tokenizer(), mlm_probability=EVERYTHING)
     plain = with_tags(examples(tokenizer()))
     third = [{**row, "special_tokens_mask": [int(n % 3 == 0) for n in range(len(row["input_ids"]))]} for row in plain]

@@ -28,7 +28,7 @@ def collate(request):
 
 @pytest.fixture(scope="module")
 def features(random_rows, tokenizer):
-    """Sixteen rows of 12 to 57 pieces with entity_tags."""
+    """Sixteen rows of 12 to 57 tokens with entity_tags."""
     rows = random_rows(tokenizer(), 16, 57)
     for number, row in enumerate(rows):
         ids = row["input_ids"]
@@ -46,8 +46,8 @@ def rows_of(batch) -> list[tuple]:
 
 
 def original(row: tuple) -> tuple:
-    """The pieces of a row before it was masked."""
-    return tuple(piece if label == IGNORED else label for piece, label in row)
+    """The tokens of a row before it was masked."""
+    return tuple(token if label == IGNORED else label for token, label in row)
 
 
 def at_epoch(collator, epoch: int):
@@ -178,7 +178,7 @@ def test_a_deep_copy_has_an_epoch_of_its_own(tokenizer, features):
 
 def test_a_seed_without_an_epoch_warns_once_and_masks_as_in_the_first(tokenizer, features):
     collator = DataCollatorForSpanMasking(tokenizer(), seed=0)
-    words = r"told no epoch.*MaskingEpoch\(collator\).*collator.set_epoch"
+    words = r"no epoch was set.*MaskingEpoch\(collator\).*collator.set_epoch"
     with pytest.warns(UserWarning, match=words) as caught:
         first, second = collator(features), collator(features)
     assert len(caught) == 1

@@ -131,7 +131,7 @@ def test_nothing_moves_from_one_row_into_another():
     ],
 )
 def test_runs_are_as_long_as_those_of_the_released_code(strategy, mean, shares, in_longer):
-    every = np.ones((2_000, 510), dtype=bool)  # a block of 512 pieces has two special ones
+    every = np.ones((2_000, 510), dtype=bool)  # a block of 512 tokens has two special ones
     select = token_level if strategy == "token" else STRATEGIES[strategy]
     masked = select(draws(*every.shape), 0.2, Positions(every, None, None))
     lengths = np.array([end - start for row in masked for start, end in runs(row)])
@@ -153,7 +153,7 @@ def test_spans_of_geometric_have_the_lengths_of_a_truncated_geometric_distributi
 
 
 def units_of_every_length(rows: int, time: int):
-    """Rows of words of 1 to 3 pieces, entities of 1 to 3 words among them, and a separator here and there."""
+    """Rows of words of 1 to 3 tokens, entities of 1 to 3 words among them, and a separator here and there."""
     rng = np.random.default_rng(1)
     maskable = rng.random((rows, time)) > 0.06
     starts = rng.random((rows, time)) < 0.6
@@ -210,5 +210,5 @@ def test_a_row_with_nothing_to_mask_stays_as_it_is_beside_others(strategy):
 
 def test_entity_without_tags_says_what_the_examples_lack():
     every = np.ones((1, 4), dtype=bool)
-    with pytest.raises(ValueError, match=r"'entity' needs examples with entity_tags: 0 outside, 1 first piece"):
+    with pytest.raises(ValueError, match=r"'entity' needs examples with entity_tags: 0 outside, 1 first token"):
         STRATEGIES["entity"](draws(1, 4), 0.2, Positions(every, every, None))

@@ -79,7 +79,7 @@ def weights(trainer) -> list:
 
 
 def masks_of_epochs(seen) -> list[dict]:
-    """For each epoch, the labels of each row by its original pieces: shuffling does not show."""
+    """For each epoch, the labels of each row by its original tokens: shuffling does not show."""
     epochs = []
     for begin in range(0, len(seen), STEPS):
         epochs.append({})
@@ -147,7 +147,7 @@ def test_epochs_are_counted_over_a_stream_of_unknown_length(trainer, rows):
 
 def test_a_seeded_run_that_is_told_no_epoch_warns_and_repeats_its_masks(trainer):
     run = trainer(0, told=False, num_train_epochs=2)
-    with pytest.warns(UserWarning, match="is told no epoch, so every epoch has the same masks"):
+    with pytest.warns(UserWarning, match="no epoch was set, so every epoch has the same masks"):
         run.train()
     first, second = masks_of_epochs(run.seen)
     assert first == second

@@ -1,4 +1,4 @@
-"""What the strategies take for a word or an entity, against a loop over the pieces' text.
+"""What the strategies take for a word or an entity, against a loop over the tokens' text.
 
 Which positions are one unit is seen from many epochs of masks: those that no epoch tells apart.
 """
@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models
 
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
-from crossner_hf.masking.subword_boundaries import piece_edges
+from crossner_hf.masking.subword_boundaries import token_boundaries
 
 KINDS = ("bert", "roberta", "deberta-v2")
 EPOCHS = 64  # two units are masked alike in all of them with a chance of 2 ** -64
@@ -25,28 +25,28 @@ def units(seen: np.ndarray) -> list[list[int]]:
     return [[0 if key == never else numbers.setdefault(key, len(numbers) + 1) for key in row] for row in columns]
 
 
-def begins_word(kind: str, before: str, piece: str) -> bool:
+def begins_word(kind: str, before: str, token: str) -> bool:
     if kind == "bert":
-        return not piece.startswith("##")
+        return not token.startswith("##")
     mark = "Ġ" if kind == "roberta" else "▁"
-    if piece.startswith(mark) or before == mark:
-        return piece.startswith(mark)
-    return any(c in string.punctuation + "Ċ" for c in (before[-1], piece[0]))
+    if token.startswith(mark) or before == mark:
+        return token.startswith(mark)
+    return any(c in string.punctuation + "Ċ" for c in (before[-1], token[0]))
 
 
 def naive_units(kind: str, tokenizer, features: list[dict]) -> list[list[int]]:
-    """The same numbers from the pieces' text; entity_tags join the pieces of an entity, and part it from the next."""
+    """The same numbers from the tokens' text; entity_tags join the tokens of an entity, and part it from the next."""
     last, rows = 0, []
     for row in features:
         rows.append([])
         before, before_tag = None, 0
-        pieces = tokenizer.convert_ids_to_tokens(row["input_ids"])
-        for piece, tag in zip(pieces, row.get("entity_tags", [0] * len(pieces))):
-            special = piece in tokenizer.all_special_tokens
-            begins = tag == 0 and (before_tag != 0 or before is None or begins_word(kind, before, piece))
+        tokens = tokenizer.convert_ids_to_tokens(row["input_ids"])
+        for token, tag in zip(tokens, row.get("entity_tags", [0] * len(tokens))):
+            special = token in tokenizer.all_special_tokens
+            begins = tag == 0 and (before_tag != 0 or before is None or begins_word(kind, before, token))
             last += not special and (before is None or tag == 1 or begins)
             rows[-1].append(0 if special else last)
-            before, before_tag = None if special else piece, tag
+            before, before_tag = None if special else token, tag
     return rows
 
 
@@ -67,7 +67,7 @@ def test_whole_word_masks_words_whole_and_each_by_itself(kind, tokenizer, exampl
     tok = tokenizer(kind)
     features = examples(tok)
     expected = naive_units(kind, tok, features)
-    assert max(map(max, expected)) < 0.8 * sum(len(row["input_ids"]) for row in features)  # words of several pieces
+    assert max(map(max, expected)) < 0.8 * sum(len(row["input_ids"]) for row in features)  # words of several tokens
     assert seen_units(masked, "whole_word", tok, features) == expected
 
 
@@ -75,12 +75,12 @@ def test_whole_word_masks_words_whole_and_each_by_itself(kind, tokenizer, exampl
 def test_whole_word_takes_the_rest_of_a_word_cut_by_a_block_for_a_word(kind, tokenizer, examples, masked):
     tok = tokenizer(kind)
     [whole] = examples(tok, ["Stoke-on-Trent, Rio de Janeiro"])
-    first, *pieces, last = whole["input_ids"]
-    features = [{"input_ids": [first, *pieces[cut:], last, *pieces[:cut], last]} for cut in range(len(pieces))]
+    first, *tokens, last = whole["input_ids"]
+    features = [{"input_ids": [first, *tokens[cut:], last, *tokens[:cut], last]} for cut in range(len(tokens))]
     assert seen_units(masked, "whole_word", tok, features) == naive_units(kind, tok, features)
 
 
-def test_a_line_break_ends_a_word_of_byte_level_pieces(tokenizer, examples, masked):
+def test_a_line_break_ends_a_word_of_byte_level_tokens(tokenizer, examples, masked):
     tok = tokenizer("roberta")
     features = examples(tok, ["Oslo\nParis\n\nUlm"])
     assert "Ċ" in tok.convert_ids_to_tokens(features[0]["input_ids"])
@@ -89,19 +89,19 @@ def test_a_line_break_ends_a_word_of_byte_level_pieces(tokenizer, examples, mask
     assert max(found) == 6  # three names, three line breaks
 
 
-def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordpiece():
-    pieces = ("<s>", "##", "####", "ĠOs", "lo", "Ġ##", "Ġin")  # as RoBERTa's, which has "##" and "####"
-    backend = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, []))
+def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordtoken():
+    tokens = ("<s>", "##", "####", "ĠOs", "lo", "Ġ##", "Ġin")  # as RoBERTa's, which has "##" and "####"
+    backend = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
     backend.decoder = decoders.ByteLevel()
-    starts = piece_edges(backend).word_starts(np.array([[3, 4, 6, 4, 1, 4]]))
+    starts = token_boundaries(backend).word_starts(np.array([[3, 4, 6, 4, 1, 4]]))
     assert starts.tolist() == [[True, False, True, False, True, True]]
 
 
 def test_a_combining_mark_is_part_of_a_word():
-    pieces = ("<s>", "▁ह", "ि", "न्दी", "।", "½")
+    tokens = ("<s>", "▁ह", "ि", "न्दी", "।", "½")
     assert unicodedata.category("ि") == "Mc"
-    backend = Tokenizer(models.Unigram([(piece, 0.0) for piece in pieces], 0))
-    starts = piece_edges(backend).word_starts(np.array([[1, 2, 3, 5, 4, 1]]))
+    backend = Tokenizer(models.Unigram([(token, 0.0) for token in tokens], 0))
+    starts = token_boundaries(backend).word_starts(np.array([[1, 2, 3, 5, 4, 1]]))
     assert starts.tolist() == [[True, False, False, False, True, True]]
 
 
@@ -109,7 +109,7 @@ def test_a_slow_tokenizer_is_refused_where_words_are_needed(tokenizer, monkeypat
     tok = tokenizer("bert")
     monkeypatch.setattr(type(tok), "is_fast", False)
     DataCollatorForSpanMasking(tok)
-    with pytest.raises(ValueError, match="the strategy 'whole_word' masks words whole, for which a fast tokenizer"):
+    with pytest.raises(ValueError, match="the strategy 'whole_word' masks whole words, which needs a fast tokenizer"):
         DataCollatorForSpanMasking(tok, strategy="whole_word")
 
 
@@ -139,11 +139,11 @@ def test_entity_masks_entities_whole_and_words_whole_outside_them(kind, side, to
 def test_entity_masks_what_a_block_holds_of_an_entity_whole(kind, tokenizer, examples, masked):
     tok = tokenizer(kind)
     [whole] = tagged(examples(tok, ["saw Rio de Janeiro at night, Stoke-on-Trent"]), [[(3, 11)]])
-    (first, *pieces, last), tags = whole["input_ids"], whole["entity_tags"][1:-1]
+    (first, *tokens, last), tags = whole["input_ids"], whole["entity_tags"][1:-1]
     features = []
-    for cut in range(1, len(pieces)):
+    for cut in range(1, len(tokens)):
         for one, two in ((slice(cut), slice(cut, None)), (slice(cut, None), slice(cut))):
-            ids = [first, *pieces[one], last, *pieces[two], last]
+            ids = [first, *tokens[one], last, *tokens[two], last]
             features.append({"input_ids": ids, "entity_tags": [0, *tags[one], 0, *tags[two], 0]})
     assert any(row["entity_tags"][1] == 2 for row in features)  # a block begins within the entity
     assert seen_units(masked, "entity", tok, features) == naive_units(kind, tok, features)
@@ -188,7 +188,7 @@ def test_an_unknown_strategy_is_named_with_the_known_ones(tokenizer):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_geometric_masks_words_whole_of_every_kind_of_pieces(kind, tokenizer, examples, masked):
+def test_geometric_masks_words_whole_of_every_kind_of_tokens(kind, tokenizer, examples, masked):
     tok = tokenizer(kind)
     features = examples(tok)
     collator = DataCollatorForSpanMasking(tok, mlm_probability=0.4, seed=0, strategy="geometric")

@@ -11,7 +11,7 @@ from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenC
 from crossner_hf.schema import get_domain
 from crossner_hf.tagger.iob2 import may_follow
 from crossner_hf.tagger.tagger import Tagger, load_tokenizer
-from crossner_hf.tagger.tokenize_and_align import encode_labelled, max_pieces
+from crossner_hf.tagger.tokenize_and_align import encode_labelled, max_tokens
 
 KINDS = ("bert", "roberta", "distilbert", "deberta-v2")
 
@@ -52,7 +52,7 @@ def test_any_encoder_takes_a_crf_and_comes_back_the_same(kind, build, tmp_path, 
         assert torch.equal(value, again.state_dict()[name]), name
     sentences = [words for words, _ in zoo_sentences(20, seed=3)]
     saved, direct = Tagger.from_pretrained(str(tmp_path)), Tagger(model, tokenizer)
-    assert saved.max_length == max_pieces(tokenizer, model.config.encoder_config)
+    assert saved.max_length == max_tokens(tokenizer, model.config.encoder_config)
     assert list(saved.tag_words(sentences)) == list(direct.tag_words(sentences))
 
 
@@ -75,8 +75,8 @@ def test_it_starts_from_a_masked_language_model_as_dapt_writes_it(tiny_model, do
         assert torch.equal(value, expected[name]), name
 
 
-def test_decoding_is_the_best_sequence_of_words_and_knows_no_continuation_pieces(build, zoo_sentences):
-    """Against the CRF run on each sentence's first pieces by hand."""
+def test_decoding_is_the_best_sequence_of_words_and_knows_no_continuation_tokens(build, zoo_sentences):
+    """Against the CRF run on each sentence's first tokens by hand."""
     model, tokenizer = build()
     sentences = [words for words, _ in zoo_sentences(20, seed=4)]
     tagged = list(Tagger(model, tokenizer).tag_words(sentences))
@@ -169,7 +169,7 @@ def test_its_config_names_no_folder_of_the_machine_that_trained_it(build, tiny_m
     assert str(tmp_path.parent) not in (tmp_path / "config.json").read_text()
 
 
-def test_new_pieces_can_begin_words(build, tmp_path):
+def test_new_tokens_can_begin_words(build, tmp_path):
     model, _ = build()
     size = model.config.encoder_config.vocab_size
     model.resize_token_embeddings(size + 8)

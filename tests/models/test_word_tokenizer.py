@@ -9,7 +9,8 @@ from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 from crossner_hf.models.word_char_embedding import WordTaggerConfig
 from crossner_hf.models.word_tokenizer import WordTokenizer, build_tokenizer, initial_rows, spellings
 from crossner_hf.models.word_vectors import load_vectors
-from crossner_hf.tagger.tokenize_and_align import IGNORED, encode_labelled, encode_windows
+from crossner_hf.tagger.tokenize_and_align import IGNORED, encode_labelled
+from crossner_hf.tagger.windows import encode_windows
 
 COUNTS = {"Fox": 3, "fox": 1, "the": 9, "Owl": 1, "ΟΔΟΣ": 1, "İzmir": 1, "red": 2, "zoo": 2, "été": 1}
 VECTORS = "the 1 2\nfox 3 4\n. . . 5 6\nlynx 7 8\nred 9 10\nowl 11 12\n"
@@ -86,7 +87,7 @@ def test_text_and_words_give_rows_and_the_bytes_of_the_original(tokenizer):
     assert tokenizer(["The FOX", "ran"])["char_ids"] == [bytes_of("The", "FOX"), bytes_of("ran")]
 
 
-def test_a_word_with_a_space_is_two_pieces_and_an_empty_one_none(tokenizer):
+def test_a_word_with_a_space_is_two_tokens_and_an_empty_one_none(tokenizer):
     encoded = tokenizer(["The", "", "red  FOX"], is_split_into_words=True)
     assert encoded.word_ids() == [0, 2, 2]
     assert encoded["char_ids"] == bytes_of("The", "red", "FOX")

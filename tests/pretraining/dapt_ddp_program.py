@@ -49,7 +49,7 @@ def main(encoder: str, corpus: str, folder: str, per_device: str, accumulation: 
     saw = {
         "world_size": torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1,
         "losses": log.losses,
-        "record": record,
+        "record": record.model_dump(mode="json", exclude_unset=True),
     }
     Path(f"{folder}.{rank}.json").write_text(json.dumps(saw), encoding="utf-8")
     save_file(gradient.found, f"{folder}.{rank}.safetensors")

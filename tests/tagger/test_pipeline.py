@@ -40,7 +40,7 @@ def test_a_list_a_text_and_a_generator_give_exactly_what_tag_gives(random_tagger
 
 
 def test_a_generator_is_read_a_stretch_at_a_time(pipe, monkeypatch):
-    monkeypatch.setattr(tagger_module, "STRETCH", 2)
+    monkeypatch.setattr(tagger_module, "CHUNK", 2)
     read = []
     found = pipe(read.append(text) or text for text in TEXTS)
     assert read == []
@@ -51,16 +51,16 @@ def test_a_generator_is_read_a_stretch_at_a_time(pipe, monkeypatch):
 def test_the_stock_arguments_for_batches_change_nothing_and_others_are_refused_by_name(pipe, folder):
     assert pipe(TEXTS, batch_size=2, num_workers=0) == pipe(TEXTS)
     for inputs in (TEXTS[0], TEXTS, iter(TEXTS)):
-        with pytest.raises(ValueError, match="takes splitter= and batch_pieces=, not aggregation_strategy"):
+        with pytest.raises(ValueError, match="takes splitter= and batch_tokens=, not aggregation_strategy"):
             pipe(inputs, aggregation_strategy="first")
-    with pytest.raises(ValueError, match="takes splitter= and batch_pieces=, not stride"):
+    with pytest.raises(ValueError, match="takes splitter= and batch_tokens=, not stride"):
         pipeline("crossner", model=folder, stride=3)
 
 
-def test_splitter_and_batch_pieces_reach_the_tagger(folder):
-    pipe = pipeline("crossner", model=folder, splitter="whitespace", batch_pieces=7)
-    assert (pipe.tagger.splitter, pipe.tagger.batch_pieces) == ("whitespace", 7)
-    assert pipe(TEXTS) == tag(Tagger(pipe.model, pipe.tokenizer, splitter="whitespace", batch_pieces=7), TEXTS)
+def test_splitter_and_batch_tokens_reach_the_tagger(folder):
+    pipe = pipeline("crossner", model=folder, splitter="whitespace", batch_tokens=7)
+    assert (pipe.tagger.splitter, pipe.tagger.batch_tokens) == ("whitespace", 7)
+    assert pipe(TEXTS) == tag(Tagger(pipe.model, pipe.tokenizer, splitter="whitespace", batch_tokens=7), TEXTS)
     with pytest.raises(ValueError, match="splitter must be one of"):
         pipeline("crossner", model=folder, splitter="spaces")(TEXTS[0])
 
@@ -98,7 +98,7 @@ def test_a_saved_pipeline_works_where_the_package_is_not(pipe, tmp_path, run_pyt
     saved = tmp_path / "saved"
     pipe.save_pretrained(saved)
     files = {path.name for path in saved.glob("*.py")}
-    assert files == {"pipeline.py", "tagger.py", "tokenize_and_align.py", "word_splitter.py", "iob2.py"}
+    assert files == {"pipeline.py", "tagger.py", "tokenize_and_align.py", "windows.py", "word_splitter.py", "iob2.py"}
     program = """
         import json, sys
         sys.modules["crossner_hf"] = None

@@ -9,7 +9,7 @@ from transformers import AutoModelForTokenClassification
 from transformers.modeling_outputs import TokenClassifierOutput
 
 from crossner_hf.tagger import tagger as tagger_module
-from crossner_hf.tagger.tagger import Tagger, load_tokenizer, tag
+from crossner_hf.tagger.tagger import Tagger, entities, load_tokenizer, tag
 from crossner_hf.tagger.word_splitter import split_words
 
 KINDS = ["bert", "roberta", "distilbert", "deberta-v2"]
@@ -22,7 +22,7 @@ def tagger(random_tagger):
 
 def same(tagged, expected):
     assert [one.labels for one in tagged] == [one.labels for one in expected]
-    for one, other in zip(tagged, expected):
+    for one, other in zip(tagged, expected, strict=True):
         assert one.scores == pytest.approx(other.scores, abs=1e-5)
 
 
@@ -33,14 +33,14 @@ def test_padding_and_batch_mates_change_nothing(random_tagger, zoo_sentences, ki
     tokenizer = load_tokenizer(random_tagger(kind))
     tokenizer.padding_side = side
     sentences = [words for words, _ in zoo_sentences(40, most=14)]
-    alone = list(Tagger(model, tokenizer, batch_pieces=1).tag_words(sentences))
+    alone = list(Tagger(model, tokenizer, batch_tokens=1).tag_words(sentences))
     assert [len(one.labels) for one in alone] == list(map(len, sentences))
     assert len({label for one in alone for label in one.labels}) > 2
-    same(list(Tagger(model, tokenizer, batch_pieces=100_000).tag_words(sentences)), alone)
-    same(list(Tagger(model, tokenizer, batch_pieces=90).tag_words(sentences)), alone)
+    same(list(Tagger(model, tokenizer, batch_tokens=100_000).tag_words(sentences)), alone)
+    same(list(Tagger(model, tokenizer, batch_tokens=90).tag_words(sentences)), alone)
 
 
-def test_a_label_is_the_models_argmax_at_the_first_piece_and_the_score_its_probability(tagger):
+def test_a_label_is_the_models_argmax_at_the_first_tokens_and_the_score_its_probability(tagger):
     words = ["the", "red", "quokka", "left", "Oslo"]
     (tagged,) = tagger.tag_words([words])
     encoded = tagger.tokenizer([words], is_split_into_words=True, return_tensors="pt")
@@ -55,7 +55,7 @@ def test_a_label_is_the_models_argmax_at_the_first_piece_and_the_score_its_proba
 def test_order_is_kept_over_a_stream_that_is_read_a_stretch_at_a_time(tagger, zoo_sentences, monkeypatch):
     sentences = [words for words, _ in zoo_sentences(23, seed=3)]
     expected = list(tagger.tag_words(sentences))
-    monkeypatch.setattr(tagger_module, "STRETCH", 5)
+    monkeypatch.setattr(tagger_module, "CHUNK", 5)
     read = 0
 
     def stream():
@@ -94,7 +94,7 @@ def test_a_long_sentence_gets_a_label_for_every_word_and_windows_leave_a_short_o
 def test_a_word_in_a_window_gets_what_the_window_alone_would_give_it(random_tagger):
     model = AutoModelForTokenClassification.from_pretrained(random_tagger("bert"))
     tokenizer = load_tokenizer(random_tagger("bert"))
-    words = ["fox", "the", "in", "saw"] * 20  # one piece each; windows of 10 begin every 5 words
+    words = ["fox", "the", "in", "saw"] * 20  # one token each; windows of 10 begin every 5 words
     (tagged,) = Tagger(model, tokenizer, max_length=12).tag_words([words])
     plain = Tagger(model, tokenizer)
     (first,) = plain.tag_words([words[:10]])
@@ -104,7 +104,7 @@ def test_a_word_in_a_window_gets_what_the_window_alone_would_give_it(random_tagg
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_word_without_pieces_is_outside_and_an_empty_sentence_has_no_labels(random_tagger, kind):
+def test_a_word_without_tokens_is_outside_and_an_empty_sentence_has_no_labels(random_tagger, kind):
     tagger = Tagger.from_pretrained(random_tagger(kind))
     one, empty, nothing = tagger.tag_words([["fox", "", "owl"], [], [""]])
     assert one.labels[1] == "O"
@@ -125,22 +125,22 @@ def test_offsets_cut_the_entities_out_of_the_text(random_tagger):
         "fox " * 200,
     ]
     tagger = Tagger.from_pretrained(random_tagger("bert"))
-    found = tag(tagger, texts)
-    assert sum(map(len, found)) > 20
-    for text, entities in zip(texts, found):
+    tagged = tag(tagger, texts)
+    assert sum(map(len, tagged)) > 20
+    for text, found in zip(texts, tagged, strict=True):
         position = 0
-        for entity in entities:
+        for entity in found:
             assert set(entity) == {"entity_group", "score", "word", "start", "end"}
             assert text[entity["start"] : entity["end"]] == entity["word"] == entity["word"].strip() != ""
             assert position <= entity["start"]
             position = entity["end"]
-    assert found[3] == found[4] == []
+    assert tagged[3] == tagged[4] == []
 
 
 def test_an_entity_is_its_words_and_its_score_their_mean():
     text = "Rio  de Janeiro fox"
     words = split_words(text)
-    found = tagger_module.entities(text, words, ["B-place", "I-place", "I-place", "I-animal"], [0.5, 0.7, 0.9, 0.4])
+    found = entities(text, words, ["B-place", "I-place", "I-place", "I-animal"], [0.5, 0.7, 0.9, 0.4])
     assert [(e["entity_group"], e["word"], e["start"], e["end"]) for e in found] == [
         ("place", "Rio  de Janeiro", 0, 15),
         ("animal", "fox", 16, 19),
@@ -155,7 +155,7 @@ def test_one_text_gives_its_entities_and_several_a_list_each(random_tagger):
     assert len(both) == 2
     assert tag(model, iter(texts)) == both
     assert tag(Tagger.from_pretrained(model), texts) == both
-    for text, expected in zip(texts, both):
+    for text, expected in zip(texts, both, strict=True):
         alone = tag(model, text)
         assert [e | {"score": 0} for e in alone] == [e | {"score": 0} for e in expected]
         assert [e["score"] for e in alone] == pytest.approx([e["score"] for e in expected], abs=1e-5)
@@ -183,7 +183,7 @@ class Words(torch.nn.Module):
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
-def test_decoded_ids_win_and_the_word_mask_marks_the_first_pieces(tagger, random_tagger, side):
+def test_decoded_ids_win_and_the_word_mask_marks_the_first_tokens(tagger, random_tagger, side):
     tokenizer = load_tokenizer(random_tagger("bert"))
     tokenizer.padding_side = side
     model = Words(tagger.model.config, answer=3)
@@ -198,10 +198,14 @@ def test_decoded_ids_win_and_the_word_mask_marks_the_first_pieces(tagger, random
 
 def test_only_inputs_that_the_model_names_are_passed(random_tagger):
     """DistilBERT takes no token_type_ids, which BERT's tokenizer makes; its **kwargs would let them through."""
-    tagger = Tagger.from_pretrained(random_tagger("distilbert"))
-    assert "token_type_ids" in tagger.tokenizer.model_input_names
-    assert tagger._inputs == ["input_ids", "attention_mask"]
-    assert "token_type_ids" in Tagger.from_pretrained(random_tagger("bert"))._inputs
+    for kind, accepts_types in (("distilbert", False), ("bert", True)):
+        tagger = Tagger.from_pretrained(random_tagger(kind))
+        assert "token_type_ids" in tagger.tokenizer.model_input_names
+        passed = []
+        tagger.model.register_forward_pre_hook(lambda _, args, inputs, p=passed: p.extend(inputs), with_kwargs=True)
+        next(tagger.tag_words([["fox"]]))
+        assert ("token_type_ids" in passed) == accepts_types
+        assert {"input_ids", "attention_mask"} <= set(passed)
 
 
 def test_dropout_is_off_even_if_the_model_comes_from_training(random_tagger):
@@ -212,9 +216,9 @@ def test_dropout_is_off_even_if_the_model_comes_from_training(random_tagger):
 
 def test_byte_level_tokenizers_see_words_with_the_space_before_them(tiny_model):
     tokenizer = load_tokenizer(tiny_model("roberta"))
-    pieces = tokenizer([["the", "fox"]], is_split_into_words=True).tokens(0)
-    assert pieces[1].startswith("Ġ")
-    assert sum(piece.startswith("Ġ") for piece in pieces) == 2
+    tokens = tokenizer([["the", "fox"]], is_split_into_words=True).tokens(0)
+    assert tokens[1].startswith("Ġ")
+    assert sum(token.startswith("Ġ") for token in tokens) == 2
 
 
 def test_the_splitter_is_the_one_the_config_names(random_tagger):
@@ -239,7 +243,7 @@ def test_what_is_no_tagger_is_refused_in_one_sentence(tiny_model, tmp_path):
 
 
 def test_a_model_saved_without_its_tokenizer_is_refused(random_tagger, tmp_path):
-    """transformers would make up a tokenizer that knows five special pieces and nothing else."""
+    """transformers would make up a tokenizer that knows five special tokens and nothing else."""
     AutoModelForTokenClassification.from_pretrained(random_tagger("bert")).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="has no tokenizer; save the encoder's own beside the model"):
         Tagger.from_pretrained(str(tmp_path))

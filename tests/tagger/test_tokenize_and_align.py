@@ -1,4 +1,4 @@
-"""Words to pieces and back: labels on first pieces, and windows that lose nothing."""
+"""Words to tokens and back: labels on first tokens, and windows that lose nothing."""
 
 import random
 from itertools import chain
@@ -11,12 +11,11 @@ from transformers import AutoTokenizer, BertConfig, RobertaConfig
 from crossner_hf.tagger.tagger import load_tokenizer
 from crossner_hf.tagger.tokenize_and_align import (
     IGNORED,
-    best_context,
     encode_labelled,
-    encode_windows,
-    first_pieces,
-    max_pieces,
+    first_tokens,
+    max_tokens,
 )
+from crossner_hf.tagger.windows import best_context, encode_windows
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta", "deberta-v2"])
@@ -33,15 +32,15 @@ def decided(windows):
     ]
 
 
-def number_of_pieces(tokenizer, word):
+def number_of_tokens(tokenizer, word):
     return len(tokenizer([word], is_split_into_words=True, add_special_tokens=False)["input_ids"])
 
 
-def test_the_label_stands_on_the_first_piece_of_each_word(tokenizer):
+def test_the_label_stands_on_the_first_tokens_of_each_word(tokenizer):
     words, ids = ["fox", "Ulm", "quokkas", "left"], [1, 3, 2, 0]
     columns, labelled = encode_labelled(tokenizer, [words], [ids], 64)
     assert set(columns) == {*tokenizer.model_input_names, "labels"}
-    lengths = [number_of_pieces(tokenizer, word) for word in words]
+    lengths = [number_of_tokens(tokenizer, word) for word in words]
     assert max(lengths) > 1
     marks = [[label] + [IGNORED] * (length - 1) for label, length in zip(ids, lengths)]
     assert columns["labels"] == [[IGNORED, *chain.from_iterable(marks), IGNORED]]
@@ -49,10 +48,10 @@ def test_the_label_stands_on_the_first_piece_of_each_word(tokenizer):
     assert labelled == [[0, 1, 2, 3]]
 
 
-def test_words_beyond_the_cut_and_words_without_a_piece_are_not_labelled(tokenizer):
+def test_words_beyond_the_cut_and_words_without_a_token_are_not_labelled(tokenizer):
     words, ids = ["fox", "\x00", "the", "", "owl", "paris"], [0, 1, 2, 3, 4, 5]
     columns, labelled = encode_labelled(tokenizer, [words, [], ["fox"]], [ids, [], [1]], 64)
-    seen = [i for i, word in enumerate(words) if number_of_pieces(tokenizer, word)]
+    seen = [i for i, word in enumerate(words) if number_of_tokens(tokenizer, word)]
     assert 3 not in seen
     assert labelled == [seen, [], [0]]
     assert [label for label in columns["labels"][0] if label != IGNORED] == [ids[i] for i in seen]
@@ -87,7 +86,7 @@ def test_windows_are_the_uncut_sentence_and_decide_every_word_once(tokenizer_of,
             for window in mine:
                 assert {len(values) for values in window.inputs.values()} == {len(window.inputs["input_ids"])}
                 assert len(window.inputs["input_ids"]) <= max_length
-            words, starts = first_pieces(uncut.word_ids(sentence))
+            words, starts = first_tokens(uncut.word_ids(sentence))
             found = {word: (number, start) for (s, word), number, start in decided(windows) if s == sentence}
             assert sorted(found) == words
             # A word is decided where it truly begins, even where a window begins in the middle of it.
@@ -117,7 +116,7 @@ def test_a_word_is_decided_by_the_window_with_most_context(tokenizer_of):
     }
 
 
-def test_a_word_longer_than_a_window_is_decided_at_its_first_piece(tokenizer_of):
+def test_a_word_longer_than_a_window_is_decided_at_its_first_tokens(tokenizer_of):
     for tokenizer in tokenizer_of:
         for words in (["xyz" * 20, "fox"], ["fox", "the", "xyz" * 20, "fox"]):
             windows = encode_windows(tokenizer, [words], 10)
@@ -125,7 +124,7 @@ def test_a_word_longer_than_a_window_is_decided_at_its_first_piece(tokenizer_of)
             torn = words.index("xyz" * 20)
             ((number, start),) = [(n, s) for (_, word), n, s in decided(windows) if word == torn]
             before = windows[number].inputs["input_ids"][:start]
-            assert len(before) > torn  # the special piece and the words before it
+            assert len(before) > torn  # the special token and the words before it
             assert sorted(word for (_, word), _, _ in decided(windows)) == list(range(len(words)))
 
 
@@ -137,7 +136,7 @@ def test_an_empty_sentence_is_a_window_with_no_words(tokenizer):
 
 
 def test_too_small_a_window_and_a_slow_tokenizer_are_refused(tokenizer, tiny_model):
-    with pytest.raises(ValueError, match="max_length=3 leaves room for 1 pieces a window; at least 2 are needed"):
+    with pytest.raises(ValueError, match="max_length=3 leaves room for 1 tokens in a window; at least 2 are needed"):
         encode_windows(tokenizer, [["fox"]], 3)
 
     class Slow:
@@ -147,20 +146,20 @@ def test_too_small_a_window_and_a_slow_tokenizer_are_refused(tokenizer, tiny_mod
         encode_windows(Slow(), [["fox"]], 10)
 
 
-def test_a_row_has_as_many_pieces_as_tokenizer_and_position_table_allow(tiny_model):
+def test_a_row_has_as_many_tokens_as_tokenizer_and_position_table_allow(tiny_model):
     bert, roberta = (AutoTokenizer.from_pretrained(tiny_model(kind)) for kind in ("bert", "roberta"))
-    assert max_pieces(bert) == 64
-    assert max_pieces(bert, BertConfig(max_position_embeddings=40)) == 40
-    assert max_pieces(bert, BertConfig(max_position_embeddings=400)) == 64
+    assert max_tokens(bert) == 64
+    assert max_tokens(bert, BertConfig(max_position_embeddings=40)) == 40
+    assert max_tokens(bert, BertConfig(max_position_embeddings=400)) == 64
     bert.model_max_length = roberta.model_max_length = 10**30
-    assert max_pieces(bert, BertConfig(max_position_embeddings=400)) == 400
-    assert max_pieces(roberta, RobertaConfig(max_position_embeddings=66, pad_token_id=1)) == 64
-    assert max_pieces(bert) == 512
+    assert max_tokens(bert, BertConfig(max_position_embeddings=400)) == 400
+    assert max_tokens(roberta, RobertaConfig(max_position_embeddings=66, pad_token_id=1)) == 64
+    assert max_tokens(bert) == 512
 
     class Relative(BertConfig):  # DeBERTa's -1, XLNet's and Bloom's none
         model_type = "relative"
 
-    assert max_pieces(bert, Relative(max_position_embeddings=-1)) == 512
+    assert max_tokens(bert, Relative(max_position_embeddings=-1)) == 512
 
 
 def test_the_longest_row_that_is_allowed_runs_through_the_model(tiny_model):
@@ -171,7 +170,7 @@ def test_the_longest_row_that_is_allowed_runs_through_the_model(tiny_model):
         config = AutoConfig.from_pretrained(tiny_model(kind))
         tokenizer = load_tokenizer(tiny_model(kind))
         tokenizer.model_max_length = 10**30
-        longest = max_pieces(tokenizer, config)
+        longest = max_tokens(tokenizer, config)
         assert longest == 64
         rng = random.Random(0)
         ids = torch.tensor([[rng.randrange(5, config.vocab_size) for _ in range(longest)]])
