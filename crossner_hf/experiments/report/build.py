@@ -74,7 +74,7 @@ def write_report(
     unused = [note for a in analyses for note in a.unused]
     set_aside = [run for run in (*collected.set_aside, *results.set_aside, *unused) if run.shown not in begun]
 
-    splits = [Split(results, a.eval_set, a, convention) for a in analyses]
+    splits = [Split(a.eval_set, results.of(a.eval_set), a, convention) for a in analyses]
     few_shot = curves.few_shot_curves(results, analyses, convention)
     corpus_size = curves.corpus_curves(results, convention)
     in_blocks = blocks(splits)
@@ -82,7 +82,7 @@ def write_report(
     if with_plots:
         drawn = [several.plot for several in (few_shot, corpus_size) if several.series]
         drawn += [block.scores_plot for block in in_blocks]
-        drawn += [block.kinds_plot[0] for block in in_blocks if block.kinds_plot]
+        drawn += [block.kinds_plot for block in in_blocks if block.kinds]
     content: dict[str, Any] = {
         "splits": splits,
         "blocks": in_blocks,

@@ -44,6 +44,34 @@ class Analysis:
     def confusions(self) -> dict[System, np.ndarray]:
         return {system: confusion(runs, self.gold) for system, runs in self.runs.items()} if self.gold else {}
 
+    def hardest(self, shown: Sequence[System], most: int) -> list["HardSentence"]:
+        """The sentences with the lowest F1 over all runs; where it is equal, those with the most missed entities.
+
+        shown: systems whose predictions (of their first seed) are given with the sentence
+        """
+        gold, every = self.gold, [run for several in self.runs.values() for run in several]
+        assert gold is not None
+        right, predicted = (np.sum([getattr(run, name) for run in every], axis=0) for name in ("right", "predicted"))
+        entities = gold.counts * len(every)
+        f1 = 200 * right / np.maximum(predicted + entities, 1)
+        order = [i for i in np.lexsort((right - entities, f1)).tolist() if entities[i]]
+
+        def spans_of(ids: np.ndarray, i: int) -> list[Span]:
+            words = slice(gold.starts[i], gold.starts[i] + gold.lengths[i])
+            return spans([gold.domain.labels[label] for label in ids[words]])
+
+        counts = list(zip(f1.tolist(), (entities - right).tolist(), entities.tolist(), strict=True))
+        return [
+            HardSentence(
+                i,
+                gold.tokens[i],
+                *counts[i],
+                spans_of(gold.ids, i),
+                {system: spans_of(self.runs[system][0].ids, i) for system in shown},
+            )
+            for i in order[:most]
+        ]
+
 
 def analyse(
     results: Results, eval_set: EvalSet, data_dirs: Sequence[str | Path], resamples: int = RESAMPLES
@@ -145,37 +173,6 @@ class HardSentence(NamedTuple):
     entities: int
     gold: list[Span]
     predicted: dict[System, list[Span]]
-
-
-def hardest(
-    runs: Mapping[System, Sequence[Compared]], gold: Gold, shown: Sequence[System], most: int
-) -> list[HardSentence]:
-    """The sentences with the lowest F1 over all runs; where it is equal, those with the most missed entities.
-
-    shown: systems whose predictions (of their first seed) are given with the sentence
-    """
-    every = [run for several in runs.values() for run in several]
-    right, predicted = (np.sum([getattr(run, name) for run in every], axis=0) for name in ("right", "predicted"))
-    entities = gold.counts * len(every)
-    f1 = 2 * right / np.maximum(predicted + entities, 1)
-    order = [i for i in np.lexsort((right - entities, f1)).tolist() if entities[i]]
-
-    def spans_of(ids: np.ndarray, i: int) -> list[Span]:
-        start = gold.starts[i]
-        return spans([gold.domain.labels[label] for label in ids[start : start + gold.lengths[i]]])
-
-    return [
-        HardSentence(
-            i,
-            gold.tokens[i],
-            float(100 * f1[i]),
-            int(entities[i] - right[i]),
-            int(entities[i]),
-            spans_of(gold.ids, i),
-            {system: spans_of(runs[system][0].ids, i) for system in shown},
-        )
-        for i in order[:most]
-    ]
 
 
 def csv_tables(analyses: Iterable[Analysis]) -> dict[str, pd.DataFrame]:

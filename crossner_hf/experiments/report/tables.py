@@ -19,6 +19,8 @@ WHOLE_NUMBERS = ("sentences", "sentences_1", "sentences_2", "dapt_tokens_seen") 
 GROUPS = {"(specialised)": "specialised types", "(generic)": "generic types", "(overall)": "all types"}
 NOTHING = "–"
 
+Runs = Mapping[System, Sequence[RunResult]]  # the runs of each system on one test split
+
 
 class Bold(str):
     """A cell in bold."""
@@ -62,24 +64,22 @@ def summary_of(runs: Sequence[RunResult], convention: str) -> Summary:
     return summarise([f1_of(run, convention) for run in runs])
 
 
-def main_table(results: Results, eval_sets: Sequence[EvalSet], convention: str, with_average: bool) -> Table:
-    """One row for each system, one column for each test split."""
-    systems = [s for s in results.systems if any((s, e) in results.cells for e in eval_sets)]
-    columns: list[list[Summary | None]] = [
-        [summary_of(runs, convention) if (runs := results.cells.get((s, e))) else None for s in systems]
-        for e in eval_sets
+def main_table(columns: Mapping[str, Runs], convention: str, with_average: bool = False) -> Table:
+    """One row for each system, one column for each test split and, if wanted, their average."""
+    systems = sorted({s for runs in columns.values() for s in runs}, key=System.order)
+    summaries: list[list[Summary | None]] = [
+        [summary_of(runs[s], convention) if s in runs else None for s in systems] for runs in columns.values()
     ]
     if with_average:
-        columns.append([average(results, system, eval_sets, convention) for system in systems])
-    means = [[s.mean if s else np.nan for s in column] for column in columns]
-    texts = [[NOTHING if s is None else str(s) for s in column] for column in columns]
-    header = ["Model", "Training", *(e.label for e in eval_sets), *(["average"] if with_average else [])]
+        summaries.append([average([runs.get(s, ()) for runs in columns.values()], convention) for s in systems])
+    means = [[s.mean if s else np.nan for s in column] for column in summaries]
+    texts = [[NOTHING if s is None else str(s) for s in column] for column in summaries]
     names = (_model_names(systems), [system.training for system in systems])
     rows = zip(*names, *best_in_bold(texts, means), strict=True)
     groups = [_group(system) for system in systems]
     rules = [i for i in range(1, len(groups)) if groups[i] != groups[i - 1]]
-    every_row_is_a_group = len(rules) == len(groups) - 1
-    return Table(frame_of(header, rows), names=2, rules=() if every_row_is_a_group else rules)
+    header = ["Model", "Training", *columns, *(["average"] if with_average else [])]
+    return Table(frame_of(header, rows), names=2, rules=rules if len(rules) < len(groups) - 1 else ())
 
 
 def best_in_bold(texts: Sequence[Sequence[str]], means: Sequence[Sequence[float]]) -> list[list[str]]:
@@ -108,15 +108,14 @@ def _model_names(systems: Sequence[System]) -> list[str]:
     return names
 
 
-def average(results: Results, system: System, eval_sets: Sequence[EvalSet], convention: str) -> Summary | None:
-    """The mean over the domains of their means over seeds; None unless a system has all domains, each with one file.
+def average(by_domain: Sequence[Sequence[RunResult]], convention: str) -> Summary | None:
+    """The mean over the domains of a system's means over seeds; None where it has no run on one.
 
     Its spread is that of the seeds' own averages; there is none unless every domain has the same seeds.
     """
-    cells = results.cells
-    if any((system, e) not in cells for e in eval_sets) or len({e.domain for e in eval_sets}) < len(eval_sets):
+    if not all(by_domain):
         return None
-    by_seed = pd.DataFrame([{run.seed: f1_of(run, convention) for run in cells[system, e]} for e in eval_sets])
+    by_seed = pd.DataFrame([{run.seed: f1_of(run, convention) for run in runs} for runs in by_domain])
     if by_seed.notna().all(axis=None):
         return summarise(by_seed.mean().tolist())
     return Summary(float(by_seed.mean(axis=1).mean()), None, int(by_seed.count(axis=1).min()))
@@ -155,9 +154,7 @@ def type_scores(runs: Sequence[RunResult], convention: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["type", "entities", "f1"]).set_index("type")
 
 
-def types_table(
-    names: Mapping[System, str], systems: Mapping[System, Sequence[RunResult]], convention: str
-) -> Table:
+def types_table(names: Mapping[System, str], systems: Runs, convention: str) -> Table:
     """One row for each type and, below, for groups of types; one column for each of the named systems."""
     columns = [type_scores(systems[system], convention) for system in names]
     entities = columns[0]["entities"]

@@ -1,19 +1,22 @@
 """What the page shows of the results: the best systems, for which there is room; the CSV files have all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from crossner_hf.experiments.report import plots
-from crossner_hf.experiments.report.error_analysis import (
-    Analysis,
-    HardSentence,
-    confusion_table,
-    hardest,
-    significance_table,
+from crossner_hf.experiments.report.error_analysis import Analysis, HardSentence, confusion_table, significance_table
+from crossner_hf.experiments.report.tables import (
+    Table,
+    f1_of,
+    main_table,
+    name_of,
+    summary_of,
+    type_scores,
+    types_table,
 )
-from crossner_hf.experiments.report.tables import Table, f1_of, main_table, name_of, summary_of, type_scores, types_table
-from crossner_hf.results.systems import EvalSet, Results, System
+from crossner_hf.results.collect import RunResult
+from crossner_hf.results.systems import EvalSet, System
 from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE
 
 SYSTEMS_IN_A_PLOT = 16
@@ -41,10 +44,10 @@ def short_names(systems: Sequence[System]) -> dict[System, str]:
 
 @dataclass(frozen=True)
 class Split:
-    """One test split."""
+    """One test split with the runs of each system, in order."""
 
-    results: Results
     eval_set: EvalSet
+    runs: Mapping[System, Sequence[RunResult]]
     analysis: Analysis
     convention: str
 
@@ -54,9 +57,8 @@ class Split:
 
     def best(self, most: int, *, with_predictions: bool = False) -> list[System]:
         """The headline systems with the highest means, at most so many, in their usual order."""
-        systems = self.results.of(self.eval_set)
-        chosen = headline(s for s in systems if s in self.analysis.runs or not with_predictions)
-        best = sorted(chosen, key=lambda s: -summary_of(systems[s], self.convention).mean)[:most]
+        chosen = headline(s for s in self.runs if s in self.analysis.runs or not with_predictions)
+        best = sorted(chosen, key=lambda s: -summary_of(self.runs[s], self.convention).mean)[:most]
         return [s for s in chosen if s in best]
 
     @cached_property
@@ -64,31 +66,33 @@ class Split:
         return self.best(SYSTEMS_IN_A_TABLE)
 
     @cached_property
-    def compared(self) -> list[System]:
-        return self.best(SYSTEMS_IN_A_TABLE, with_predictions=True)
+    def types(self) -> Table:
+        return types_table(short_names(self.in_table), self.runs, self.convention)
 
     @cached_property
-    def types(self) -> Table:
-        return types_table(short_names(self.in_table), self.results.of(self.eval_set), self.convention)
-
     def confusion(self) -> tuple[System, Table, list[str]]:
-        """The best system with its confusion table, and the types that have no gold entities."""
+        """The best system, its confusion table, and the types that have no gold entities."""
         (system,) = self.best(1, with_predictions=True)
         return system, *confusion_table(self.analysis, system)
 
     @cached_property
+    def compared(self) -> list[System]:
+        return self.best(SYSTEMS_IN_A_TABLE, with_predictions=True)
+
+    @cached_property
     def significance(self) -> Table:
-        chosen = [c for c in self.analysis.comparisons if c.first in self.compared and c.second in self.compared]
+        chosen = [c for c in self.analysis.comparisons if {c.first, c.second} <= {*self.compared}]
         return significance_table(chosen, short_names(self.compared))
 
     @property
     def may_be_printed(self) -> bool:
         return self.eval_set.domain.removesuffix("_dedup") != SOURCE.name
 
+    @cached_property
     def hardest(self) -> tuple[list[HardSentence], dict[System, str]]:
-        """The hardest sentences, and the names of the systems whose predictions they have."""
+        """The hardest sentences, and the names of the systems whose predictions they show."""
         shown = self.best(PREDICTIONS, with_predictions=True)
-        return hardest(self.analysis.runs, self.analysis.gold, shown, SENTENCES), short_names(shown)
+        return self.analysis.hardest(shown, SENTENCES), short_names(shown)
 
 
 @dataclass(frozen=True)
@@ -97,65 +101,72 @@ class Block:
 
     name: str
     where: str
-    splits: list[Split]
+    splits: Sequence[Split]
     average: bool = False
 
     @cached_property
+    def table(self) -> Table:
+        columns = {split.eval_set.label: split.runs for split in self.splits}
+        return main_table(columns, self.splits[0].convention, self.average)
+
+    @cached_property
     def systems(self) -> list[System]:
-        cells = self.splits[0].results.cells
-        return headline(
-            s for s in self.splits[0].results.systems if any((s, split.eval_set) in cells for split in self.splits)
-        )
+        return headline(sorted({s for split in self.splits for s in split.runs}, key=System.order))
 
     @cached_property
     def plotted(self) -> list[System]:
         return self.systems[:SYSTEMS_IN_A_PLOT]
 
     @cached_property
-    def table(self) -> Table:
-        first = self.splits[0]
-        return main_table(first.results, [s.eval_set for s in self.splits], first.convention, self.average)
+    def scores_plot(self) -> plots.Plot:
+        panels = {
+            split.eval_set.label: {
+                name: [f1_of(run, split.convention) for run in split.runs[s]]
+                for s, name in short_names(self.plotted).items()
+                if s in split.runs
+            }
+            for split in self.splits
+        }
+        drawn = {title: rows for title, rows in panels.items() if rows}
+        return plots.dots(drawn, self.splits[0].convention, f"scores-{self.name}")
 
     @cached_property
-    def scores_plot(self) -> plots.Plot:
-        names = short_names(self.plotted)
+    def kinds(self) -> dict[str, dict[System, tuple[float, float]]]:
+        """F1 of generic and of specialised types by test split and system, where the domains have both."""
         panels = {}
         for split in self.splits:
-            runs = split.results.of(split.eval_set)
-            shown = {names[s]: [f1_of(run, split.convention) for run in runs[s]] for s in names if s in runs}
-            panels |= {split.eval_set.label: shown} if shown else {}
-        return plots.dots(panels, self.splits[0].convention, f"scores-{self.name}")
+            f1 = {s: type_scores(split.runs[s], split.convention)["f1"] for s in split.best(SYSTEMS_IN_A_PLOT)}
+            both = {s: (f["(generic)"], f["(specialised)"]) for s, f in f1.items() if {*_KINDS} <= {*f.index}}
+            panels |= {split.eval_set.label: both} if both else {}
+        return panels
 
     @cached_property
-    def kinds_plot(self) -> tuple[plots.Plot, str] | None:
-        """Specialised against generic types, where the domains have both; and the only model."""
-        panels: dict[str, dict[System, list[float]]] = {}
-        for split in self.splits:
-            runs = split.results.of(split.eval_set)
-            scores = {s: type_scores(runs[s], split.convention)["f1"] for s in split.best(SYSTEMS_IN_A_PLOT)}
-            both = {s: f1 for s, f1 in scores.items() if {"(generic)", "(specialised)"} <= {*f1.index}}
-            if both:
-                panels[split.eval_set.label] = {s: [f1["(generic)"], f1["(specialised)"]] for s, f1 in both.items()}
-        if not panels:
-            return None
-        names = short_names(list(dict.fromkeys(s for panel in panels.values() for s in panel)))
-        named = {title: {names[s]: pair for s, pair in panel.items()} for title, panel in panels.items()}
-        return plots.kinds(named, self.splits[0].convention, f"types-{self.name}"), only_model(names)
+    def kinds_systems(self) -> list[System]:
+        return list(dict.fromkeys(s for panel in self.kinds.values() for s in panel))
+
+    @cached_property
+    def kinds_plot(self) -> plots.Plot:
+        names = short_names(self.kinds_systems)
+        panels = {title: {names[s]: pair for s, pair in panel.items()} for title, panel in self.kinds.items()}
+        return plots.kinds(panels, self.splits[0].convention, f"types-{self.name}")
+
+
+_KINDS = ("(generic)", "(specialised)")
 
 
 def blocks(splits: Sequence[Split]) -> list[Block]:
     """The test splits by kind: CrossNER, its variants, its source; and, apart, what is not CrossNER."""
-    by_domain = {split.eval_set.domain: split for split in splits if split.eval_set.is_crossner}
-    dedup = [name for name in DEDUPLICATED if name.removesuffix("_dedup") in DOMAINS]
-    source = (SOURCE.name, f"{SOURCE.name}_dedup")
+    variants = [name for name in DEDUPLICATED if name.removesuffix("_dedup") in DOMAINS]
 
-    def of(domains: Iterable[str]) -> list[Split]:
-        return [split for split in splits if split.eval_set.is_crossner and split.eval_set.domain in domains]
+    def block(name: str, where: str, domains: Sequence[str], has_average: bool = True) -> Block:
+        members = [s for s in splits if s.eval_set.is_crossner and s.eval_set.domain in domains]
+        every_domain_once = sorted(s.eval_set.domain for s in members) == sorted(domains)
+        return Block(name, where, members, average=has_average and every_domain_once)
 
     every = [
-        Block("crossner", "on CrossNER", of(DOMAINS), average={*DOMAINS} <= {*by_domain}),
-        Block("without-duplicates", "on CrossNER without its duplicates", of(dedup), average={*dedup} <= {*by_domain}),
-        Block("source", "on the source", of(source)),
-        Block("not-crossner", "not on CrossNER", [split for split in splits if not split.eval_set.is_crossner]),
+        block("crossner", "on CrossNER", [*DOMAINS]),
+        block("without-duplicates", "on CrossNER without its duplicates", variants),
+        block("source", "on the source", [SOURCE.name, f"{SOURCE.name}_dedup"], has_average=False),
+        Block("not-crossner", "not on CrossNER", [s for s in splits if not s.eval_set.is_crossner]),
     ]
     return [block for block in every if block.splits]
