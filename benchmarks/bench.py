@@ -28,9 +28,9 @@ import crossner_hf
 from crossner_hf.display import table
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
-from crossner_hf.finetuning.fine_tune import make_trainer
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
+from crossner_hf.finetuning.trainer import TaggerTrainer
 from crossner_hf.metric import score
 from crossner_hf.schema import get_domain
 from crossner_hf.tagger.tagger import Tagger
@@ -78,7 +78,8 @@ def bench_epoch(data_dir: str | None) -> list[tuple[str, str, str]]:
             load_best_model_at_end=False,
             early_stopping_patience=0,
         )
-        trainer = make_trainer(model, task, stage_examples(*args.stages(), task, model.config, args), args, [timer])
+        examples = stage_examples(*args.stages(), task, model.config, args)
+        trainer = TaggerTrainer(model, args, task.tokenizer, examples, [timer])
         before = matmul_peak()
         trainer.train()
         peak = max(before, matmul_peak())

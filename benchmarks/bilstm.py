@@ -34,17 +34,10 @@ def bench_bilstm(data_dir: str | None = None) -> list[tuple[str, str, str]]:
             **preset("lstm"),
         )
         model = task.new_tagger("target")
-        train = stage_examples(*args.stages(), task, model.config, args).train
-        lengths = [len(row) for row in train["input_ids"]]
+        examples = stage_examples(*args.stages(), task, model.config, args)
+        lengths = [len(row) for row in examples.train["input_ids"]]
         beside = KernelBeside(lengths, args.train_batch_size, model)
-        trainer = TaggerTrainer(
-            model=model,
-            args=args,
-            processing_class=task.tokenizer,
-            train_dataset=train,
-            eval_dataset=None,
-            callbacks=[beside],
-        )
+        trainer = TaggerTrainer(model, args, task.tokenizer, examples, [beside])
         begun = time.perf_counter()
         trainer.train()
         ours = time.perf_counter() - begun - beside.seconds

@@ -14,10 +14,12 @@ from pathlib import Path
 from transformers import AutoTokenizer
 from transformers.utils import logging
 
+from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.sources import SAMPLE_FOLDER
 from crossner_hf.packaged_encoder import encoder_path
-from crossner_hf.pretraining.blocks import Corpus, block_dataset
+from crossner_hf.pretraining.blocks import block_dataset
+from crossner_hf.pretraining.packing import Packing
 from crossner_hf.schema import get_domain
 
 BLOCK_SIZE = 128
@@ -28,7 +30,9 @@ MEMORY_BYTES = (100_000_000, 1_000_000_000)
 PACK = """
 import json, re, sys
 from transformers import AutoTokenizer
-from crossner_hf.pretraining.blocks import Corpus, block_dataset
+from crossner_hf.corpora.corpus import Corpus
+from crossner_hf.pretraining.blocks import block_dataset
+from crossner_hf.pretraining.packing import Packing
 from crossner_hf.packaged_encoder import encoder_path
 
 def peak():
@@ -37,7 +41,7 @@ def peak():
 
 tokenizer = AutoTokenizer.from_pretrained(encoder_path("minilm"))
 before = peak()
-_, counts = block_dataset(Corpus((sys.argv[1],)), tokenizer, int(sys.argv[2]), cache_dir=sys.argv[3])
+_, counts = block_dataset(Packing(Corpus((sys.argv[1],)), tokenizer, int(sys.argv[2])), cache_dir=sys.argv[3])
 print(json.dumps({"before": before, "peak": peak(), "blocks": counts.blocks}))
 """
 
@@ -90,7 +94,7 @@ def _speed(source: Path | None) -> tuple[str, str, str]:
                 tokenizer(texts[first : first + 1000])
             plain.append(time.perf_counter() - begun)
             begun = time.perf_counter()
-            block_dataset(corpus, tokenizer, BLOCK_SIZE, cache_dir=Path(folder) / str(number))
+            block_dataset(Packing(corpus, tokenizer, BLOCK_SIZE), cache_dir=Path(folder) / str(number))
             ours.append(time.perf_counter() - begun)
     what = f"packing {SPEED_BYTES / 1e6:.0f} MB of text: {min(ours):.1f} s, plain tokenizer {min(plain):.1f} s"
     return what, f"{100 * min(plain) / min(ours):.0f} % of its speed", "at least 80 %"

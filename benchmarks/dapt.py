@@ -14,13 +14,13 @@ from transformers import (
     TrainingArguments,
 )
 
-from crossner_hf.finetuning.trainer import token_loss
 from crossner_hf.masking import DataCollatorForTokenMasking
 from crossner_hf.packaged_encoder import encoder_path
 from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
 from crossner_hf.pretraining.masked_lm import MaskedHead, load_masked_lm, masked_targets
 from crossner_hf.pretraining.trainer import DaptTrainer, StepClock
 from crossner_hf.training.flops import masked_lm_flop, matmul_peak
+from crossner_hf.training.token_loss import token_loss
 
 BATCH, BLOCK, MASKED = 32, 128, 0.2
 STEPS, ROUNDS = 3, 3
@@ -61,9 +61,7 @@ def stock_trainer(model, tokenizer, blocks, timer, folder) -> Trainer:
 def our_trainer(model, tokenizer, blocks, timer, folder) -> DaptTrainer:
     recipe = {**DAPT_PRESETS["small"], "max_steps": STEPS, "save_strategy": "no", "held_out": 0, "eval_strategy": "no"}
     args = DaptArguments(output_dir=folder, **recipe, masking="token", eval_on_start=False, disable_tqdm=True)
-    return DaptTrainer(
-        model=model, args=args, tokenizer=tokenizer, train_dataset=blocks, held_out=None, callbacks=[timer]
-    )
+    return DaptTrainer(model, args, tokenizer, blocks, None, [timer])
 
 
 def greatest_difference(name_or_path: str, tokenizer, blocks) -> float:

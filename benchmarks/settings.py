@@ -90,8 +90,9 @@ def our_run(domain: Domain, data_dir: str | None, folder: str) -> tuple[float, f
         early_stopping_patience=0,
         disable_tqdm=True,
         report_to=[],
+        test=False,
     )
-    record = fine_tune(domain, "minilm", args, data_dir=data_dir, test=False)
+    record = fine_tune(domain, "minilm", args, data_dir=data_dir)
     return record["wall_seconds"], max(record["dev_by_epoch"])
 
 
@@ -136,8 +137,8 @@ from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
 setting, folder, data_dir = sys.argv[1:]
 args = FineTuningArguments(output_dir=folder, setting=setting, max_steps=4, max_length=64, eval_strategy="no",
-    save_strategy="no", load_best_model_at_end=False, early_stopping_patience=0, report_to=[])
-fine_tune("music", "minilm", args, data_dir=data_dir or None, test=False)
+    save_strategy="no", load_best_model_at_end=False, early_stopping_patience=0, report_to=[], test=False)
+fine_tune("music", "minilm", args, data_dir=data_dir or None)
 print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 """
 

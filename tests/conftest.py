@@ -252,6 +252,27 @@ def child_environment(tmp_path_factory, own_cache) -> dict[str, str]:
 
 
 @pytest.fixture
+def user_error(capsys):
+    """Runs `crossner-hf ARGUMENTS`, checks that it is a user's error with nothing on stdout; gives the error line."""
+
+    def user_error(*arguments: str) -> str:
+        from crossner_hf.cli import main
+
+        capsys.readouterr()
+        try:
+            status = main(list(arguments))
+        except SystemExit as stop:
+            status = stop.code
+        printed = capsys.readouterr()
+        assert (status, printed.out) == (2, "")
+        assert "Traceback" not in printed.err
+        (line,) = [line for line in printed.err.splitlines() if "error: " in line]
+        return line
+
+    return user_error
+
+
+@pytest.fixture
 def run_python(tmp_path, child_environment):
     """Runs a program, or `python ARGUMENTS`, in a Python of its own; gives what it printed, as a CompletedProcess."""
 

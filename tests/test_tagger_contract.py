@@ -10,15 +10,15 @@ import torch
 from transformers import DataCollatorForTokenClassification, pipeline
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
-from crossner_hf.finetuning.fine_tune import make_trainer
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
-from crossner_hf.finetuning.trainer import token_loss
+from crossner_hf.finetuning.trainer import TaggerTrainer
 from crossner_hf.metric import score
 from crossner_hf.schema import get_domain
 from crossner_hf.tagger.tagger import Tagger, tag, takes_word_mask
 from crossner_hf.tagger.tokenize_and_align import encode_labelled
+from crossner_hf.training.token_loss import token_loss
 
 LAYOUTS = Path(__file__).with_name("finetuning") / "ddp_program.py"
 NO_DROPOUT = "hidden_dropout_prob=0.0,attention_probs_dropout_prob=0.0"
@@ -53,7 +53,8 @@ class Fitted:
             use_cpu=True,
             disable_tqdm=True,
         )
-        trainer = make_trainer(self.model, task, stage_examples(*args.stages(), task, self.model.config, args), args)
+        examples = stage_examples(*args.stages(), task, self.model.config, args)
+        trainer = TaggerTrainer(self.model, args, task.tokenizer, examples)
         trainer.train()
         self.dev = trainer.evaluate()
         self.folder = str(folder / "saved")

@@ -1,14 +1,14 @@
 """crossner-hf dapt"""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import quiet
-from crossner_hf.cli.run_options import add_preset, parse_run, run_parser
+from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, parse_run, run_parser
 
 if TYPE_CHECKING:
+    from crossner_hf.corpora.corpus import Corpus
     from crossner_hf.results.records import DaptRecord
 
 EPILOG = """examples:
@@ -37,80 +37,49 @@ def main(argv: Sequence[str]) -> int:
         description="Domain-adaptive pre-training: train an encoder further on raw text as a masked language model.",
         epilog=EPILOG,
     )
-    task.add_argument(
-        "--corpus", required=True, nargs="+", help="files or folders of raw text, sample_music, or a Hub id"
-    )
+    task.add_argument("--corpus", required=True, nargs="+", help="files or folders of text, sample_music, or a Hub id")
     task.add_argument("--model", required=True, help="encoder: a folder, a Hub id, or minilm (extra: offline)")
-    task.add_argument("--domain", help="the corpus's domain, for record and README")
-    task.add_argument("--level", help="its level (domain, entity, task, integrated), for record and README")
     task.add_argument("--corpus-config", help="configuration of a Hub data set")
     task.add_argument("--corpus-split", default="train", help="its split")
     task.add_argument("--text-column", default="text", help="column of the text in JSON lines, Parquet and data sets")
     task.add_argument(
         "--exclude-titles",
         metavar="FILE",
-        help="leave out documents with these titles, one a line (what follows a tab is ignored)",
+        help="leave out the documents with these titles, one on each line (what follows a tab is ignored)",
     )
     task.add_argument(
         "--held-out-corpus", nargs="+", metavar="FILE", help="score the held-out part of this text instead"
     )
-    task.add_argument(
-        "--gazetteer",
-        metavar="FILE",
-        help="names of entities for --masking entity, one a line (what follows a tab is ignored)",
-    )
     add_preset(task, DAPT_PRESETS)
-    task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
+    add_resume(task)
     args, given = parse_run(parser, task, DaptArguments, DAPT_PRESETS, argv)
     quiet()
     from crossner_hf.corpora.corpus import Corpus
-    from crossner_hf.pretraining.dapt import dapt
+    from crossner_hf.pretraining.dapt import dapt, first_columns
 
-    excluded = frozenset(_lines(given.exclude_titles))
+    excluded = frozenset(first_columns(given.exclude_titles) if given.exclude_titles else ())
     shared = {"text_column": given.text_column, "exclude_titles": excluded}
+    corpus = Corpus(tuple(given.corpus), config=given.corpus_config, split=given.corpus_split, **shared)
+    held_out = _held_out_corpus(given.held_out_corpus, shared)
     try:
-        record = dapt(
-            Corpus(tuple(given.corpus), config=given.corpus_config, split=given.corpus_split, **shared),
-            given.model,
-            args,
-            domain=given.domain,
-            level=given.level,
-            held_out_corpus=_held_out(given.held_out_corpus, shared),
-            names=_lines(given.gazetteer),
-            resume=given.resume,
-        )
+        record = dapt(corpus, given.model, args, held_out_corpus=held_out, resume=given.resume)
     except KeyboardInterrupt:
-        print(f"\nstopped; the same command with --resume goes on ({args.output_dir})", file=sys.stderr)
-        return 130
+        return interrupted(args)
     if args.should_save:
         print_result(record, Path(args.output_dir))
     return 0
 
 
-def _held_out(sources: list[str] | None, shared: dict):
+def _held_out_corpus(sources: list[str] | None, shared: dict[str, Any]) -> "Corpus | None":
     from crossner_hf.corpora.corpus import Corpus
     from crossner_hf.corpora.corpus_readers import file_format
 
     if sources is None:
         return None
     corpus = Corpus(tuple(sources), **shared)
-    if all(file_format(path) == "text" for _, path in corpus.files()):  # with no titles, none can be left out
+    if all(file_format(path) == "text" for _, path in corpus.files()):  # text files have no titles to leave out
         return Corpus(tuple(sources), text_column=shared["text_column"])
     return corpus
-
-
-def _lines(path: str | None) -> list[str]:
-    """What stands on the lines of a file, the first column where there are tabs."""
-    if path is None:
-        return []
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: byte {error.start} is not UTF-8; convert it (iconv -f latin1 -t utf-8)") from error
-    found = [line.partition("\t")[0].strip() for line in lines if line.strip()]
-    if not found:
-        raise ValueError(f"{path}: holds no line of text")
-    return found
 
 
 def print_result(record: "DaptRecord", output: Path) -> None:
@@ -118,14 +87,14 @@ def print_result(record: "DaptRecord", output: Path) -> None:
 
     corpus, speed = record.corpus, record.speed
     print(
-        f"\n{record.tokens_seen:,} pieces seen in {record.steps:,} steps of {record.masking} masking; "
+        f"\n{record.tokens_seen:,} tokens seen in {record.steps:,} steps of {record.masking} masking; "
         f"head: {record.encoder.head}"
     )
     if corpus.documents_used is not None:
-        print(f"corpus: {corpus.documents_used:,} documents, {corpus.tokens:,} pieces")
+        print(f"corpus: {corpus.documents_used:,} documents, {corpus.tokens:,} tokens")
     if speed:
-        share = "" if speed.mfu is None else f", {speed.mfu:.0%} of the FLOPs that the machine can do (MFU)"
-        print(f"{speed.tokens_per_second:,.0f} pieces a second{share}")
+        share = "" if speed.mfu is None else f", {speed.mfu:.0%} of peak FLOP/s"
+        print(f"{speed.tokens_per_second:,.0f} tokens a second{share}")
     rows = [
         (
             f"{row.step:,}",
@@ -134,6 +103,6 @@ def print_result(record: "DaptRecord", output: Path) -> None:
         for row in record.losses
     ]
     if rows:
-        print("\nheld-out loss of a masked piece, and perplexity")
+        print("\nheld-out loss of a masked token, and perplexity")
         print(table(("step", "token-level", "perplexity", "span-level", "perplexity"), rows))
     print(f"\ncheckpoint, README and record: {output}  (crossner-hf train --model {output} --domain DOMAIN …)")

@@ -29,10 +29,14 @@ def kebab_case(arguments: Sequence[str]) -> list[str]:
     return [*changed[:end], *arguments[end:]]
 
 
-def add_data_options(parser: argparse._ActionsContainer) -> None:
+def add_data_dir(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--data-dir", help="folder of the files (music/train.txt …); else CROSSNER_DATA_DIR, else download"
     )
+
+
+def add_data_options(parser: argparse._ActionsContainer) -> None:
+    add_data_dir(parser)
     parser.add_argument(
         "--no-verify", action="store_true", help="take official files even where their checksums differ"
     )

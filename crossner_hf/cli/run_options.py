@@ -1,10 +1,14 @@
 """Options of commands that train: every field of an arguments class, sorted for `--help`, with presets."""
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import CommandParser
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -36,6 +40,10 @@ def add_preset(task, presets: Mapping[str, dict[str, Any]]) -> None:
     )
 
 
+def add_resume(task: argparse._ArgumentGroup) -> None:
+    task.add_argument("--resume", action="store_true", help="resume from the last checkpoint in OUTPUT")
+
+
 def parse_run(parser, task, arguments_class: type, presets: Mapping[str, dict[str, Any]], argv: Sequence[str]):
     """The arguments and the namespace of the command's own options. Exits on an unknown option or `--help`."""
     _sort_for_help(parser, task, list(arguments_class.__annotations__))
@@ -50,6 +58,12 @@ def parse_run(parser, task, arguments_class: type, presets: Mapping[str, dict[st
     if unknown:
         parser.error(f"unknown option {unknown[0]}; {parser.prog} --help lists them")
     return args, given
+
+
+def interrupted(args: "TrainingArguments") -> int:
+    """Say how to resume; the exit status."""
+    print(f"\nstopped; the same command with --resume resumes ({args.output_dir})", file=sys.stderr)
+    return 130
 
 
 def _sort_for_help(parser: argparse.ArgumentParser, task, ours: list[str]) -> None:

@@ -1,12 +1,11 @@
 """crossner-hf train"""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import add_data_options, domain_help, quiet
-from crossner_hf.cli.run_options import add_preset, parse_run, run_parser
+from crossner_hf.cli.options import add_data_dir, domain_help, quiet
+from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, parse_run, run_parser
 
 if TYPE_CHECKING:
     from crossner_hf.results.records import RunRecord
@@ -51,28 +50,16 @@ def main(argv: Sequence[str]) -> int:
         "glove (extra: glove)",
     )
     add_preset(task, PRESETS)
-    task.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUTPUT")
-    task.add_argument("--random-weights", action="store_true", help="the encoder's architecture with fresh weights")
-    task.add_argument("--no-test", action="store_true", help="leave the test split unscored, as when tuning on dev")
-    add_data_options(task)
+    add_resume(task)
+    add_data_dir(task)
     args, given = parse_run(parser, task, FineTuningArguments, PRESETS, argv)
     quiet()
     from crossner_hf.finetuning.fine_tune import fine_tune
 
     try:
-        record = fine_tune(
-            given.domain,
-            given.model,
-            args,
-            data_dir=given.data_dir,
-            verify=not given.no_verify,
-            random_weights=given.random_weights,
-            test=not given.no_test,
-            resume=given.resume,
-        )
+        record = fine_tune(given.domain, given.model, args, data_dir=given.data_dir, resume=given.resume)
     except KeyboardInterrupt:
-        print(f"\nstopped; the same command with --resume goes on ({args.output_dir})", file=sys.stderr)
-        return 130
+        return interrupted(args)
     if args.should_save:
         print_result(record, Path(args.output_dir))
     return 0

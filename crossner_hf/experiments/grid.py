@@ -62,6 +62,7 @@ _OF_THE_GRID = {
     "num_sentences": "sizes",
     "few_shot_draw": "draw",
     **dict.fromkeys(("output_dir", "source_cache", "resume_from_checkpoint"), "the grid's folder"),
+    "verify": "--no-verify",
 }
 
 

@@ -19,7 +19,7 @@ from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.results.record_files import GRID_FILE, RECORD_FILE, RUN_FILE, read_record
 from crossner_hf.results.records import SCHEMA_VERSION, DaptRecord, FewShotSample, RunRecord
 from crossner_hf.schema import get_domain
-from crossner_hf.training.run_arguments import told_arguments
+from crossner_hf.training.run_arguments import recorded_arguments
 
 SOURCES = "sources"  # a folder of source stages, which runs share
 
@@ -161,7 +161,7 @@ def difference(
     """
     kind = DaptArguments if isinstance(task, Dapt) else FineTuningArguments
     told, usual = kind(output_dir="grid", **task.arguments), kind(output_dir="grid").to_dict()
-    arguments = usual | json.loads(json.dumps(told_arguments(told)))
+    arguments = usual | json.loads(json.dumps(recorded_arguments(told)))
     asked: dict[str, Any] = {"encoder": _encoder(task.model)}
     found: dict[str, Any] = {"encoder": record.encoder.name}
     if isinstance(task, Run):

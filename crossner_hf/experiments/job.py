@@ -43,10 +43,9 @@ class Training:
         from crossner_hf.finetuning.fine_tune import fine_tune
 
         sources = str(self.folder / SOURCES)
-        args = FineTuningArguments(output_dir=str(folder), source_cache=sources, **run.arguments)
+        args = FineTuningArguments(output_dir=str(folder), source_cache=sources, verify=self.verify, **run.arguments)
         model = str(self.folder / "dapt" / run.model.name) if isinstance(run.model, Dapt) else run.model
-        more = {"data_dir": self.data_dir, "verify": self.verify}
-        fine_tune(run.domain, model, args, **more, resume=True, callbacks=callbacks)
+        fine_tune(run.domain, model, args, data_dir=self.data_dir, resume=True, callbacks=callbacks)
 
     def _dapt(self, task: Dapt, folder: Path, callbacks: list) -> None:
         from crossner_hf.corpora.corpus import Corpus
@@ -56,5 +55,5 @@ class Training:
         names = {"corpus_config": "config", "corpus_split": "split", "text_column": "text_column"}
         corpus = Corpus(task.corpus, **{names[key]: value for key, value in task.about.items() if key in names})
         about = {key: task.about.get(key) for key in ("domain", "level")}
-        args = DaptArguments(output_dir=str(folder), **task.arguments)
-        dapt(corpus, task.model, args, **about, resume=True, callbacks=callbacks)
+        args = DaptArguments(output_dir=str(folder), **about, **task.arguments)
+        dapt(corpus, task.model, args, resume=True, callbacks=callbacks)

@@ -1,4 +1,4 @@
-"""What a training run is told: transformers' TrainingArguments and a few more, with the recipe as defaults."""
+"""Arguments of fine-tuning: transformers' TrainingArguments and a few more, with the published recipe as defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from crossner_hf.finetuning.settings import (
     HEADS,
     LSTM_REPEATS,
     OPTIMIZERS,
+    PUBLISHED_SEEDS,
     SETTINGS,
     TAGGERS,
     VOCABULARIES,
@@ -20,17 +21,14 @@ from crossner_hf.finetuning.settings import (
 )
 from crossner_hf.training.run_arguments import RunArguments
 
-# The values of the released code (main.py and run.sh of zliucr/CrossNER), which are the defaults below.
-PUBLISHED_SEEDS = (555, 666, 777)
-
-# What dev scoring gives, which may choose the best epoch. The last two only where a domain has types of both kinds.
+# Scores that may choose the best epoch. The last two exist only where a domain has types of both kinds.
 DEV_SCORES = (
     *("conlleval_f1", "strict_f1", "pooled_f1", "conlleval_precision", "conlleval_recall", "loss"),
     *("conlleval_specialised_f1", "conlleval_generic_f1"),
 )
 
-# For encoders of about 20 M parameters, which the published recipe moves too little. Learning rate, batch and epochs
-# were chosen on the dev F1 of music (seed 555, all-MiniLM-L6-v2): docs/small_preset.md has the figures.
+# `small` is for encoders of about 20 M parameters, for which the published learning rate is too low. Learning rate,
+# batch and epochs were chosen on the dev F1 of music (seed 555, all-MiniLM-L6-v2): docs/small_preset.md.
 PRESETS: dict[str, dict[str, Any]] = {
     "published": {},
     "small": {
@@ -42,7 +40,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "lstm": {"learning_rate": 1e-3, "max_grad_norm": 5.0},
 }
-
 
 DRAWS = ("first", "seeded")
 _CHOICES = {
@@ -59,55 +56,72 @@ _CHOICES = {
 class FineTuningArguments(RunArguments):
     """`TrainingArguments` with the published recipe as defaults, and what CrossNER adds to them.
 
-    Adam at 5e-5 with no schedule and no clipping, batches of 16, at most 300 epochs, stopping after 8 epochs without a
-    better dev F1 (src/trainer.py and main.py of the released code). The best epoch's model is kept.
+    The recipe: Adam at 5e-5 with no schedule and no clipping, batches of 16, at most 300 epochs, stopping after 8
+    epochs without a better dev F1. The model of the best epoch is kept. `preset` gives the values of other recipes.
+
+    Every field of `transformers.TrainingArguments` is a field here too; `crossner-hf train --help` describes them all.
+
+    Raises:
+        ValueError: A value is out of range, or does not go with the tagger.
+
+    Source: src/trainer.py and main.py of the released code (zliucr/CrossNER).
     """
 
     output_dir: str = field(
         default="trainer_output",
-        metadata={"help": "Folder for the model, its record and, while it runs, checkpoints.", "aliases": ["--output"]},
+        metadata={
+            "help": "Folder for the model, its record and, during the run, checkpoints.",
+            "aliases": ["--output"],
+        },
     )
     learning_rate: float = field(default=5e-5, metadata={"help": "Adam's learning rate."})
     lr_scheduler_type: str = field(default="constant", metadata={"help": "Schedule; the released code has none."})
     max_grad_norm: float = field(default=0.0, metadata={"help": "Clip gradients to this norm; 0: no clipping."})
-    per_device_train_batch_size: int = field(default=16, metadata={"help": "Sentences a batch on each device."})
-    per_device_eval_batch_size: int = field(default=16, metadata={"help": "Sentences a batch in dev scoring."})
-    num_train_epochs: float = field(default=300.0, metadata={"help": "At most so many epochs; early stopping ends it."})
-    seed: int = field(default=555, metadata={"help": "Fixes the head's first weights, batches and dropout."})
+    per_device_train_batch_size: int = field(default=16, metadata={"help": "Sentences in a batch on each device."})
+    per_device_eval_batch_size: int = field(default=16, metadata={"help": "Sentences in a batch of dev scoring."})
+    num_train_epochs: float = field(
+        default=300.0, metadata={"help": "Largest number of epochs; early stopping may end training before."}
+    )
+    seed: int = field(
+        default=PUBLISHED_SEEDS[0], metadata={"help": "Fixes the head's first weights, batches and dropout."}
+    )
     eval_strategy: str = field(default="epoch", metadata={"help": "When dev is scored: epoch, steps or no."})
     save_strategy: str = field(default="epoch", metadata={"help": "When a checkpoint is written."})
-    save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints kept beside the best one."})
+    save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints to keep besides the best one."})
     logging_strategy: str = field(default="epoch", metadata={"help": "When the training loss is logged."})
     load_best_model_at_end: bool = field(default=True, metadata={"help": "Keep the model of the best dev score."})
-    metric_for_best_model: str | None = field(default="conlleval_f1", metadata={"help": "Dev score that chooses."})
+    metric_for_best_model: str | None = field(
+        default="conlleval_f1", metadata={"help": "Dev score that chooses the best epoch."}
+    )
     greater_is_better: bool | None = field(
-        default=None, metadata={"help": "Whether that score is to be high; default: for all but the loss."}
+        default=None, metadata={"help": "Whether a higher score is better; default: for all but the loss."}
     )
     restore_callback_states_from_checkpoint: bool = field(
-        default=True, metadata={"help": "On resume, early stopping goes on counting where it was."}
+        default=True, metadata={"help": "On resume, early stopping keeps its count."}
     )
     disable_tqdm: bool | None = field(
-        default=False, metadata={"help": "Plain lines in place of the bar, or of a line an epoch off a terminal."}
+        default=False, metadata={"help": "The Trainer's plain lines in place of the progress bar or lines."}
     )
     length_grouped_batches: bool = field(
         default=True,
-        metadata={"help": "Batches of sentences of about one length, drawn anew and in random order each epoch."},
+        metadata={"help": "Batches of sentences of about one length, drawn anew and in random order in each epoch."},
     )
     early_stopping_patience: int = field(
         default=8,
         metadata={
-            "help": "Stop after so many dev scorings without a better one, counted from the first entity found; "
-            "0: never."
+            "help": "Stop after this number of dev scorings without a better one, counted from the first score "
+            "above 0; 0: never."
         },
     )
     max_length: int | None = field(
-        default=None, metadata={"help": "Most pieces a training sentence may have; default: what the encoder takes."}
+        default=None,
+        metadata={"help": "Tokens of a training sentence; further ones are cut off. Default: what the encoder takes."},
     )
     tagger: str = field(
         default="linear",
         metadata={
-            "help": "What is trained: linear (a layer over an encoder), crf (the same with a CRF), or from word "
-            "vectors bilstm-crf (Lample et al. 2016) or coach (Liu et al. 2020).",
+            "help": "Model: linear (a layer over an encoder), crf (the same with a CRF), or over word vectors "
+            "bilstm-crf (Lample et al. 2016) or coach (Liu et al. 2020).",
             "choices": TAGGERS,
         },
     )
@@ -115,13 +129,13 @@ class FineTuningArguments(RunArguments):
         default="train",
         metadata={
             "help": "Words that bilstm-crf and coach know: those of the training sets (train), or also all others of "
-            "the vector file, as they are there (vectors).",
+            "the vector file, with fixed vectors (vectors).",
             "choices": VOCABULARIES,
         },
     )
     char_vectors: str | None = field(
         default=None,
-        metadata={"help": "bilstm-crf and coach: text file of character n-gram vectors, put beside the word's vector."},
+        metadata={"help": "bilstm-crf and coach: text file of character n-gram vectors, joined to the word's vector."},
     )
     config_overrides: str | None = field(
         default=None, metadata={"help": "Values of the model's config: hidden_size=100,hidden_dropout_prob=0.3"}
@@ -129,25 +143,25 @@ class FineTuningArguments(RunArguments):
     setting: str = field(
         default="direct",
         metadata={
-            "help": "What is trained on: direct (the target alone), pre_train_then_fine_tune (first the source's "
-            "labels, then the target's), joint (both at once).",
+            "help": "Training data: direct (the target alone), pre_train_then_fine_tune (first the source's labels, "
+            "then the target's), joint (both at once).",
             "choices": SETTINGS,
         },
     )
     source: str = field(default="conll2003", metadata={"help": "Source domain of the other two settings."})
-    source_epochs: float = field(default=2.0, metadata={"help": "Exactly so many epochs of the source stage."})
+    source_epochs: float = field(default=2.0, metadata={"help": "Number of epochs of the source stage."})
     source_head: str = field(
         default="source",
         metadata={
-            "help": "Labels of the source stage: source (its own; the stage is kept and shared by all targets, "
-            "whose heads take over the rows of the types they share) or target (the official form).",
+            "help": "Labels of the source stage: source (its own; all targets share the stage, and take over the "
+            "rows of the head for the types they share) or target (the official form).",
             "choices": HEADS,
         },
     )
     source_optimizer: str = field(
         default="carried",
         metadata={
-            "help": "Adam's moments after the source stage: carried over, as officially, or fresh.",
+            "help": "Adam's moments after the source stage: carried (the official form) or fresh.",
             "choices": OPTIMIZERS,
         },
     )
@@ -158,21 +172,26 @@ class FineTuningArguments(RunArguments):
     target_repeats: int | None = field(
         default=None,
         metadata={
-            "help": "Joint training: draws of a target sentence for one of a source sentence; default: 50, and 10 "
-            "for LSTM models."
+            "help": "Joint training: draws of a target sentence for each draw of a source sentence; default: 50, "
+            "and 10 for LSTM models."
         },
     )
     num_sentences: int | None = field(
-        default=None, metadata={"help": "Few-shot: train on so many of the target's sentences; default: on all."}
+        default=None, metadata={"help": "Few-shot: number of the target's training sentences; default: all."}
     )
     few_shot_draw: str = field(
         default="first",
         metadata={
-            "help": "Which ones: first (the first of the file, officially) or seeded (drawn by the seed; a "
-            "smaller draw is part of a larger one).",
+            "help": "Few-shot: first (the first sentences of the file, the official form) or seeded (drawn by the "
+            "seed; a smaller draw is part of a larger one).",
             "choices": DRAWS,
         },
     )
+    random_weights: bool = field(
+        default=False, metadata={"help": "Only the architecture of the encoder (or vectors), with random weights."}
+    )
+    test: bool = field(default=True, metadata={"help": "Score the test split; not wanted when tuning on dev."})
+    verify: bool = field(default=True, metadata={"help": "Refuse official files whose checksums differ."})
 
     def __post_init__(self):
         if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in DEV_SCORES:
@@ -182,14 +201,14 @@ class FineTuningArguments(RunArguments):
         if self.early_stopping_patience < 0:
             raise ValueError(f"early_stopping_patience must be 0 or more, got {self.early_stopping_patience}")
         if self.max_length is not None and self.max_length < 4:
-            raise ValueError(f"max_length must be at least 4 pieces, got {self.max_length}")
+            raise ValueError(f"max_length must be at least 4 tokens, got {self.max_length}")
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
         if self.tagger not in WORD_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
             raise ValueError(f"vocabulary and char_vectors are for {' and '.join(WORD_TAGGERS)}, not {self.tagger}")
         if self.tagger != "linear" and self.label_smoothing_factor:
-            raise ValueError(f"label_smoothing_factor is for the linear tagger; the loss of {self.tagger} knows none")
+            raise ValueError(f"label_smoothing_factor is for the linear tagger; the loss of {self.tagger} has none")
         for name in ("num_sentences", "target_repeats"):
             if (getattr(self, name) or 1) < 1 or getattr(self, name) == 0:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -197,7 +216,7 @@ class FineTuningArguments(RunArguments):
             raise ValueError(f"source_epochs must be more than 0, got {self.source_epochs}")
 
     def stages(self) -> tuple[Stage, ...]:
-        """What the setting trains, in this order."""
+        """Return the stages that the setting trains, in their order."""
         return stages(
             self.setting,
             source_head=self.source_head,
@@ -207,13 +226,15 @@ class FineTuningArguments(RunArguments):
         )
 
     def tagger_choice(self) -> TaggerChoice:
+        """Return the fields that choose the tagger."""
         return TaggerChoice(self.tagger, self.vocabulary, self.char_vectors, self.config_overrides)
 
     def few_shot(self) -> FewShot | None:
+        """Return the choice of sentences for few-shot training; None for all."""
         return FewShot(self.num_sentences, self.few_shot_draw, self.seed) if self.num_sentences else None
 
     def source_settings(self) -> dict[str, Any]:
-        """How the setting uses the source, for the record."""
+        """Return how the setting uses the source, for the record."""
         if self.setting == "joint":
             return {"target_repeats": self._repeats()}
         return {"head": self.source_head, "epochs": self.source_epochs, "optimizer": self.source_optimizer}
@@ -223,7 +244,15 @@ class FineTuningArguments(RunArguments):
 
 
 def preset(name: str, presets: Mapping[str, dict[str, Any]] = PRESETS) -> dict[str, Any]:
-    """The values a preset sets: pass them to the arguments' class before your own. Raises ValueError for others."""
+    """Return the values that a preset sets, to be passed to the arguments' class.
+
+    Args:
+        name: A key of `presets`: 'published', 'small' or 'lstm' for `FineTuningArguments`.
+        presets: The presets; `crossner_hf.pretraining.arguments.DAPT_PRESETS` for `DaptArguments`.
+
+    Raises:
+        ValueError: There is no preset of that name.
+    """
     if name not in presets:
         raise ValueError(f"unknown preset {name!r}; known are {', '.join(presets)}")
     return dict(presets[name])

@@ -1,4 +1,4 @@
-"""Fine-tuning a tagger on a domain in one of the paper's three settings, its scores, and the record of both."""
+"""Fine-tuning of a tagger on a domain in one of the paper's three settings, its scores and its record."""
 
 import logging
 from collections.abc import Sequence
@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import broadcast_object_list
-from transformers import set_seed
+from transformers import PreTrainedModel, TrainerCallback, set_seed
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
-from crossner_hf.finetuning.early_stopping import EarlyStopping
 from crossner_hf.finetuning.evaluation import is_crossner, tagged_split
 from crossner_hf.finetuning.source_stage import source_stage
 from crossner_hf.finetuning.task import Task
-from crossner_hf.finetuning.tokenized_dataset import Examples, stage_examples
-from crossner_hf.finetuning.trainer import TaggerTrainer, dev_scorer
+from crossner_hf.finetuning.tokenized_dataset import stage_examples
+from crossner_hf.finetuning.trainer import TaggerTrainer
 from crossner_hf.finetuning.transfer import Transfer
 from crossner_hf.results.predictions import write_predictions
 from crossner_hf.results.record_files import PREDICTIONS_FILE, RECORD_FILE, write_record
@@ -22,9 +21,9 @@ from crossner_hf.results.records import RunRecord
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagger.tagger import Tagger
 from crossner_hf.training import run_folder
-from crossner_hf.training.progress import RunProgress, show_progress
+from crossner_hf.training.progress import FineTuningProgress, show_progress
 from crossner_hf.training.resume import claimed, train_from
-from crossner_hf.training.run_arguments import told_arguments
+from crossner_hf.training.run_arguments import recorded_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -35,68 +34,63 @@ def fine_tune(
     args: FineTuningArguments,
     *,
     data_dir: str | Path | None = None,
-    verify: bool = True,
-    random_weights: bool = False,
-    test: bool = True,
     resume: bool = False,
-    callbacks: Sequence = (),
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> RunRecord:
-    """Train a tagger on a domain, choose the epoch on dev, score test once; gives the record.
+    """Train a tagger on a domain, choose the epoch on dev, and score test once.
 
-    `args.setting` says on what; a source stage that `args.source_cache` does not hold is trained first.
+    `args.setting` says on whose sentences; a source stage that `args.source_cache` does not hold is trained first. The
+    output folder then holds the model, `run.json`, `record.json` and, of the test split, `predictions.json`.
 
-    model:          what the tagger starts from. An encoder: a folder, a Hub id, or 'minilm' (the one of the extra
-                    `offline`). Word vectors, for `args.tagger` 'bilstm-crf' and 'coach': a text file, or 'glove' (the
-                    ones of the extra `glove`)
-    random_weights: the encoder's architecture alone, or vectors of the same width, with fresh weights
-    test:           False leaves the test split unscored
-    resume:         go on from the last checkpoint in `args.output_dir`, with the result that the run would have had
-                    without the break; a finished run gives its record again
+    Args:
+        domain: A domain, its name, or the folder of a domain of your own.
+        model: What the tagger starts from. An encoder: a folder, a Hub id, or 'minilm' (from the extra `offline`). Word
+            vectors, for `args.tagger` 'bilstm-crf' and 'coach': a text file, or 'glove' (from the extra `glove`).
+        args: The run's arguments.
+        data_dir: Folder of the official files; see `crossner_hf.load`.
+        resume: Whether to resume from the last checkpoint in `args.output_dir`, with the result that the run would have
+            had without the break. A finished run returns its record.
+        callbacks: Callbacks for the Trainer of the last stage.
 
-    The folder then holds the model, `run.json`, `record.json` and, of the test split, `predictions.json`. Raises
-    FolderInUse where it holds anything else, and ValueError for settings that do not fit the data.
+    Returns:
+        The record of the run.
+
+    Raises:
+        FolderInUse: The output folder holds anything but this run.
+        ValueError: The arguments do not fit the data or the model.
+
+    Source: Liu et al. (2021), section 4; main.py of the released code.
     """
     domains = {"target": domain if isinstance(domain, Domain) else get_domain(domain)}
     if args.setting != "direct":
         domains["source"] = get_domain(args.source)
         if domains["source"] == domains["target"]:
             raise ValueError(f"{domains['target'].name} is source and target at once; name another --source")
-    task = Task(domains, model, data_dir, verify, random_weights, args.tagger_choice(), args.few_shot())
-    *before, stage = args.stages()
-    sums = {whose: task.checksums(whose) for whose in domains}
+    task = Task(domains, model, data_dir, args.verify, args.random_weights, args.tagger_choice(), args.few_shot())
     set_seed(args.seed)
     tagger = task.new_tagger("target")
-    asked = {
-        "domain": domains["target"].name,
-        "entity_types": list(domains["target"].entity_types),
-        **task.taggers.described(domains["target"]),
-        "data_sha256": sums["target"],
-        "encoder": {"name": task.taggers.name, "sha256": task.taggers.sha256(tagger)},
-        "random_weights": random_weights,
-        "test": test,
-        "processes": args.world_size * max(1, args.n_gpu),
-        "arguments": told_arguments(args),
-    }
-    if "source" in domains:
-        asked["source"] = {"domain": domains["source"].name, **args.source_settings(), "data_sha256": sums["source"]}
-    with claimed(asked, args, resume=resume) as (finished, checkpoint):
+    settings = _settings(task, tagger, args)
+    with claimed(settings, args, resume=resume) as (finished, checkpoint):
         if finished:
             logger.info("%s: this run is already finished", args.output_dir)
             return finished
+        *earlier_stages, stage = args.stages()
         examples = stage_examples(stage, task, tagger.config, args)
-        source, carried = asked.get("source"), None
-        for earlier in before:
+        source, carried = settings.get("source"), None
+        for earlier in earlier_stages:
             folder, came = source_stage(earlier, task, args)
             source = {**source, "dev": came.dev, "wall_seconds": came.wall_seconds}
             transfer = Transfer(folder, domains[earlier.labels], domains["target"])
             transfer.into_model(tagger)
             carried = transfer if stage.optimizer == "carried" else None
-        trainer = make_trainer(tagger, task, examples, args, callbacks, carried)
+        trainer = TaggerTrainer(tagger, args, task.tokenizer, examples, callbacks)
+        trainer.carried = carried
+        show_progress(trainer, FineTuningProgress())
         seconds = train_from(trainer, checkpoint)
         about = {
-            **asked,
+            **settings,
             "source": source,
-            "encoder": {**asked["encoder"], "dapt": task.taggers.pre_training()},
+            "encoder": {**settings["encoder"], "dapt": task.taggers.pre_training()},
             "wall_seconds": round(seconds, 1),
             "resumed": checkpoint is not None,
             "entities_beyond_max_length": examples.cut,
@@ -105,29 +99,31 @@ def fine_tune(
         return broadcast_object_list([record])[0]
 
 
-def make_trainer(
-    model, task: Task, examples: Examples, args: FineTuningArguments, callbacks: Sequence = (), carried=None
-) -> TaggerTrainer:
-    """The Trainer of a run's last stage."""
-    if args.early_stopping_patience and args.eval_strategy != "no":
-        callbacks = [*callbacks, EarlyStopping(args.early_stopping_patience)]
-    dev = examples.dev
-    trainer = TaggerTrainer(
-        model=model,
-        args=args,
-        processing_class=task.tokenizer,
-        train_dataset=examples.train,
-        eval_dataset=dev.rows,
-        compute_metrics=dev_scorer(task.domains["target"], dev.gold, dev.labelled, dev.order),
-        carried=carried,
-        callbacks=list(callbacks),
-    )
-    show_progress(trainer, RunProgress())
-    return trainer
+def _settings(task: Task, tagger: PreTrainedModel, args: FineTuningArguments) -> dict[str, Any]:
+    """What defines the run, as `run.json` holds it."""
+    target = task.domains["target"]
+    settings = {
+        "domain": target.name,
+        "entity_types": list(target.entity_types),
+        **task.taggers.described(target),
+        "data_sha256": task.checksums("target"),
+        "encoder": {"name": task.taggers.name, "sha256": task.taggers.sha256(tagger)},
+        "random_weights": args.random_weights,
+        "test": args.test,
+        "processes": args.world_size * max(1, args.n_gpu),
+        "arguments": recorded_arguments(args),
+    }
+    if "source" in task.domains:
+        settings["source"] = {
+            "domain": task.domains["source"].name,
+            **args.source_settings(),
+            "data_sha256": task.checksums("source"),
+        }
+    return settings
 
 
 def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> RunRecord:
-    """Score the best model, put it, its predictions and the record into the folder, the record last."""
+    """Score the best model, then write it, its predictions and the record into the folder, the record last."""
     args, folder, domain = trainer.args, Path(trainer.args.output_dir), task.domains["target"]
     ready = Tagger(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class)
     tagged = {
@@ -145,8 +141,8 @@ def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> RunRecor
         steps=trainer.state.global_step,
         best_epoch=_best_epoch(trainer),
         dev_by_epoch=[e["eval_conlleval_f1"] for e in trainer.state.log_history if "eval_conlleval_f1" in e],
-        scores={split: found.scores() for split, found in tagged.items()},
-        calibration={split: found.calibration() for split, found in tagged.items()},
+        scores={split: sentences.scores() for split, sentences in tagged.items()},
+        calibration={split: sentences.calibration() for split, sentences in tagged.items()},
     )
     run_folder.put_model(folder, ready.model, ready.tokenizer)
     if about["test"]:

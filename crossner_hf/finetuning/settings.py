@@ -1,6 +1,8 @@
-"""The paper's three settings as data: which stages a run trains, on whose sentences, with whose labels; and taggers."""
+"""The paper's three settings as data: the stages of a run, their sentences and labels; and the choice of a tagger."""
 
 from typing import NamedTuple
+
+PUBLISHED_SEEDS = (555, 666, 777)  # run.sh of zliucr/CrossNER
 
 SETTINGS = ("direct", "pre_train_then_fine_tune", "joint")
 HEADS = ("source", "target")
@@ -18,11 +20,12 @@ LSTM_REPEATS = 10
 class Stage(NamedTuple):
     """One training of a run.
 
-    rows:      whose training sentences it sees: 'source', 'target' or both
-    labels:    whose label list its head has
-    epochs:    exactly so many, with no dev score to choose among them; None: as the run's arguments say
-    repeats:   how often a target sentence is drawn for one time that a source sentence is
-    optimizer: 'fresh', or 'carried': with the moments that the stage before left
+    Args:
+        rows: Whose training sentences it sees: 'source', 'target' or both.
+        labels: Whose label list its head has.
+        epochs: Number of epochs, with no dev score to choose among them; None: as the run's arguments say.
+        repeats: How often a target sentence is drawn for each draw of a source sentence.
+        optimizer: 'fresh', or 'carried': with the moments that the stage before left.
     """
 
     rows: tuple[str, ...]
@@ -40,7 +43,10 @@ def stages(
     source_optimizer: str = "carried",
     target_repeats: int = ENCODER_REPEATS,
 ) -> tuple[Stage, ...]:
-    """The stages of a setting, in their order (Liu et al. 2021, section 4; main.py of the released code)."""
+    """Return the stages of a setting, in their order.
+
+    Source: Liu et al. (2021), section 4; main.py of the released code.
+    """
     if setting == "direct":
         return (Stage(("target",), "target"),)
     if setting == "joint":
@@ -54,11 +60,7 @@ def stages(
 
 
 class TaggerChoice(NamedTuple):
-    """Which tagger a run trains, and what it is made of.
-
-    vocabulary, char_vectors: of the word-level taggers; see FineTuningArguments
-    config_overrides: values of the model's config, `name=value,name=value`
-    """
+    """The tagger that a run trains; the fields are described in FineTuningArguments."""
 
     tagger: str = "linear"
     vocabulary: str = "train"

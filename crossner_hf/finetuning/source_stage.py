@@ -1,4 +1,4 @@
-"""The source stage of pre-train-then-fine-tune: trained once for an encoder and a seed, kept, shared by all targets."""
+"""The source stage of pre-train-then-fine-tune: trained once for an encoder and a seed, then shared by all targets."""
 
 import hashlib
 import json
@@ -24,15 +24,16 @@ from crossner_hf.results.record_files import RECORD_FILE, read_record, write_rec
 from crossner_hf.results.records import SourceStageRecord
 from crossner_hf.tagger.tagger import Tagger
 from crossner_hf.training import run_folder
-from crossner_hf.training.progress import RunProgress, show_progress
+from crossner_hf.training.progress import FineTuningProgress, show_progress
 from crossner_hf.training.resume import claimed, train_from, weights_hash
-from crossner_hf.training.run_arguments import told_arguments
+from crossner_hf.training.run_arguments import recorded_arguments
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS = 0.25  # of the stage, between two checkpoints
 
-# Arguments of a run that mean nothing to its source stage, or that the stage sets itself.
+# Arguments of a run that have no effect on its source stage, or that the stage sets itself. A name stands for all
+# names that begin with it.
 _NOT_OF_THE_SOURCE = (
     *("setting", "source", "target_repeats", "num_sentences", "few_shot_draw", "num_train_epochs", "max_steps"),
     *("eval_", "save_", "load_best_model_at_end", "metric_for_best_model", "greater_is_better", "early_stopping"),
@@ -40,15 +41,17 @@ _NOT_OF_THE_SOURCE = (
 
 
 def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[Path, SourceStageRecord]:
-    """The folder and the record of the finished source stage of a run; trained now where it is not there.
+    """Return the folder and the record of the source stage of a run; train it if it is not there.
 
-    The folder's name is a hash of all that shapes the result: data, labels, encoder, arguments, versions. Where another
+    The folder's name is a hash of all that shapes the result: data, labels, encoder, arguments, versions. If another
     process is training the same stage, this one waits for it.
     """
     set_seed(args.seed)
     tagger = task.new_tagger(stage.labels)
-    told = {name: value for name, value in told_arguments(args).items() if not name.startswith(_NOT_OF_THE_SOURCE)}
-    asked = {
+    arguments = {
+        name: value for name, value in recorded_arguments(args).items() if not name.startswith(_NOT_OF_THE_SOURCE)
+    }
+    settings = {
         "domain": task.domains["source"].name,
         "labels": list(task.domains[stage.labels].labels),
         **task.taggers.described(task.domains[stage.labels]),
@@ -58,41 +61,39 @@ def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[P
         "random_weights": task.random_weights,
         "epochs": stage.epochs,
         "processes": args.world_size * max(1, args.n_gpu),
-        "arguments": told,
+        "arguments": arguments,
         "versions": package_versions(),
     }
-    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     folder = Path(args.source_cache or download_cache().parent / "sources").expanduser() / key
-    own = _stage_arguments(stage, args, told, folder)
-    if own.should_save:
+    stage_args = _stage_arguments(stage, args, arguments, folder)
+    if stage_args.should_save:
         _set_aside_if_damaged(folder, with_optimizer=args.source_optimizer == "carried")
-    with claimed(asked, own, resume=True, wait=True) as (finished, checkpoint):
+    with claimed(settings, stage_args, resume=True, wait=True) as (finished, checkpoint):
         if finished:
             return folder, finished
-        examples = stage_examples(stage, task, tagger.config, own)
-        trainer = TaggerTrainer(
-            model=tagger, args=own, processing_class=task.tokenizer, train_dataset=examples.train, eval_dataset=None
-        )
-        show_progress(trainer, RunProgress(f"source stage, {asked['domain']}"))
+        examples = stage_examples(stage, task, tagger.config, stage_args)
+        trainer = TaggerTrainer(tagger, stage_args, task.tokenizer, examples)
+        show_progress(trainer, FineTuningProgress(f"source stage, {settings['domain']}"))
         seconds = train_from(trainer, checkpoint)
         about = {
-            **asked,
+            **settings,
             "wall_seconds": round(seconds, 1),
             "resumed": checkpoint is not None,
             "entities_beyond_max_length": examples.cut["source"],
         }
-        record = _save(trainer, task, stage, about, checkpoint) if own.should_save else None
+        record = _save(trainer, task, stage, about, checkpoint) if stage_args.should_save else None
         return folder, broadcast_object_list([record])[0]
 
 
 def _set_aside_if_damaged(folder: Path, *, with_optimizer: bool) -> None:
-    """Rename the record of a stage of which something is missing, so that it is trained again."""
+    """Rename the record of a stage that is incomplete, so that the stage is trained again."""
     record = folder / RECORD_FILE
     if not record.is_file():
         return
     needed = ["config.json", "model.safetensors", *([OPTIMIZER_FILE] if with_optimizer else [])]
-    lacking = [name for name in needed if not (folder / name).is_file()]
-    wrong = f"lacks {', '.join(lacking)}" if lacking else ""
+    missing = [name for name in needed if not (folder / name).is_file()]
+    wrong = f"lacks {', '.join(missing)}" if missing else ""
     try:
         read_record(record, SourceStageRecord)
     except ValueError as error:
@@ -103,12 +104,14 @@ def _set_aside_if_damaged(folder: Path, *, with_optimizer: bool) -> None:
             logger.warning("%s: the source stage kept there %s; it is trained again", folder, wrong)
 
 
-def _stage_arguments(stage: Stage, args: FineTuningArguments, told: dict[str, Any], folder: Path):
-    passing = ("disable_tqdm", "dataloader_num_workers", "report_to")
+def _stage_arguments(
+    stage: Stage, args: FineTuningArguments, arguments: dict[str, Any], folder: Path
+) -> FineTuningArguments:
+    unrecorded = ("disable_tqdm", "dataloader_num_workers", "report_to")
     return FineTuningArguments(
         output_dir=str(folder),
-        **told,
-        **{name: getattr(args, name) for name in passing},
+        **arguments,
+        **{name: getattr(args, name) for name in unrecorded},
         num_train_epochs=stage.epochs,
         eval_strategy="no",
         save_strategy="steps",
@@ -121,16 +124,16 @@ def _stage_arguments(stage: Stage, args: FineTuningArguments, told: dict[str, An
 
 
 def _save(trainer: TaggerTrainer, task: Task, stage: Stage, about: dict[str, Any], checkpoint) -> SourceStageRecord:
-    """Put model, optimizer state and record into the folder, the record last."""
+    """Write model, optimizer state and record into the folder, the record last."""
     folder = Path(trainer.args.output_dir)
     model = trainer.accelerator.unwrap_model(trainer.model)
     ready, dev = Tagger(model, trainer.processing_class), None
     if stage.labels == "source":
-        found = tagged_split(
+        sentences = tagged_split(
             ready, task.domains["source"], "validation", data_dir=task.data_dir, verify=task.verify
-        ).scores()
-        dev = {convention: {"overall": scores["overall"]} for convention, scores in found.items()}
-    if trainer.optimizer is None:  # a break came between the end of training and the record
+        )
+        dev = {convention: {"overall": scores["overall"]} for convention, scores in sentences.scores().items()}
+    if trainer.optimizer is None:  # the run was stopped between the end of training and the record
         optimizer = trainer.create_optimizer()
         optimizer.load_state_dict(torch.load(Path(checkpoint) / "optimizer.pt", map_location="cpu", weights_only=True))
     record = SourceStageRecord.new(seed=trainer.args.seed, **about, steps=trainer.state.global_step, dev=dev)

@@ -1,12 +1,13 @@
 """What all stages of a run share: what its taggers start from, and the domains with their files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from crossner_hf.data.builder import load
 from crossner_hf.data.download import domain_files
@@ -16,13 +17,43 @@ from crossner_hf.finetuning.settings import LINEAR, WORD_TAGGERS, FewShot, Tagge
 from crossner_hf.schema import Domain
 
 
+class UntrainedTaggers(Protocol):
+    """Makes untrained taggers of one kind, for any domain, over one tokenizer: EncoderTaggers or WordTaggers."""
+
+    name: str  # of what the taggers start from, for records
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer of all its taggers."""
+
+    def build(self, domain: Domain) -> PreTrainedModel:
+        """Return a tagger with the domain's labels; what is not pretrained is drawn from the global generator."""
+
+    def sha256(self, model: PreTrainedModel) -> str:
+        """Return the checksum of what the taggers start from."""
+
+    def vocabulary(self) -> Mapping[str, str]:
+        """Return what identifies the vocabulary, for records, if it depends on the training data."""
+
+    def described(self, domain: Domain) -> Mapping[str, Mapping[str, str]]:
+        """Return what a tagger knows of the domain besides its labels, for records."""
+
+    def pre_training(self) -> Any:
+        """Return what is known of the encoder's domain-adaptive pre-training."""
+
+
 @dataclass(frozen=True)
 class Task:
-    """A tagger to be trained, and what it is to learn from.
+    """A tagger to be trained, and the data it learns from.
 
-    domains:  'target' and, where it is trained on, 'source'
-    model:    of an encoder a folder, a Hub id, or 'minilm'; of word vectors a file, or 'glove'
-    few_shot: which of the target's training sentences there are; None for all
+    Args:
+        domains: 'target' and, where it is trained on, 'source'.
+        model: An encoder (a folder, a Hub id, or 'minilm') or word vectors (a file, or 'glove').
+        data_dir: Folder of the official files; see `crossner_hf.load`.
+        verify: Whether official files must have their published checksums.
+        random_weights: Whether only the architecture is taken over.
+        choice: The tagger.
+        few_shot: Choice of the target's training sentences; None for all.
     """
 
     domains: dict[str, Domain]
@@ -34,43 +65,51 @@ class Task:
     few_shot: FewShot | None = None
 
     @cached_property
-    def taggers(self):
-        """What makes untrained taggers and their tokenizer: EncoderTaggers or WordTaggers."""
+    def taggers(self) -> UntrainedTaggers:
+        """What makes the task's taggers."""
         if self.choice.tagger in WORD_TAGGERS:
             from crossner_hf.finetuning.word_taggers import WordTaggers
 
             sentences = [words for whose in self.domains for words in self.rows(whose, "train")["tokens"]]
-            more = {"random_weights": self.random_weights}
-            return WordTaggers(self.model, self.domains.values(), sentences, self.choice, **more)
+            return WordTaggers(
+                self.model, self.domains.values(), sentences, self.choice, random_weights=self.random_weights
+            )
         return EncoderTaggers(self.model, self.choice, random_weights=self.random_weights)
 
     @property
-    def tokenizer(self):
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer of the task's taggers."""
         return self.taggers.tokenizer
 
     def new_tagger(self, labels: str) -> PreTrainedModel:
-        """An untrained tagger with the labels of 'source' or 'target', drawn from the global generator."""
+        """Return an untrained tagger with the labels of 'source' or 'target', drawn from the global generator."""
         return self.taggers.build(self.domains[labels])
 
     def rows(self, whose: str, split: str) -> dict[str, list[Any]]:
-        """Columns `tokens` and `ner_tags` of a split of 'source' or 'target'.
+        """Return the columns `tokens` and `ner_tags` of a split of 'source' or 'target'.
 
-        Raises ValueError where few-shot training asks for more sentences than there are.
+        Raises:
+            ValueError: Few-shot training asks for more sentences than there are.
         """
         domain = self.domains[whose]
         data = load(domain.folder or domain.name, split=split, data_dir=self.data_dir, verify=self.verify)
         if self.few_shot and (whose, split) == ("target", "train"):
-            data = data.select(few_shot_rows(len(data), *self.few_shot))
+            data = data.select(few_shot_rows(len(data), self.few_shot))
         return {name: data[name][:] for name in ("tokens", "ner_tags")}
 
     def checksums(self, whose: str) -> dict[str, str]:
-        """Split to the SHA-256 of its file."""
+        """Return the SHA-256 of the file of each split."""
         files = domain_files(self.domains[whose], self.data_dir, verify=self.verify)
         return {split: sha256_of(path) for split, path in files.items()}
 
 
-def few_shot_rows(total: int, number: int, draw: str, seed: int) -> list[int]:
-    """`number` of `total` rows: the first ones, or drawn by the seed, a smaller draw being part of a larger one."""
+def few_shot_rows(total: int, few_shot: FewShot) -> list[int]:
+    """Return the chosen rows of `total`, ascending; with one seed a smaller draw is part of a larger one.
+
+    Raises:
+        ValueError: There are fewer rows.
+    """
+    number, draw, seed = few_shot
     if not 1 <= number <= total:
         raise ValueError(f"num_sentences must be 1 to {total} (the training set's size), got {number}")
     if draw == "first":

@@ -1,11 +1,13 @@
-"""What a stage trains on and is scored on: sentences of source and target, chosen, encoded and weighted."""
+"""What a stage trains on and is scored on: sentences of source and target, chosen, tokenized and weighted."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from datasets import Dataset
+from transformers import PreTrainedConfig
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.settings import Stage
@@ -22,12 +24,15 @@ logger = logging.getLogger(__name__)
 class DevSet:
     """What a stage is scored on while it trains.
 
-    rows:     encoded sentences, sorted by length
-    order:    row to index into `gold`
-    gold:     label ids of every sentence, in the order of the file, cut nowhere
-    labelled: for each of them the indices of the words that the model sees; the others count as predicted `O`
+    Args:
+        domain: The domain of the labels.
+        rows: Tokenized sentences, sorted by length.
+        order: Index into `gold` for each row.
+        gold: Label ids of all words of every sentence, in the order of the file.
+        labelled: Indices of the words of each sentence that the model sees; the others count as predicted `O`.
     """
 
+    domain: Domain
     rows: Dataset
     order: list[int]
     gold: list[list[int]]
@@ -36,49 +41,51 @@ class DevSet:
 
 @dataclass(frozen=True)
 class Examples:
-    """What a stage learns from. `cut`: of each set, how many gold entities lie beyond `max_length`."""
+    """What a stage learns from. `cut` counts the gold entities beyond `max_length`, for each set."""
 
     train: Dataset
     dev: DevSet | None
     cut: dict[str, int]
 
 
-def stage_examples(stage: Stage, task: Task, config, args: FineTuningArguments) -> Examples:
-    """The encoded sentences of a stage, for a model with that config.
+def stage_examples(stage: Stage, task: Task, config: PreTrainedConfig, args: FineTuningArguments) -> Examples:
+    """Tokenize the sentences of a stage, for a model with that config.
 
     A sentence that is drawn several times stands in `train` by several indices, not copies.
     """
     labels = task.domains[stage.labels]
     limit = min(args.max_length or 1_000_000, max_tokens(task.tokenizer, config))
-    columns: dict[str, list] = {}
-    weights: list[int] = []
     cut: dict[str, int] = {}
+
+    def encode(tokens: list[list[str]], tags: list[list[int]], name: str) -> tuple[dict[str, Any], list[list[int]]]:
+        columns, labelled = encode_labelled(task.tokenizer, tokens, tags, limit)
+        cut[name] = _entities_lost(tags, labelled, labels, name, limit)
+        return columns, labelled
+
+    columns: dict[str, list[Any]] = {}
+    draws: list[int] = []
     for whose in stage.rows:
         rows = task.rows(whose, "train")
-        tokens, tags = rows["tokens"], rows["ner_tags"]
-        if whose == "source":
-            tags = translate(tags, task.domains["source"], labels)
-        encoded, seen = encode_labelled(task.tokenizer, tokens, tags, limit)
-        name = "train" if whose == "target" else "source"
-        cut[name] = _entities_lost(tags, seen, labels, name, limit)
+        tags = rows["ner_tags"] if whose == "target" else translate(rows["ner_tags"], task.domains["source"], labels)
+        encoded, _ = encode(rows["tokens"], tags, "train" if whose == "target" else "source")
         for column, values in encoded.items():
             columns.setdefault(column, []).extend(values)
-        weights += [stage.repeats if whose == "target" else 1] * len(tokens)
+        draws += [stage.repeats if whose == "target" else 1] * len(tags)
     train = Dataset.from_dict(columns)
     if stage.repeats > 1:
-        train = train.select(np.repeat(np.arange(len(weights)), weights))
+        train = train.select(np.repeat(np.arange(len(draws)), draws))
     if stage.epochs is not None:
         return Examples(train, None, cut)
     rows = task.rows("target", "validation")
-    encoded, seen = encode_labelled(task.tokenizer, rows["tokens"], rows["ner_tags"], limit)
-    cut["validation"] = _entities_lost(rows["ner_tags"], seen, labels, "validation", limit)
+    encoded, labelled = encode(rows["tokens"], rows["ner_tags"], "validation")
     lengths = [len(row) for row in encoded["input_ids"]]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    return Examples(train, DevSet(Dataset.from_dict(encoded).select(order), order, rows["ner_tags"], seen), cut)
+    dev = DevSet(labels, Dataset.from_dict(encoded).select(order), order, rows["ner_tags"], labelled)
+    return Examples(train, dev, cut)
 
 
 def translate(tags: Sequence[Sequence[int]], source: Domain, labels: Domain) -> list[list[int]]:
-    """The source's label ids in another domain's list. A type that it lacks becomes `O`, with a warning."""
+    """Translate the source's label ids into another domain's. A type that it lacks becomes `O`, with a warning."""
     ids = label_map(source, labels)
     lost = [source.labels[tag] for sentence in tags for tag in sentence if tag not in ids]
     if lost:
@@ -89,16 +96,18 @@ def translate(tags: Sequence[Sequence[int]], source: Domain, labels: Domain) -> 
     return [[ids.get(tag, 0) for tag in sentence] for sentence in tags]
 
 
-def _entities_lost(tags, labelled, domain: Domain, name: str, limit: int) -> int:
-    """How many gold entities hold a word that the model does not see."""
+def _entities_lost(
+    tags: Sequence[Sequence[int]], labelled: Sequence[Sequence[int]], domain: Domain, name: str, limit: int
+) -> int:
+    """Count the gold entities with a word that the model does not see."""
     lost = total = 0
-    for ids, seen in zip(tags, map(set, labelled)):
-        found = spans([domain.labels[i] for i in ids])
-        total += len(found)
-        lost += sum(not seen.issuperset(range(span.start, span.end)) for span in found)
+    for ids, seen in zip(tags, map(set, labelled), strict=True):
+        entities = spans([domain.labels[i] for i in ids])
+        total += len(entities)
+        lost += sum(not seen.issuperset(range(entity.start, entity.end)) for entity in entities)
     if lost:
         logger.warning(
-            "%d of %d entities of %s lie beyond max_length=%d pieces and cannot be learned or found",
+            "%d of %d entities of %s lie beyond max_length=%d tokens; they can be neither learned nor predicted",
             *(lost, total, name, limit),
         )
     return lost

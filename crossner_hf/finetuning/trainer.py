@@ -1,51 +1,41 @@
-"""The stock Trainer with CrossNER's loss contract, batches and dev scoring."""
+"""The stock Trainer with the loss of `token_loss`, length-grouped batches and scores of whole dev sentences."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 import torch
-from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
 from torch.utils.data import SequentialSampler
-from transformers import DataCollatorForTokenClassification, EvalPrediction, Trainer
+from transformers import (
+    DataCollatorForTokenClassification,
+    EvalPrediction,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+)
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.finetuning.early_stopping import EarlyStopping
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
+from crossner_hf.finetuning.tokenized_dataset import DevSet, Examples
 from crossner_hf.finetuning.transfer import Transfer
 from crossner_hf.metric import compute_metrics
-from crossner_hf.schema import Domain
 from crossner_hf.tagger.tagger import takes_word_mask
 from crossner_hf.tagger.tokenize_and_align import IGNORED
+from crossner_hf.training.token_loss import token_loss
 
 
-def token_loss(
-    outputs, labels: Tensor, num_items_in_batch: Tensor | int | None = None, label_smoothing: float = 0.0
-) -> Tensor:
-    """Cross-entropy summed over the labelled positions, over `num_items_in_batch` if given, else over their number.
+def predicted_ids(outputs: Any, labels: Tensor) -> Tensor:
+    """Return the label ids of a model's outputs: its own `predicted_ids` if it has them, else the argmax.
 
-    labels: (batch, time), -100 where nothing is scored. Trainer counts `num_items_in_batch` over micro-batches and
-    ranks, so accumulation and several processes give the gradient of one large batch. The stock models' own loss is
-    multiplied instead (transformers 5.23, issue 47688 there).
-    """
-    logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]
-    total = cross_entropy(
-        logits.float().flatten(0, 1),
-        labels.flatten(),
-        ignore_index=IGNORED,
-        reduction="sum",
-        label_smoothing=label_smoothing,
-    )
-    count = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
-    return total / torch.as_tensor(count, device=total.device).clamp(min=1)
-
-
-def predicted_ids(outputs, labels: Tensor) -> Tensor:
-    """What dev scoring needs of a model's outputs: its own `predicted_ids` if it has them, else the argmax.
-
-    outputs: logits (batch, time, labels), or a tuple that begins with them; labels: (batch, time)
+    Args:
+        outputs: Logits (batch, time, labels), or a tuple that begins with them.
+        labels: Label ids, (batch, time).
     """
     outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
     for output in outputs[1:]:
@@ -55,40 +45,47 @@ def predicted_ids(outputs, labels: Tensor) -> Tensor:
 
 
 class TaggerTrainer(Trainer):
-    """`Trainer` for taggers; dev sentences are expected sorted by length, as `stage_examples` gives them.
+    """`Trainer` for taggers.
 
-    carried: what the optimizer goes on with, in the place of a fresh state
+    Args:
+        model: The tagger.
+        args: The run's arguments; with `early_stopping_patience`, training stops early.
+        tokenizer: The tagger's tokenizer.
+        examples: What it trains on and is scored on.
+        callbacks: Further callbacks.
+
+    Attributes:
+        carried: What a new optimizer starts from, in the place of an empty state.
     """
 
     args: FineTuningArguments
+    carried: Transfer | None = None
 
     def __init__(
         self,
-        *,
-        model,
-        args,
-        processing_class,
-        train_dataset,
-        eval_dataset,
-        compute_metrics=None,
-        carried: Transfer | None = None,
-        **kwargs,
+        model: PreTrainedModel,
+        args: FineTuningArguments,
+        tokenizer: PreTrainedTokenizerBase,
+        examples: Examples,
+        callbacks: Sequence[TrainerCallback] = (),
     ):
-        self.carried = carried
+        dev, callbacks = examples.dev, list(callbacks)
+        if dev is not None and args.early_stopping_patience and args.eval_strategy != "no":
+            callbacks.append(EarlyStopping(args.early_stopping_patience))
         super().__init__(
             model=model,
             args=args,
-            processing_class=processing_class,
-            data_collator=DataCollatorForTokenClassification(processing_class),
-            train_dataset=train_dataset,
-            eval_dataset=eval_dataset,
-            # Our own models have their own loss, which keeps the same contract.
+            processing_class=tokenizer,
+            data_collator=DataCollatorForTokenClassification(tokenizer),
+            train_dataset=examples.train,
+            eval_dataset=dev and dev.rows,
+            # Our own models have a loss of their own, which is divided in the same way.
             compute_loss_func=None
             if takes_word_mask(model)
             else partial(token_loss, label_smoothing=args.label_smoothing_factor),
-            compute_metrics=compute_metrics,
+            compute_metrics=dev and dev_scorer(dev),
             preprocess_logits_for_metrics=predicted_ids,
-            **kwargs,
+            callbacks=callbacks,
         )
 
     def _get_train_sampler(self, train_dataset=None):
@@ -97,17 +94,18 @@ class TaggerTrainer(Trainer):
             return super()._get_train_sampler(dataset)
         ids = dataset.select_columns("input_ids").with_format("arrow")[:]["input_ids"]
         lengths = pc.list_value_length(ids).to_numpy()
-        # What belongs to one optimizer step is drawn together, however it is laid out over ranks and micro-batches.
+        # The sentences of one optimizer step are drawn together, however processes and micro-batches share them.
         size = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         return LengthGroupedBatches(lengths, size, seed)
 
-    def create_optimizer(self, model=None):
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Create the optimizer once, with the state that is carried over."""
         new = self.optimizer is None
         optimizer = super().create_optimizer(model)
         if new and self.carried is not None:
             if self.is_fsdp_enabled or self.is_deepspeed_enabled:
-                raise ValueError("FSDP and DeepSpeed cannot carry the optimizer's state over: --source_optimizer fresh")
+                raise ValueError("FSDP and DeepSpeed cannot carry the optimizer's state over: --source-optimizer fresh")
             self.carried.into_optimizer(optimizer, self.model)
         return optimizer
 
@@ -122,30 +120,24 @@ class TaggerTrainer(Trainer):
         return super()._get_grad_norm(model, grad_norm=grad_norm)
 
 
-def dev_scorer(
-    domain: Domain, gold: Sequence[Sequence[int]], labelled: Sequence[Sequence[int]], order: Sequence[int]
-) -> Callable[[EvalPrediction], dict]:
-    """The `compute_metrics` of a run: scores whole sentences, in the file's order.
-
-    gold:     label ids of every sentence, in the order of the file, cut nowhere
-    labelled: for each of them the indices of the words that the model sees; the others count as predicted `O`
-    order:    row of the evaluation set to index into `gold`
-    """
-    score = compute_metrics(domain)
-    width = max(map(len, gold), default=1)
+def dev_scorer(dev: DevSet) -> Callable[[EvalPrediction], dict[str, float]]:
+    """Return the `compute_metrics` of a run, which scores whole sentences in the file's order."""
+    score = compute_metrics(dev.domain)
+    gold, width = dev.gold, max(map(len, dev.gold), default=1)
 
     def compute(prediction: EvalPrediction) -> dict[str, float]:
         predicted = np.full((len(gold), width), IGNORED)
         labels = np.full((len(gold), width), IGNORED)
-        for ids, marks, sentence in zip(_rows(prediction.predictions), _rows(prediction.label_ids), order, strict=True):
+        rows = zip(_rows(prediction.predictions), _rows(prediction.label_ids), dev.order, strict=True)
+        for ids, token_labels, sentence in rows:
             labels[sentence, : len(gold[sentence])] = gold[sentence]
             predicted[sentence, : len(gold[sentence])] = 0
-            predicted[sentence, labelled[sentence]] = ids[marks != IGNORED]
+            predicted[sentence, dev.labelled[sentence]] = ids[token_labels != IGNORED]
         return score(EvalPrediction(predictions=predicted, label_ids=labels))
 
     return compute
 
 
-def _rows(batches):
-    """The rows of an array, or of the list of arrays that `eval_do_concat_batches=False` gives."""
+def _rows(batches: Any) -> Iterable[np.ndarray]:
+    """Return the rows of an array, or of the list of arrays that `eval_do_concat_batches=False` gives."""
     return chain.from_iterable(batches) if isinstance(batches, list | tuple) else batches

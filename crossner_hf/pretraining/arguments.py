@@ -1,4 +1,4 @@
-"""What a run of domain-adaptive pre-training is told: the released code's recipe as defaults, and a preset."""
+"""Arguments of domain-adaptive pre-training, with the released code's recipe as defaults, and a preset."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,8 @@ MASKINGS: dict[str, str | None] = {"span": "crossner", "token": None} | {
 }
 COMPARED = ("token", "span")  # the maskings under which every run's held-out loss is given
 
-# For encoders of about 20 M parameters on a CPU or one GPU: sentences' lengths, larger batches, a larger learning rate.
+# `small` is for encoders of about 20 M parameters on a CPU or one GPU: shorter blocks, larger batches, a larger
+# learning rate.
 DAPT_PRESETS: dict[str, dict[str, Any]] = {
     "published": {},
     "small": {
@@ -30,8 +31,15 @@ DAPT_PRESETS: dict[str, dict[str, Any]] = {
 class DaptArguments(RunArguments):
     """`TrainingArguments` for domain-adaptive pre-training, with the released recipe as defaults.
 
-    15 epochs over blocks of 512 pieces, 20 % of them masked in spans, Adam at 5e-5 falling linearly, batches of 8,
-    gradients clipped at 1, seed 42 (run_language_modeling.py of zliucr/CrossNER and the Trainer's defaults of its day).
+    The recipe: 15 epochs over blocks of 512 tokens, 20 % of them masked in spans, Adam at 5e-5 falling linearly,
+    batches of 8, gradients clipped at 1, seed 42. `preset(name, DAPT_PRESETS)` gives the values of other recipes.
+
+    Every field of `transformers.TrainingArguments` is a field here too; `crossner-hf dapt --help` describes them all.
+
+    Raises:
+        ValueError: A value is out of range, or has no meaning for pre-training.
+
+    Source: run_language_modeling.py of zliucr/CrossNER, and the Trainer's defaults of its day.
     """
 
     output_dir: str = field(
@@ -41,62 +49,81 @@ class DaptArguments(RunArguments):
     masking: str = field(
         default="span",
         metadata={
-            "help": "What is masked: span (the paper's), token (single pieces), whole_word (BERT), geometric "
+            "help": "What is masked: span (the paper's), token (single tokens), whole_word (BERT), geometric "
             "(SpanBERT), entity (ERNIE; needs tagged text or a gazetteer).",
             "choices": list(MASKINGS),
         },
     )
-    mlm_probability: float = field(default=0.2, metadata={"help": "Share of the pieces to mask."})
-    block_size: int = field(default=512, metadata={"help": "Pieces a block, special ones included."})
-    percent: float = field(
-        default=100.0, metadata={"help": "Share of the documents to train on; 1 %% is a part of 10 %%, and so on."}
+    gazetteer: str | None = field(
+        default=None,
+        metadata={
+            "help": "File with names of entities for the masking entity, one on each line (what follows a tab is "
+            "ignored)."
+        },
     )
-    max_tokens: int | None = field(default=None, metadata={"help": "Read so many pieces of the corpus at most."})
+    domain: str | None = field(default=None, metadata={"help": "The corpus's domain, for record and README."})
+    level: str | None = field(
+        default=None, metadata={"help": "Its level (domain, entity, task, integrated), for record and README."}
+    )
+    mlm_probability: float = field(default=0.2, metadata={"help": "Share of the tokens to mask."})
+    block_size: int = field(default=512, metadata={"help": "Tokens in a block, special ones included."})
+    percent: float = field(
+        default=100.0, metadata={"help": "Share of the documents to train on; 1 %% is part of 10 %%, and so on."}
+    )
+    max_tokens: int | None = field(default=None, metadata={"help": "Largest number of tokens to read from the corpus."})
     streaming: bool = field(
         default=False,
-        metadata={"help": "Tokenise while training, in one pass with nothing of it cached; needs --max-steps."},
+        metadata={"help": "Tokenize while training, in one pass and with no cache; needs --max-steps."},
     )
     held_out: float = field(
-        default=1.0, metadata={"help": "Percent of the documents never trained on, for the held-out loss; 0: none."}
+        default=1.0, metadata={"help": "Percent of the documents to keep for the held-out loss; 0: none."}
     )
-    held_out_tokens: int = field(default=100_000, metadata={"help": "Pieces of them that are scored, at most."})
+    held_out_tokens: int = field(default=100_000, metadata={"help": "Largest number of their tokens to score."})
     learning_rate: float = field(default=5e-5, metadata={"help": "Adam's learning rate."})
     lr_scheduler_type: str = field(default="linear", metadata={"help": "Schedule of the learning rate."})
-    per_device_train_batch_size: int = field(default=8, metadata={"help": "Blocks a batch on each device."})
-    per_device_eval_batch_size: int = field(default=32, metadata={"help": "Held-out blocks a batch."})
-    num_train_epochs: float = field(default=15.0, metadata={"help": "Passes over the corpus; masks differ in each."})
+    per_device_train_batch_size: int = field(default=8, metadata={"help": "Blocks in a batch on each device."})
+    per_device_eval_batch_size: int = field(default=32, metadata={"help": "Held-out blocks in a batch."})
+    num_train_epochs: float = field(default=15.0, metadata={"help": "Passes over the corpus, each with its own masks."})
     seed: int = field(default=42, metadata={"help": "Fixes the order of blocks, the masks, dropout and a new head."})
-    eval_strategy: str = field(default="steps", metadata={"help": "When the held-out loss is taken."})
+    eval_strategy: str = field(default="steps", metadata={"help": "When the held-out loss is computed."})
     eval_steps: float | None = field(
-        default=0.1, metadata={"help": "Every so many steps; below 1: every such share of the run."}
+        default=0.1, metadata={"help": "Steps between two of them; below 1: share of the run."}
     )
-    eval_on_start: bool = field(default=True, metadata={"help": "Take it before training too."})
+    eval_on_start: bool = field(default=True, metadata={"help": "Compute it before training too."})
     save_strategy: str = field(default="steps", metadata={"help": "When a checkpoint is written."})
-    save_steps: float = field(default=0.1, metadata={"help": "Every so many steps; below 1: every such share."})
-    save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept while the run goes on."})
+    save_steps: float = field(default=0.1, metadata={"help": "Steps between two of them; below 1: share of the run."})
+    save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints kept during the run."})
     keep_checkpoints: bool = field(
-        default=False, metadata={"help": "Leave those that save_total_limit spares when the run ends, to train from."}
+        default=False, metadata={"help": "Keep the checkpoints that save_total_limit allows when the run ends."}
     )
-    logging_steps: float = field(default=0.02, metadata={"help": "Steps, or share of the run, between two log lines."})
-    disable_tqdm: bool | None = field(default=False, metadata={"help": "Plain lines in place of the bar."})
+    logging_steps: float = field(
+        default=0.02, metadata={"help": "Steps between two log lines; below 1: share of the run."}
+    )
+    disable_tqdm: bool | None = field(
+        default=False, metadata={"help": "The Trainer's plain lines in place of the progress bar or lines."}
+    )
 
     def __post_init__(self):
         if self.masking not in MASKINGS:
             raise ValueError(f"masking must be one of {', '.join(MASKINGS)}, got {self.masking!r}")
         if not 0 < self.mlm_probability < 1:
             raise ValueError(f"mlm_probability must lie between 0 and 1, got {self.mlm_probability}")
+        if self.gazetteer and self.masking != "entity":
+            raise ValueError(f"gazetteer is for the masking 'entity', not {self.masking!r}")
         self.selection()
         if self.streaming and self.max_steps <= 0:
-            raise ValueError("streaming knows no end of an epoch beforehand: give max_steps too")
+            raise ValueError("the length of a stream is not known: streaming needs max_steps")
         if self.held_out and self.held_out_tokens < 1:
-            raise ValueError(f"held_out_tokens must be at least 1, got {self.held_out_tokens}; held_out=0 does without")
+            raise ValueError(
+                f"held_out_tokens must be at least 1, got {self.held_out_tokens}; held_out=0 scores nothing"
+            )
         if self.label_smoothing_factor:
             raise ValueError("label_smoothing_factor is not for DAPT: its losses could not be compared")
         if self.load_best_model_at_end:
-            raise ValueError("load_best_model_at_end is not for DAPT: the last model counts, as in the released code")
-        self.include_num_input_tokens_seen = "all"  # the record counts the pieces by it
+            raise ValueError("load_best_model_at_end is not for DAPT: the last model is kept, as in the released code")
+        self.include_num_input_tokens_seen = "all"  # the record's number of tokens
         super().__post_init__()
 
     def selection(self) -> Selection:
-        """The part of the corpus to train on."""
+        """Return the part of the corpus to train on."""
         return Selection(percent=self.percent, held_out=self.held_out, max_tokens=self.max_tokens)

@@ -1,6 +1,5 @@
-"""Domain-adaptive pre-training: masked-language modelling on a corpus, its held-out losses, and the record of both."""
+"""Domain-adaptive pre-training: masked-language modelling on a corpus, the held-out losses and the record."""
 
-import copy
 import hashlib
 import json
 import logging
@@ -11,15 +10,16 @@ from typing import Any, NamedTuple
 
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset, IterableDataset
-from transformers import IntervalStrategy, set_seed
+from transformers import TrainerCallback, set_seed
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.corpora.corpus import Corpus, Selection
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.pretraining.arguments import DaptArguments
-from crossner_hf.pretraining.blocks import block_dataset
+from crossner_hf.pretraining.blocks import block_dataset, block_stream
 from crossner_hf.pretraining.dapt_card import dapt_card
 from crossner_hf.pretraining.masked_lm import load_masked_lm
+from crossner_hf.pretraining.packing import Packing
 from crossner_hf.pretraining.trainer import DaptTrainer
 from crossner_hf.results.record_files import RECORD_FILE, write_record
 from crossner_hf.results.records import BlockCounts, DaptRecord
@@ -27,7 +27,7 @@ from crossner_hf.training import run_folder
 from crossner_hf.training.flops import training_speed
 from crossner_hf.training.progress import DaptProgress, show_progress
 from crossner_hf.training.resume import claimed, train_from, weights_hash
-from crossner_hf.training.run_arguments import told_arguments
+from crossner_hf.training.run_arguments import recorded_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ class Texts(NamedTuple):
 
     blocks: Dataset | IterableDataset
     counts: BlockCounts
-    held_out: Dataset | None
-    held_out_counts: BlockCounts | None
+    held_out: Dataset | None = None
+    held_out_counts: BlockCounts | None = None
 
 
 def dapt(
@@ -48,32 +48,41 @@ def dapt(
     model: str,
     args: DaptArguments,
     *,
-    domain: str | None = None,
-    level: str | None = None,
     held_out_corpus: Corpus | None = None,
-    names: Collection[str] | None = None,
     resume: bool = False,
-    callbacks: Sequence = (),
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> DaptRecord:
-    """Pre-train a masked language model on a corpus and save it for `from_pretrained`; gives the record.
+    """Pre-train a masked language model on a corpus and save it for `from_pretrained`.
 
-    model:           a folder, a Hub id, or 'minilm' (the encoder of the extra `offline`)
-    domain, level:   what the corpus is, for the record alone
-    held_out_corpus: text whose held-out part is scored, in the place of the corpus's own: the same documents that a run
-                     on that text with the same `held_out` leaves out, so that runs on different text compare
-    names:           names of entities to mask whole, for the masking 'entity', where the text is not tagged
-    resume:          go on from the last checkpoint in `args.output_dir`, with the result that the run would have had
-                     without the break; a finished run gives its record again
+    The output folder then holds the model, `run.json`, `record.json` and a README made from it.
 
-    The folder then holds the model, `run.json`, `record.json` and a README made from it. Raises FolderInUse where it
-    holds anything else, and ValueError for a corpus, tokenizer or block size that does not do.
+    Args:
+        corpus: The text to train on.
+        model: An encoder: a folder, a Hub id, or 'minilm' (from the extra `offline`).
+        args: The run's arguments.
+        held_out_corpus: Text whose held-out part is scored in the place of the corpus's own: the documents that a run
+            on that text with the same `held_out` leaves out, so that runs on different text compare.
+        resume: Whether to resume from the last checkpoint in `args.output_dir`, with the result that the run would have
+            had without the break. A finished run returns its record.
+        callbacks: Callbacks for the Trainer.
+
+    Returns:
+        The record of the run.
+
+    Raises:
+        FolderInUse: The output folder holds anything but this run.
+        ValueError: The corpus, the tokenizer or the block size is not suitable.
+
+    Source: Liu et al. (2021), section 3; run_language_modeling.py of the released code.
     """
-    _check(args, held_out_corpus, names)
+    if held_out_corpus and not args.held_out:
+        raise ValueError("held_out_corpus has no effect with held_out=0: give the percentage of its documents to score")
     set_seed(args.seed)
     network, tokenizer, head = load_masked_lm(encoder_path(model), args.block_size)
-    asked = {
-        "domain": domain,
-        "level": level,
+    names = first_columns(args.gazetteer) if args.gazetteer else None
+    settings = {
+        "domain": args.domain,
+        "level": args.level,
         "corpus_sha256": corpus.checksums(),
         "held_out_sha256": held_out_corpus.checksums() if held_out_corpus else None,
         "excluded_titles": len(corpus.exclude_titles),
@@ -81,41 +90,44 @@ def dapt(
         "texts_sha256": _identity(corpus, held_out_corpus, names),
         "encoder": {"name": encoder_name(model), "sha256": weights_hash(network), "head": head},
         "processes": args.world_size * max(1, args.n_gpu),
-        "arguments": told_arguments(args),
+        "arguments": recorded_arguments(args),
     }
-    with claimed(asked, args, resume=resume) as (finished, checkpoint):
+    with claimed(settings, args, resume=resume) as (finished, checkpoint):
         if finished:
             logger.info("%s: this run is already finished", args.output_dir)
             return finished
-        texts = _texts(corpus, held_out_corpus, names, tokenizer, args)
-        trainer = make_trainer(network, tokenizer, texts, args, callbacks)
+        packing = Packing(
+            corpus, tokenizer, args.block_size, args.selection(), with_entities=args.masking == "entity", names=names
+        )
+        texts = _texts(packing, held_out_corpus or corpus, args)
+        trainer = DaptTrainer(network, args, tokenizer, texts.blocks, texts.held_out, callbacks)
+        show_progress(trainer, DaptProgress())
         seconds = train_from(trainer, checkpoint)
         if texts.held_out is not None and trainer.last_scored != trainer.state.global_step:
             trainer.evaluate()
-        about = {**asked, "wall_seconds": round(seconds, 1), "resumed": checkpoint is not None}
+        about = {**settings, "wall_seconds": round(seconds, 1), "resumed": checkpoint is not None}
         record = _save(trainer, texts, about) if args.should_save else None
         return broadcast_object_list([record])[0]
 
 
-def make_trainer(network, tokenizer, texts: Texts, args: DaptArguments, callbacks: Sequence = ()) -> DaptTrainer:
-    """The Trainer of a run."""
-    if texts.held_out is None:
-        args = copy.copy(args)
-        args.eval_strategy, args.eval_on_start = IntervalStrategy.NO, False
-    trainer = DaptTrainer(
-        model=network,
-        args=args,
-        tokenizer=tokenizer,
-        train_dataset=texts.blocks,
-        held_out=texts.held_out,
-        callbacks=callbacks,
-    )
-    show_progress(trainer, DaptProgress())
-    return trainer
+def first_columns(path: str | Path) -> list[str]:
+    """Read the lines of a file, each up to its first tab; lines without text are left out.
+
+    Raises:
+        ValueError: The file is not UTF-8, or has no line of text.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: byte {error.start} is not UTF-8; convert it (iconv -f latin1 -t utf-8)") from error
+    columns = [line.partition("\t")[0].strip() for line in lines if line.strip()]
+    if not columns:
+        raise ValueError(f"{path}: holds no line of text")
+    return columns
 
 
 def _save(trainer: DaptTrainer, texts: Texts, about: dict[str, Any]) -> DaptRecord:
-    """Put model, README and record into the folder, the record last; gives the record."""
+    """Write model, README and record into the folder, the record last."""
     args, folder, state = trainer.args, Path(trainer.args.output_dir), trainer.state
     trainer.head.remove()
     trained = trainer.accelerator.unwrap_model(trainer.model)
@@ -141,50 +153,40 @@ def _save(trainer: DaptTrainer, texts: Texts, about: dict[str, Any]) -> DaptReco
     return record
 
 
-def _check(args: DaptArguments, held_out_corpus: Corpus | None, names: Collection[str] | None) -> None:
-    if held_out_corpus and not args.held_out:
-        raise ValueError("held_out_corpus has no effect with held_out=0: give the percentage of its documents to score")
-    if names and args.masking != "entity":
-        raise ValueError(f"names of entities (--gazetteer) are for the masking 'entity', not {args.masking!r}")
-
-
 def _identity(corpus: Corpus, held_out_corpus: Corpus | None, names: Collection[str] | None) -> str:
     """A hash of all text of the run and of how it is read."""
     parts = [corpus.identity(), held_out_corpus.identity() if held_out_corpus else None, sorted(set(names or ()))]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _texts(corpus: Corpus, held_out_corpus: Corpus | None, names, tokenizer, args: DaptArguments) -> Texts:
-    blocks, counts = block_dataset(
-        corpus,
-        tokenizer,
-        args.block_size,
-        args.selection(),
-        with_entities=args.masking == "entity",
-        names=names or None,
-        streaming=args.streaming,
-        shuffle_seed=args.seed,
-        progress=not args.disable_tqdm and args.should_save and sys.stderr.isatty(),
-    )
+def _texts(packing: Packing, held_out_corpus: Corpus, args: DaptArguments) -> Texts:
+    corpus = packing.corpus
+    if args.streaming:
+        blocks, counts = (
+            block_stream(packing, shuffle_seed=args.seed),
+            BlockCounts(names_left_out=packing.names_left_out),
+        )
+        next(iter(blocks))  # raises now if the corpus does not fill one block
+    else:
+        progress = not args.disable_tqdm and args.should_save and sys.stderr.isatty()
+        blocks, counts = block_dataset(packing, progress=progress)
     if corpus.exclude_titles and counts.documents_excluded == 0:
-        logger.warning("none of the %d titles to exclude stands in %s", len(corpus.exclude_titles), corpus)
+        logger.warning("none of the %d titles to exclude is in %s", len(corpus.exclude_titles), corpus)
     if args.masking == "entity" and counts.entities == 0:
         raise ValueError(
             f"no entity in {corpus}: the masking 'entity' needs tagged text (a column entities with start and end, as "
             "`crossner-hf predict --to jsonl` writes it) or names (--gazetteer)"
         )
-    if args.streaming:
-        next(iter(blocks))  # raises here and now where there is not one block
     if not args.held_out:
-        return Texts(blocks, counts, None, None)
+        return Texts(blocks, counts)
+    selection = Selection(held_out=args.held_out, max_tokens=args.held_out_tokens)
     try:
-        held_out, held_out_counts = block_dataset(
-            held_out_corpus or corpus,
-            tokenizer,
-            args.block_size,
-            Selection(held_out=args.held_out, max_tokens=args.held_out_tokens),
-            part="held_out",
+        return Texts(
+            blocks,
+            counts,
+            *block_dataset(Packing(held_out_corpus, packing.tokenizer, args.block_size, selection, part="held_out")),
         )
     except ValueError as error:
-        raise ValueError(f"text held out: {error} (--held_out gives its percentage; 0 does without)") from error
-    return Texts(blocks, counts, held_out, held_out_counts)
+        raise ValueError(
+            f"text held out: {error} (--held-out is the percentage of the documents; 0: no held-out text)"
+        ) from error

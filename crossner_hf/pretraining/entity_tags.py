@@ -11,7 +11,7 @@ import numpy as np
 from crossner_hf.corpora.corpus_readers import Document
 from crossner_hf.masking.subword_boundaries import model_of, token_boundaries
 
-MOST_PIECES = 16  # of a name; longer ones are titles of works, which running text seldom repeats in full
+MOST_TOKENS = 16  # of a name; longer ones are titles of works, which running text seldom repeats in full
 NAMES_AT_ONCE = 10_000
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits well mixed: 2**64 over the golden ratio (Knuth 6.4)
 
@@ -36,12 +36,12 @@ class EntityTagger:
         split_off = model_of(backend)["type"] != "WordPiece"
         by_length: dict[int, set[tuple[int, ...]]] = {}
         for variants in _encoded_names(backend, sorted(set(names)), self.edges.blank, split_off):
-            usable = [ids for ids in variants if 0 < len(ids) <= MOST_PIECES and unknown not in ids]
+            usable = [ids for ids in variants if 0 < len(ids) <= MOST_TOKENS and unknown not in ids]
             self.names_left_out += not usable
             for ids in usable:
                 by_length.setdefault(len(ids), set()).add(ids)
         if not by_length:
-            raise ValueError(f"none of {len(names)} names has 1 to {MOST_PIECES} pieces, all of them known ones")
+            raise ValueError(f"none of {len(names)} names has 1 to {MOST_TOKENS} tokens, all of them known ones")
         self.tables = {length: NameTable(by_length[length]) for length in sorted(by_length)}
 
     def tags(self, ids: np.ndarray, begins: np.ndarray, documents: Sequence[Document], encodings) -> np.ndarray:

@@ -1,44 +1,46 @@
-"""The stock Trainer for masked-language modelling: the head on masked positions, exact loss, held-out perplexities."""
+"""The stock Trainer for masked-language modelling: the head on masked tokens alone, and held-out perplexities."""
 
+import copy
 import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 from torch import Tensor
-from transformers import Trainer, TrainerCallback
+from transformers import IntervalStrategy, PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
 
-from crossner_hf.finetuning.trainer import token_loss
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking, MaskingEpoch
 from crossner_hf.pretraining.arguments import COMPARED, MASKINGS, DaptArguments
 from crossner_hf.pretraining.masked_lm import MaskedHead, masked_targets
 from crossner_hf.tagger.tokenize_and_align import IGNORED
+from crossner_hf.training.token_loss import token_loss
 
-# Of the held-out masks, which are the same in every run of one block size.
+# Of the held-out masks, which are the same in every run with one block size.
 HELD_OUT_SEED, HELD_OUT_PROBABILITY = 0, 0.2
-
 
 logger = logging.getLogger(__name__)
 
 
-def make_collator(masking: str, tokenizer, mlm_probability: float, seed: int | None) -> DataCollatorForTokenMasking:
-    """The collator of a masking by its name: 'token', 'span' or another strategy."""
-    chosen = {"tokenizer": tokenizer, "mlm_probability": mlm_probability, "seed": seed}
+def make_collator(
+    masking: str, tokenizer: PreTrainedTokenizerBase, mlm_probability: float, seed: int | None
+) -> DataCollatorForTokenMasking:
+    """Return the collator of a masking by its name: 'token', 'span' or another strategy."""
+    settings = {"tokenizer": tokenizer, "mlm_probability": mlm_probability, "seed": seed}
     strategy = MASKINGS[masking]
     return (
-        DataCollatorForTokenMasking(**chosen)
+        DataCollatorForTokenMasking(**settings)
         if strategy is None
-        else DataCollatorForSpanMasking(**chosen, strategy=strategy)
+        else DataCollatorForSpanMasking(**settings, strategy=strategy)
     )
 
 
 class StepClock(TrainerCallback):
-    """Seconds of optimizer steps, evaluating and saving left out, and the pieces that went through them."""
+    """Seconds of the optimizer steps, without evaluation and saving, and their number of tokens."""
 
     def __init__(self):
-        self.seconds, self.pieces = 0.0, 0
+        self.seconds, self.tokens = 0.0, 0
         self._begun: float | None = None
         self._before = 0
 
@@ -51,7 +53,7 @@ class StepClock(TrainerCallback):
     def on_step_end(self, args, state, control, **kwargs):
         now = time.perf_counter()
         self.seconds += now - self._begun
-        self.pieces += state.num_input_tokens_seen - self._before
+        self.tokens += state.num_input_tokens_seen - self._before
         self._begun, self._before = now, state.num_input_tokens_seen
 
     def on_evaluate(self, args, state, control, **kwargs):
@@ -61,26 +63,43 @@ class StepClock(TrainerCallback):
 
 
 class OnePass(TrainerCallback):
-    """Ends training where a stream ends: its blocks would come again with the same masks."""
+    """Ends training with the stream: its blocks would be repeated with the same masks."""
 
     def on_epoch_end(self, args, state, control, **kwargs):
         if state.global_step < state.max_steps:
             logger.warning(
-                "the stream ended after %d of %d steps, and training with it, short of the schedule's end",
+                "the stream, and training with it, ended after %d of %d steps, before the end of the schedule",
                 *(state.global_step, state.max_steps),
             )
         control.should_training_stop = True
 
 
 class DaptTrainer(Trainer):
-    """`Trainer` for DAPT. Its loss keeps the contract of `token_loss`; `evaluate` gives the held-out losses.
+    """`Trainer` for DAPT, with the loss of `token_loss`; `evaluate` computes the held-out losses.
 
-    held_out: blocks that are never trained on, or None. They are masked once, the same way in every run.
+    Args:
+        model: A masked language model.
+        args: The run's arguments.
+        tokenizer: Its tokenizer.
+        blocks: What it trains on.
+        held_out: Blocks that are not trained on, or None. They are masked once, the same way in every run.
+        callbacks: Further callbacks.
     """
 
     args: DaptArguments
 
-    def __init__(self, *, model, args: DaptArguments, tokenizer, train_dataset, held_out: Dataset | None, callbacks=()):
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        args: DaptArguments,
+        tokenizer: PreTrainedTokenizerBase,
+        blocks: Dataset | IterableDataset,
+        held_out: Dataset | None,
+        callbacks: Sequence[TrainerCallback] = (),
+    ):
+        if held_out is None:
+            args = copy.copy(args)
+            args.eval_strategy, args.eval_on_start = IntervalStrategy.NO, False
         collator = make_collator(args.masking, tokenizer, args.mlm_probability, args.seed)
         self.clock = StepClock()
         super().__init__(
@@ -88,7 +107,7 @@ class DaptTrainer(Trainer):
             args=args,
             processing_class=tokenizer,
             data_collator=collator,
-            train_dataset=train_dataset,
+            train_dataset=blocks,
             eval_dataset=held_out,
             compute_loss_func=self._masked_loss,
             callbacks=[MaskingEpoch(collator), self.clock, *([OnePass()] if args.streaming else []), *callbacks],
@@ -115,7 +134,7 @@ class DaptTrainer(Trainer):
         self._signature_columns = list({*self._signature_columns, "entity_tags"})
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
-        """The mean loss of a masked piece held out, and its exponential, under both of the paper's maskings."""
+        """Compute the mean loss of a masked held-out token, and its exponential, under both of the paper's maskings."""
         metrics: dict[str, float] = {}
         for name, batch in self.masked.items():
             loss = self._held_out_loss(batch)
@@ -127,7 +146,7 @@ class DaptTrainer(Trainer):
 
     @torch.no_grad()
     def _held_out_loss(self, blocks: Mapping[str, Tensor]) -> float:
-        """Summed over this process's share of the blocks, then over the processes."""
+        """The loss summed over this process's share of the blocks, then over the processes."""
         size, rank, world = self.args.per_device_eval_batch_size, self.args.process_index, self.args.world_size
         model = self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=True)
         model.eval()
@@ -137,6 +156,7 @@ class DaptTrainer(Trainer):
             labels = inputs.pop("labels")
             with self.compute_loss_context_manager(), self.head.only_at(labels != IGNORED):
                 outputs = model(**inputs)
+            self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
             count = (labels != IGNORED).sum()
             total += torch.stack([self._masked_loss(outputs, labels, 1).float(), count.float()])
         loss, count = self.accelerator.reduce(total, "sum").tolist()
@@ -147,22 +167,22 @@ class DaptTrainer(Trainer):
         return loss / count
 
     def history(self) -> list[dict[str, float]]:
-        """The held-out losses by step: `step`, `token_loss`, `token_perplexity`, `span_loss`, `span_perplexity`."""
-        found = {}
+        """Return the held-out losses: `step`, `token_loss`, `token_perplexity`, `span_loss`, `span_perplexity`."""
+        rows = {}
         for entry in self.state.log_history:
             scores = {name[5:]: value for name, value in entry.items() if name.startswith("eval_")}
             if scores:
-                found[entry["step"]] = {"step": entry["step"], **scores}
-        return list(found.values())
+                rows[entry["step"]] = {"step": entry["step"], **scores}
+        return list(rows.values())
 
     @property
     def last_scored(self) -> int | None:
-        """The step after which the held-out losses were last taken."""
+        """The step after which the held-out losses were last computed."""
         return max((row["step"] for row in self.history()), default=None)
 
 
-def _masked_once(held_out: Dataset, tokenizer) -> dict[str, dict[str, Tensor]]:
-    """Of each compared masking a batch of all held-out blocks, with masks of their content alone."""
+def _masked_once(held_out: Dataset, tokenizer: PreTrainedTokenizerBase) -> dict[str, dict[str, Tensor]]:
+    """One batch of all held-out blocks for each compared masking, with masks that depend on their content alone."""
     rows: Sequence[dict] = [{"input_ids": ids} for ids in held_out["input_ids"]]
     masked = {}
     for name in COMPARED:
@@ -170,5 +190,5 @@ def _masked_once(held_out: Dataset, tokenizer) -> dict[str, dict[str, Tensor]]:
         collator.set_epoch(0)
         masked[name] = dict(collator(rows))
         if not (masked[name]["labels"] != IGNORED).any():
-            raise ValueError("nothing of the text held out can be masked: does the tokenizer belong to the model?")
+            raise ValueError("no token of the held-out text can be masked: does the tokenizer belong to the model?")
     return masked

@@ -51,7 +51,7 @@ def training_speed(trainer) -> dict[str, float] | None:
     clock, args = trainer.clock, trainer.args
     if not clock.seconds:
         return None
-    rate = clock.pieces / clock.seconds
+    rate = clock.tokens / clock.seconds
     model = trainer.accelerator.unwrap_model(trainer.model)
     flop = masked_lm_flop(model, args.block_size, args.mlm_probability if trainer.head.sparse else 1.0)
     if flop is None:

@@ -1,57 +1,80 @@
-"""The progress of a run: one bar with its scores on a terminal, a line a scoring elsewhere; and its duration."""
+"""Progress of a run: one bar with its scores on a terminal, lines elsewhere; and its duration."""
 
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 from tqdm.auto import tqdm
-from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainerState
 from transformers.trainer_callback import ExportableState
+
+SECONDS_BETWEEN_LINES = 30.0  # so that with steps of up to half a minute a line comes at least once a minute
 
 
 class Progress(TrainerCallback):
-    """Optimizer steps as a bar; behind it what `said_of` makes of the last evaluation."""
+    """A bar of optimizer steps; where stderr is no terminal, a line for each evaluation, and between them by time.
 
-    task = "training"
+    Args:
+        task: What is being done, for bar and lines.
+        clock: Gives seconds.
+    """
 
-    def __init__(self):
-        self.bar = None
-        self.loss = None
+    def __init__(self, task: str, clock: Callable[[], float] = time.monotonic):
+        self.task, self.clock = task, clock
+        self.bar: Any = None
+        self.loss: float | None = None
+        self.last_line = clock()
 
-    def said_of(self, state, metrics: dict[str, float]) -> str | None:
-        """What is said of an evaluation; None where there is nothing to say."""
+    def summary(self, state: TrainerState, metrics: dict[str, float]) -> str | None:
+        """What is shown of an evaluation; None for nothing."""
         return None
 
     def on_train_begin(self, args, state, control, **kwargs):
+        self.last_line = self.clock()
         if state.is_world_process_zero and sys.stderr.isatty():
             self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.task, unit="step")
 
     def on_step_end(self, args, state, control, **kwargs):
         if self.bar is not None:
             self.bar.update(state.global_step - self.bar.n)
+        elif self.clock() - self.last_line >= SECONDS_BETWEEN_LINES:
+            self._line(state, f"{self.task}: step {state.global_step}/{state.max_steps}  epoch {state.epoch or 0:.2f}")
+
+    def on_substep_end(self, args, state, control, **kwargs):
+        self.on_step_end(args, state, control)
+
+    on_prediction_step = on_substep_end
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        self.loss = (logs or {}).get("loss", self.loss)
+        if "loss" in (logs or {}):
+            self.loss = float(logs["loss"])
 
     def on_evaluate(self, args, state, control, metrics=None, **kwargs):
-        said = self.said_of(state, metrics or {}) if state.is_world_process_zero else None
-        if said is None:
-            return
-        if self.bar is not None:
-            self.bar.set_description(said)
-        else:
-            print(said, file=sys.stderr, flush=True)
+        text = self.summary(state, metrics or {})
+        if text is not None and self.bar is not None:
+            self.bar.set_description(text)
+        elif text is not None:
+            self._line(state, text)
 
     def on_train_end(self, args, state, control, **kwargs):
         if self.bar is not None:
             self.bar.close()
 
+    def _line(self, state: TrainerState, text: str) -> None:
+        self.last_line = self.clock()
+        if state.is_world_process_zero:
+            print(text, file=sys.stderr, flush=True)
 
-class RunProgress(Progress):
-    """Of fine-tuning: the last loss, the last dev F1 and the best one; where no dev is scored, the loss alone."""
+    def _loss_text(self) -> str:
+        return "" if self.loss is None else f"loss {self.loss:.3f}  "
 
-    def __init__(self, task: str = "fine-tuning"):
-        super().__init__()
-        self.task = task
+
+class FineTuningProgress(Progress):
+    """The last loss, the last dev F1 and the best one; where no dev is scored, the loss alone."""
+
+    def __init__(self, task: str = "fine-tuning", clock: Callable[[], float] = time.monotonic):
+        super().__init__(task, clock)
         self.best = 0.0
 
     def on_train_begin(self, args, state, control, **kwargs):
@@ -60,30 +83,29 @@ class RunProgress(Progress):
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         super().on_log(args, state, control, logs, **kwargs)
-        if args.eval_strategy == "no" and "loss" in (logs or {}) and state.is_world_process_zero and self.bar is None:
-            print(f"{self.task}: epoch {state.epoch:.2g}  loss {float(self.loss):.3f}", file=sys.stderr, flush=True)
+        if args.eval_strategy == "no" and "loss" in (logs or {}) and self.bar is None:
+            self._line(state, f"{self.task}: epoch {state.epoch:.2g}  {self._loss_text()}".rstrip())
 
-    def said_of(self, state, metrics):
+    def summary(self, state, metrics):
         if "eval_conlleval_f1" not in metrics:
             return None
         f1 = 100 * metrics["eval_conlleval_f1"]
         self.best = max(self.best, f1)
-        loss = f"loss {float(self.loss):.3f}  " if self.loss is not None else ""
-        return f"epoch {state.epoch:g}  {loss}dev F1 {f1:.2f}  best {self.best:.2f}"
+        return f"epoch {state.epoch:g}  {self._loss_text()}dev F1 {f1:.2f}  best {self.best:.2f}"
 
 
 class DaptProgress(Progress):
-    """Of pre-training: pieces seen, the last loss and the held-out perplexities."""
+    """Tokens seen, the last loss and the held-out perplexities."""
 
-    task = "pre-training"
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        super().__init__("pre-training", clock)
 
-    def said_of(self, state, metrics):
+    def summary(self, state, metrics):
         if not metrics:
             return None
-        loss = f"loss {float(self.loss):.3f}  " if self.loss is not None else ""
         shown = [f"{name[5:-11]} {value:.2f}" for name, value in metrics.items() if name.endswith("_perplexity")]
-        done = f"step {state.global_step}/{state.max_steps}  {state.num_input_tokens_seen:,} pieces"
-        return f"{done}  {loss}perplexity {'  '.join(shown)}"
+        done = f"step {state.global_step}/{state.max_steps}  {state.num_input_tokens_seen:,} tokens"
+        return f"{done}  {self._loss_text()}perplexity {'  '.join(shown)}"
 
 
 class RunClock(TrainerCallback, ExportableState):
@@ -100,7 +122,7 @@ class RunClock(TrainerCallback, ExportableState):
     def on_train_begin(self, args, state, control, **kwargs):
         self.begun = time.perf_counter()
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         return {"args": {"seconds": self.seconds}, "attributes": {}}
 
 

@@ -1,4 +1,4 @@
-"""What fine-tuning and pre-training add to transformers' TrainingArguments: checks, and which values the caller set."""
+"""What fine-tuning and pre-training add to transformers' TrainingArguments: checks, and which values are recorded."""
 
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
@@ -8,20 +8,20 @@ from transformers import TrainingArguments
 
 @dataclass
 class RunArguments(TrainingArguments):
-    """`TrainingArguments` that remember what their caller set, so that a run's folder can tell one run from another."""
+    """`TrainingArguments` that remember what the caller set, so that a run's folder can tell one run from another."""
 
     def __post_init__(self):
         if self.resume_from_checkpoint:
             raise ValueError("resume_from_checkpoint is not used: --resume, or resume=True, finds the last one")
         self._check_numbers()
-        given = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
+        set_by_caller = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
         super().__post_init__()
         if self.device.type == "cpu":
             self.dataloader_pin_memory = False  # means nothing without an accelerator, and torch warns of it each epoch
-        self._given, self._begun_with = given, self.to_dict()
+        self._set_by_caller, self._at_start = set_by_caller, self.to_dict()
 
     def _check_numbers(self) -> None:
-        """What torch and transformers would only trip over later, or not at all."""
+        """Refuse values that torch and transformers would refuse late, or never."""
         if not str(self.output_dir).strip():
             raise ValueError("output_dir (--output) is empty; name a folder")
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
@@ -38,21 +38,15 @@ class RunArguments(TrainingArguments):
             raise ValueError(f"dataloader_num_workers must be at least 0, got {self.dataloader_num_workers}")
 
 
-# Arguments whose names begin so change neither what is computed nor its result.
-_PASSING = (
+# Not among the recorded arguments: what changes neither the computation nor its result, and what a record states
+# beside its arguments. A name stands for all names that begin with it.
+_NOT_RECORDED = (
     *("output_dir", "log", "report_to", "run_name", "project", "trackio_", "disable_tqdm", "skip_memory_metrics"),
-    *(
-        "include_num_input_tokens_seen",
-        "save_total_limit",
-        "source_cache",
-        "char_vectors",  # the record names the file beside the word vectors, with a checksum of both
-        "keep_checkpoints",
-        "save_on_each_node",
-        "push_to_hub",
-        "hub_",
-        "local_rank",
-    ),
+    *("include_num_input_tokens_seen", "save_total_limit", "save_on_each_node", "keep_checkpoints", "source_cache"),
+    *("push_to_hub", "hub_", "local_rank"),
     *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
+    *("char_vectors", "gazetteer"),  # files; a record has their names or number of entries, and a checksum
+    *("domain", "level", "random_weights", "test", "verify"),
 )
 # In a record also at their defaults.
 _RECIPE = (
@@ -63,14 +57,18 @@ _RECIPE = (
 )
 
 
-def told_arguments(args: RunArguments) -> dict[str, Any]:
-    """The arguments that make a run what it is: those that differ from their defaults, and the recipe in any case.
+def recorded_arguments(args: RunArguments) -> dict[str, Any]:
+    """Return the arguments that define a run: those that differ from their defaults, and the recipe in any case.
 
     What transformers sets by itself, by the machine it runs on, is not among them.
     """
-    now = args.to_dict()
-    told = {name for name in now if name in _RECIPE or name in args._given or now[name] != args._begun_with[name]}
-    return {name: value for name, value in now.items() if name in told and not name.startswith(_PASSING)}
+
+    def is_recorded(name: str, value: Any) -> bool:
+        if name.startswith(_NOT_RECORDED):
+            return False
+        return name in _RECIPE or name in args._set_by_caller or value != args._at_start[name]
+
+    return {name: value for name, value in args.to_dict().items() if is_recorded(name, value)}
 
 
 def _default(argument: Field) -> Any:

@@ -1,4 +1,4 @@
-"""A run's output folder: whose it is, from which checkpoint it can go on, and the model put into it whole."""
+"""A run's output folder: which run it belongs to, the checkpoint to resume from, and the model written whole."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -15,18 +15,21 @@ from crossner_hf.atomic_write import write_text
 from crossner_hf.results.record_files import RECORD_FILE, RUN_FILE, read_record
 from crossner_hf.results.records import Record
 
-LOCK_FILE = ".lock"  # there while a process is at work
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+LOCK_FILE = ".lock"  # exists while a process is at work
 
 
 class FolderInUse(ValueError):
     """The output folder holds something that this run must not touch."""
 
 
-def open_run(folder: Path, asked: Mapping[str, Any], *, resume: bool) -> Record | None:
-    """Claim the folder for the run that `asked` describes; its record if that run is already finished.
+def open_run(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Record | None:
+    """Claim the folder for the run that `settings` define; return its record if that run is already finished.
 
-    Raises FolderInUse where the folder holds another run, or anything else; without `resume` also where it holds
-    this one.
+    Raises:
+        FolderInUse: The folder holds another run, or anything else; without `resume` also where it holds this one.
     """
     try:
         previous = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
@@ -38,14 +41,14 @@ def open_run(folder: Path, asked: Mapping[str, Any], *, resume: bool) -> Record 
         raise FolderInUse(f"{folder}: {RUN_FILE} cannot be read ({error}); choose another folder") from error
     if previous is None:
         if folder.is_dir() and not {path.name for path in folder.iterdir() if not _is_ours(path)} <= {LOCK_FILE}:
-            raise FolderInUse(f"{folder}: is not empty and holds no run to go on with; choose another folder")
-        write_text(folder / RUN_FILE, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+            raise FolderInUse(f"{folder}: is not empty and holds no run to resume; choose another folder")
+        write_text(folder / RUN_FILE, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
         return None
-    before, now = _flat(previous), _flat(asked)
+    before, now = _flat(previous), _flat(settings)
     differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if differing:
-        said = "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in differing[:4])
-        raise FolderInUse(f"{folder}: holds another run ({said}); choose another folder")
+        changes = "; ".join(f"{key} was {before.get(key)!r}, now {now.get(key)!r}" for key in differing[:4])
+        raise FolderInUse(f"{folder}: holds another run ({changes}); choose another folder")
     if not resume:
         state = "finished" if (folder / RECORD_FILE).is_file() else "begun"
         raise FolderInUse(f"{folder}: holds this same run, already {state}; add --resume, or choose another folder")
@@ -53,13 +56,13 @@ def open_run(folder: Path, asked: Mapping[str, Any], *, resume: bool) -> Record 
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a kill left this in the moment of writing `run.json`."""
+    """Whether this is left from a process that was killed while it wrote `run.json`."""
     return path.name.startswith(f".{RUN_FILE}.") and path.suffix == ".part"
 
 
 @contextmanager
 def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Keep other processes out of the folder. Where one is in it, wait for its end, or raise FolderInUse."""
+    """Keep other processes out of the folder. If one is at work there, wait for it or raise FolderInUse."""
     if folder.exists() and not folder.is_dir():
         raise FolderInUse(f"{folder}: is a file; choose another folder")
     new = not folder.exists()
@@ -79,21 +82,21 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
 
 
 def release(folder: Path) -> None:
-    """Give a claimed folder back where nothing came of the run: as if it had never been asked for."""
+    """Remove the claim on a folder if the run left nothing else in it."""
     if [path.name for path in folder.iterdir() if path.name != LOCK_FILE] == [RUN_FILE]:
         (folder / RUN_FILE).unlink()
 
 
 def _flat(settings: Any) -> dict[str, Any]:
-    """What a run was asked, as JSON holds it: `{"arguments": {"seed": 1}}` gives `{"arguments.seed": 1}`."""
-    flat = {}
+    """Settings as JSON holds them, with flat names: `{"arguments": {"seed": 1}}` gives `{"arguments.seed": 1}`."""
+    flat: dict[str, Any] = {}
     for key, value in json.loads(json.dumps(settings)).items():
         flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
     return flat
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint; newer ones that a kill left incomplete are removed.
+    """Return the newest complete checkpoint; newer ones, left incomplete by a kill, are removed.
 
     The Trainer writes a checkpoint's state file last: without it, or with half of it, a checkpoint is incomplete.
     """
@@ -108,12 +111,12 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def trainer_state(checkpoint: Path) -> dict[str, Any]:
-    """The Trainer's state at a checkpoint. Raises OSError or ValueError where it is not there in full."""
+    """Read the Trainer's state at a checkpoint. Raises OSError or ValueError if it is missing or incomplete."""
     return json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
 
 
 def has_ended(state: Mapping[str, Any]) -> bool:
-    """Whether training was over when this trainer state was written: all steps done, or stopped early."""
+    """Return whether training was over when this trainer state was written: all steps done, or stopped early."""
     if state["global_step"] >= state["max_steps"]:
         return True
     stopping = state["stateful_callbacks"].get("EarlyStopping")
@@ -122,8 +125,8 @@ def has_ended(state: Mapping[str, Any]) -> bool:
     return stopping["attributes"]["early_stopping_patience_counter"] >= stopping["args"]["early_stopping_patience"]
 
 
-def put_model(folder: Path, model, tokenizer) -> None:
-    """Save model and tokenizer into the folder by way of one beside the checkpoints, the weights last."""
+def put_model(folder: Path, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Save model and tokenizer into a temporary folder, then move the files, the weights last."""
     temporary = folder / ".model.part"
     shutil.rmtree(temporary, ignore_errors=True)
     model.save_pretrained(temporary)
@@ -134,5 +137,6 @@ def put_model(folder: Path, model, tokenizer) -> None:
 
 
 def remove_checkpoints(folder: Path) -> None:
+    """Remove all checkpoints of the run."""
     for path in folder.glob("checkpoint-*"):
         shutil.rmtree(path)

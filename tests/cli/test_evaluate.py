@@ -85,19 +85,16 @@ def test_the_command_prints_the_table_and_writes_the_record(random_tagger, zoo, 
     assert "all (token)" in capsys.readouterr().out
 
 
-def test_a_users_error_is_one_sentence_and_status_2(random_tagger, tiny_model, zoo, tmp_path, capsys):
-    def fails(*arguments):
-        assert main(["evaluate", *arguments]) == 2
-        said = capsys.readouterr()
-        assert said.out == ""
-        assert len(said.err.splitlines()) == 1
-        return said.err
-
-    at = ["--domain", str(zoo)]
-    assert "is no trained tagger, it lacks classifier.bias" in fails("--model", tiny_model(), *at)
-    assert "nowhere: no model can be loaded from there" in fails("--model", str(tmp_path / "nowhere"), *at)
-    assert "unknown domain 'musc'; did you mean music" in fails("--model", random_tagger("bert"), "--domain", "musc")
-    assert "are not those of sample_news" in fails("--model", random_tagger("bert"), "--domain", "sample_news")
-    assert "unknown convention 'f1'; known are" in fails("--model", random_tagger("bert"), *at, "--conventions", "f1")
-    AutoModelForTokenClassification.from_pretrained(random_tagger("bert")).save_pretrained(tmp_path / "bare")
-    assert "has no tokenizer" in fails("--model", str(tmp_path / "bare"), *at)
+def test_a_users_error_is_one_line_and_status_2(user_error, random_tagger, tiny_model, zoo, tmp_path):
+    at, tagger = ["--domain", str(zoo)], random_tagger("bert")
+    AutoModelForTokenClassification.from_pretrained(tagger).save_pretrained(tmp_path / "bare")
+    for model, options, message in (
+        (tiny_model(), at, "is no trained tagger, it lacks classifier.bias"),
+        (str(tmp_path / "nowhere"), at, "nowhere: no model can be loaded from there"),
+        (tagger, ["--domain", "musc"], "unknown domain 'musc'; did you mean music"),
+        (tagger, ["--domain", "sample_news"], "are not those of sample_news"),
+        (tagger, [*at, "--conventions", "f1"], "unknown convention 'f1'; known are"),
+        (str(tmp_path / "bare"), at, "has no tokenizer"),
+        (tagger, [], "--domain is needed"),
+    ):
+        assert message in user_error("evaluate", "--model", model, *options)

@@ -28,9 +28,9 @@ def predict(model, tmp_path, capsys):
         path.write_text(content, encoding="utf-8")
         capsys.readouterr()  # what the test itself made the libraries print
         assert main(["predict", "--model", model, str(path), *options]) == 0
-        said = capsys.readouterr()
-        assert said.err == ""
-        return said.out
+        printed = capsys.readouterr()
+        assert printed.err == ""
+        return printed.out
 
     return predict
 
@@ -107,32 +107,26 @@ def test_options_reach_the_tagger(predict, model):
     assert predict("\n".join(TEXTS), "--batch-tokens", "1") == predict("\n".join(TEXTS))
 
 
-def test_bad_input_is_named_by_line(model, tiny_model, tmp_path, capsys):
-    def fails(content, name, *options, folder=model):
-        path = tmp_path / name
-        path.write_bytes(content)
-        assert main(["predict", "--model", folder, str(path), *options]) == 2
-        said = capsys.readouterr()
-        assert said.out == ""
-        assert len(said.err.splitlines()) == 1
-        return said.err.replace(str(tmp_path), "")
-
-    assert "/x.jsonl:2: not JSON (" in fails(b'{"text": "a"}\n{"text": \n', "x.jsonl")
-    assert '/x.jsonl:1: expected {"text": "…"} or {"tokens": ["…"]}, got \'[1]\'' in fails(b"[1]\n", "x.jsonl")
-    assert "/x.jsonl:1: expected" in fails(b'{"tokens": ["a", ""]}\n', "x.jsonl")
-    assert "/x.txt:2: not UTF-8 at byte 0" in fails(b"ok\n\xff\n", "x.txt")
-    assert "/x.txt:1: Windows line end (CR)" in fails(b"ok\r\n", "x.txt")
-    assert "splitter must be one of crossner, whitespace, bert, got 'x'" in fails(b"fox", "x.txt", "--splitter", "x")
-    assert "is no trained tagger" in fails(b"fox", "x.txt", folder=tiny_model())
-    for options, said in (
-        ([str(tmp_path / "gone.txt")], "no such file: "),
-        ([str(tmp_path)], "no such file: "),
-        (["--batch-tokens", "0"], "--batch-tokens must be 1 or more, got 0"),
+def test_bad_input_is_named_by_line(user_error, model, tiny_model, tmp_path):
+    for content, name, message in (
+        (b'{"text": "a"}\n{"text": \n', "x.jsonl", "/x.jsonl:2: not JSON ("),
+        (b"[1]\n", "x.jsonl", '/x.jsonl:1: expected {"text": "…"} or {"tokens": ["…"]}, got \'[1]\''),
+        (b'{"tokens": ["a", ""]}\n', "x.jsonl", "/x.jsonl:1: expected"),
+        (b"ok\n\xff\n", "x.txt", "/x.txt:2: not UTF-8 at byte 0"),
+        (b"ok\r\n", "x.txt", "/x.txt:1: Windows line end (CR)"),
     ):
-        with pytest.raises(SystemExit) as stop:
-            main(["predict", "--model", model, *options])
-        assert stop.value.code == 2
-        assert said in capsys.readouterr().err
+        (tmp_path / name).write_bytes(content)
+        assert message in user_error("predict", "--model", model, str(tmp_path / name))
+    (tmp_path / "x.txt").write_text("fox")
+    text = str(tmp_path / "x.txt")
+    for folder, options, message in (
+        (model, [text, "--splitter", "x"], "splitter must be one of crossner, whitespace, bert, got 'x'"),
+        (tiny_model(), [text], "is no trained tagger"),
+        (model, [str(tmp_path / "gone.txt")], "no such file: "),
+        (model, [str(tmp_path)], "no such file: "),
+        (model, [text, "--batch-tokens", "0"], "--batch-tokens must be 1 or more, got 0"),
+    ):
+        assert message in user_error("predict", "--model", folder, *options)
 
 
 def test_standard_input_is_read_and_a_closed_output_ends_it_quietly(model, child_environment, run_python):

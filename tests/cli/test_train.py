@@ -14,14 +14,15 @@ import pytest
 from crossner_hf.cli import main
 from crossner_hf.finetuning import fine_tune as fine_tuning
 from crossner_hf.finetuning.arguments import PRESETS, FineTuningArguments
-from crossner_hf.results.record_files import read_record
+from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
+from crossner_hf.results.records import RunRecord
 from crossner_hf.tagger.tagger import tag
 
 TASK = ["train", "--domain", "zoo", "--model", "encoder", "--output", "out"]
 
 
 @pytest.fixture
-def told(monkeypatch, tmp_path):
+def parsed(monkeypatch, tmp_path):
     """Runs `train` with a stand-in for `fine_tune`; gives the arguments and the keywords it was called with."""
     monkeypatch.chdir(tmp_path)
     calls = []
@@ -29,9 +30,9 @@ def told(monkeypatch, tmp_path):
     def stand_in(domain, model, args, **more):
         calls.append((args, {"domain": domain, "model": model, **more}))
         score = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
-        scores = {"conlleval": {"overall": score, "per_type": {"animal": score}}}
-        about = {"domain": "zoo", "best_epoch": None, "epochs": 3.0, "seed": args.seed, "is_crossner": False}
-        return {**about, "scores": {"validation": scores}}
+        scores = {name: {"overall": score, "per_type": {"animal": score}} for name in DEFAULT_CONVENTIONS}
+        about = {"domain": "zoo", "entity_types": ["animal"], "encoder": {"name": "encoder"}, "seed": args.seed}
+        return RunRecord.new(**about, epochs=3.0, scores={"validation": scores})
 
     monkeypatch.setattr(fine_tuning, "fine_tune", stand_in)
 
@@ -42,32 +43,11 @@ def told(monkeypatch, tmp_path):
     return run
 
 
-def fails(capsys, *arguments: str) -> str:
-    """The one line that a user's error ends with."""
-    try:
-        status = main(list(arguments))
-    except SystemExit as stop:
-        status = stop.code
-    said = capsys.readouterr().err
-    assert status == 2
-    assert "Traceback" not in said
-    (line,) = [line for line in said.splitlines() if "error: " in line]
-    return line
-
-
-def test_options_of_transformers_and_our_own_land_in_the_arguments(told):
-    args, more = told()
+def test_options_of_transformers_and_our_own_land_in_the_arguments(parsed):
+    args, more = parsed()
     assert args.to_dict() == FineTuningArguments(output_dir="out").to_dict()
-    assert more == {
-        "domain": "zoo",
-        "model": "encoder",
-        "data_dir": None,
-        "verify": True,
-        "random_weights": False,
-        "test": True,
-        "resume": False,
-    }
-    args, more = told(
+    assert more == {"domain": "zoo", "model": "encoder", "data_dir": None, "resume": False}
+    args, more = parsed(
         *shlex.split("--weight_decay 0.1 --gradient-accumulation-steps 2 --warmup_steps 7 --optim sgd"),
         *shlex.split("--no-length-grouped-batches --max-length 100 --seed 666 --use-cpu --bf16 false"),
         *shlex.split("--early-stopping-patience=3 --num-train-epochs 2.5"),
@@ -76,70 +56,71 @@ def test_options_of_transformers_and_our_own_land_in_the_arguments(told):
     assert (args.weight_decay, args.gradient_accumulation_steps, args.warmup_steps) == (0.1, 2, 7)
     assert (args.optim, args.length_grouped_batches, args.max_length, args.seed) == ("sgd", False, 100, 666)
     assert (args.use_cpu, args.early_stopping_patience, args.num_train_epochs) == (True, 3, 2.5)
-    assert not any([more["test"], more["verify"]])
-    assert all([more["resume"], more["random_weights"], more["data_dir"] == "files"])
+    assert (args.test, args.verify, args.random_weights) == (False, False, True)
+    assert more == {"domain": "zoo", "model": "encoder", "data_dir": "files", "resume": True}
 
 
 @pytest.mark.parametrize("preset", [["--preset", "small"], ["--preset=small"]])
-def test_a_preset_sets_only_what_the_user_did_not(told, preset):
+def test_a_preset_sets_only_what_the_user_did_not(parsed, preset):
     small = PRESETS["small"]
-    args, _ = told(*preset)
+    args, _ = parsed(*preset)
     assert {name: getattr(args, name) for name in small} == small
     for order in ([*preset, "--learning-rate", "5e-5"], ["--learning-rate", "5e-5", *preset]):
-        args, _ = told(*order)
+        args, _ = parsed(*order)
         assert args.learning_rate == 5e-5  # also where it is what the published recipe has
         assert args.num_train_epochs == small["num_train_epochs"]
-    args, _ = told("--preset", "published")
+    args, _ = parsed("--preset", "published")
     assert args.learning_rate == 5e-5
 
 
-def test_the_last_epoch_is_named_where_no_dev_scoring_chose(told, capsys):
-    told()
-    said = capsys.readouterr().out
-    assert "zoo/validation, epoch 3 of 3, seed 555" in said
-    assert "This is no CrossNER score" in said
+def test_the_last_epoch_is_named_where_no_dev_scoring_chose(parsed, capsys):
+    parsed()
+    printed = capsys.readouterr().out
+    assert "zoo/validation, epoch 3 of 3, seed 555" in printed
+    assert "This is no CrossNER score" in printed
 
 
 def test_help_has_the_task_first_then_our_arguments_then_those_of_transformers(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["train", "--help"])
     assert stop.value.code == 0
-    said = capsys.readouterr().out
-    assert said.startswith("usage: crossner-hf train --domain DOMAIN --model MODEL --output FOLDER")
-    places = [said.index(f"\n  {name} ") for name in ("--domain", "--model", "--output", "--preset")]
+    printed = capsys.readouterr().out
+    assert printed.startswith("usage: crossner-hf train --domain DOMAIN --model MODEL --output FOLDER")
+    places = [printed.index(f"\n  {name} ") for name in ("--domain", "--model", "--output", "--preset")]
     ours = [f"\n  --{name} " for name in ("learning-rate", "seed", "length-grouped-batches", "early-stopping-patience")]
-    places += [said.index(name) for name in (*ours[:2], *ours[2:], "\n  --max-steps ", "\n  --warmup-steps ")]
+    places += [printed.index(name) for name in (*ours[:2], *ours[2:], "\n  --max-steps ", "\n  --warmup-steps ")]
     assert places == sorted(places)
-    assert "Adam's learning rate. (default: 5e-05)" in re.sub(r"\s+", " ", said)
-    assert "examples:" in said
-    listed = set(re.findall(r"^  --([\w-]+)", said, flags=re.MULTILINE))
+    assert "Adam's learning rate. (default: 5e-05)" in re.sub(r"\s+", " ", printed)
+    assert "examples:" in printed
+    listed = set(re.findall(r"^  --([\w-]+)", printed, flags=re.MULTILINE))
     ours = {name.replace("_", "-") for name, f in FineTuningArguments.__dataclass_fields__.items() if f.init}
     assert ours - listed == {"output-dir"}
 
 
-def test_a_users_error_is_one_sentence_and_status_2(capsys, zoo, tiny_model, tmp_path):
+def test_a_users_error_is_one_line_and_status_2(user_error, zoo, tiny_model, tmp_path):
     output = ["--output", str(tmp_path / "out")]
     right = ["train", "--domain", str(zoo), "--model", tiny_model(), *output]
-    assert "unknown option --learning-rat;" in fails(capsys, *right, "--learning-rat", "1")
-    assert "the following arguments are required: --output, --domain, --model" in fails(capsys, "train")
-    assert "argument --preset: invalid choice: 'tiny'" in fails(capsys, *right, "--preset", "tiny")
-    assert "argument --seed: invalid int value: 'x'" in fails(capsys, *right, "--seed", "x")
-    assert "metric_for_best_model must be one of" in fails(capsys, *right, "--metric-for-best-model", "f1")
-    assert "max_length must be at least 4 pieces" in fails(capsys, *right, "--max-length", "2")
-    said = fails(capsys, "train", "--domain", "musik", "--model", tiny_model(), *output)
-    assert "unknown domain 'musik'; did you mean music" in said
+    assert "unknown option --learning-rat;" in user_error(*right, "--learning-rat", "1")
+    assert "the following arguments are required: --output, --domain, --model" in user_error("train")
+    assert "argument --preset: invalid choice: 'tiny'" in user_error(*right, "--preset", "tiny")
+    assert "argument --seed: invalid int value: 'x'" in user_error(*right, "--seed", "x")
+    assert "metric_for_best_model must be one of" in user_error(*right, "--metric-for-best-model", "f1")
+    assert "max_length must be at least 4 tokens" in user_error(*right, "--max-length", "2")
+    printed = user_error("train", "--domain", "musik", "--model", tiny_model(), *output)
+    assert "unknown domain 'musik'; did you mean music" in printed
     for name in (str(tmp_path / "nowhere"), "someone/nothing"):
-        said = fails(capsys, "train", "--domain", str(zoo), "--model", name, *output)
+        printed = user_error("train", "--domain", str(zoo), "--model", name, *output)
         assert (
-            f"{name}: no model can be loaded from there; give a folder that save_pretrained wrote, or a Hub id" in said
+            f"{name}: no model can be loaded from there; give a folder that save_pretrained wrote, or a Hub id"
+            in printed
         )
     assert not (tmp_path / "out").exists()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    assert "is not empty and holds no run to go on with; choose another folder" in fails(capsys, *right)
+    assert "is not empty and holds no run to resume; choose another folder" in user_error(*right)
 
 
-def test_ctrl_c_ends_with_130_and_resume_goes_on(zoo, tiny_model, tmp_path, child_environment, capsys):
+def test_ctrl_c_ends_with_130_and_says_how_to_resume(zoo, tiny_model, tmp_path, child_environment, user_error):
     folder = tmp_path / "run"
     arguments = ["train", "--domain", str(zoo), "--model", tiny_model(), "--output", str(folder), "--use-cpu"]
     arguments += shlex.split("--early-stopping-patience 0 --num-train-epochs 400 --learning-rate 1e-3")
@@ -151,14 +132,13 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(zoo, tiny_model, tmp_path, chil
         while process.poll() is None and not list(folder.glob("checkpoint-*/trainer_state.json")):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        said = process.communicate()[1]
+        printed = process.communicate()[1]
     assert process.returncode == 130
-    assert f"stopped; the same command with --resume goes on ({folder})" in said
-    assert "Traceback" not in said
+    assert f"stopped; the same command with --resume resumes ({folder})" in printed
+    assert "Traceback" not in printed
     assert {path.name.split("-")[0] for path in folder.iterdir()} == {"run.json", "checkpoint"}
-    assert "holds this same run, already begun; add --resume" in fails(capsys, *arguments)
-    # To go on to epoch 400 takes too long here: the run is given fewer epochs, which is another run, and a fresh one.
-    assert "arguments.num_train_epochs was 400" in fails(capsys, *arguments, "--num-train-epochs", "2", "--resume")
+    assert "holds this same run, already begun; add --resume" in user_error(*arguments)
+    assert "arguments.num_train_epochs was 400" in user_error(*arguments, "--num-train-epochs", "2", "--resume")
 
 
 def test_a_run_prints_its_scores_and_leaves_a_tagger(zoo, tiny_model, tmp_path, capsys):
@@ -166,15 +146,15 @@ def test_a_run_prints_its_scores_and_leaves_a_tagger(zoo, tiny_model, tmp_path, 
     arguments = ["train", "--domain", str(zoo), "--model", tiny_model(), "--output", str(folder), "--use-cpu"]
     arguments += shlex.split("--num-train-epochs 6 --learning-rate 4e-3 --per-device-train-batch-size 4")
     assert main(arguments) == 0
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     record = read_record(folder / "record.json")
     f1 = 100 * record.scores["test"]["conlleval"].overall.f1
-    assert "zoo/validation, epoch " in said.out
-    assert re.search(rf"zoo/test, epoch .*all \(conlleval\) .* {f1:.2f} ", said.out, flags=re.DOTALL)
-    assert "This is no CrossNER score" in said.out
-    assert said.err.count("dev F1") == 6
-    assert f"crossner-hf predict --model {folder} TEXTFILE" in said.out
+    assert "zoo/validation, epoch " in printed.out
+    assert re.search(rf"zoo/test, epoch .*all \(conlleval\) .* {f1:.2f} ", printed.out, flags=re.DOTALL)
+    assert "This is no CrossNER score" in printed.out
+    assert printed.err.count("dev F1") == 6
+    assert f"crossner-hf predict --model {folder} TEXTFILE" in printed.out
     assert tag(str(folder), "The fox saw Paris.") is not None
     assert main([*arguments, "--resume"]) == 0
-    assert capsys.readouterr().out == said.out
+    assert capsys.readouterr().out == printed.out
     assert json.loads((folder / "run.json").read_text())["domain"] == "zoo"

@@ -51,7 +51,7 @@ def percent_by_hand(first: list[str], second: list[str], k: int) -> float:
 
 
 def percents(streams, **settings) -> list[list[float]]:
-    return overlap(streams, OverlapArguments(**settings))["matrix"]["percent"]
+    return overlap(streams, OverlapArguments(**settings)).matrix.percent
 
 
 @pytest.mark.parametrize("casing", ["lower", "keep"])
@@ -89,14 +89,15 @@ def test_ties_at_the_last_rank_are_taken_in_the_order_of_the_alphabet():
 def test_a_stream_with_too_few_words_is_compared_by_as_many_of_the_other_and_said_so(text):
     small, large = text("small", ["x", "y"]), text("large", ["x"] * 5 + ["z"] * 4 + ["y"] * 3 + ["v"])
     record = overlap([small, large], OverlapArguments(top_k=3))
-    assert record.matrix == {"percent": [[100, 50], [50, 100]], "shared": [[2, 1], [1, 3]], "of": [[2, 2], [2, 3]]}
+    matrix = record.matrix
+    assert (matrix.percent, matrix.shared, matrix.of) == ([[100, 50], [50, 100]], [[2, 1], [1, 3]], [[2, 2], [2, 3]])
     (note,) = notes(record)
     assert note.startswith("small has 2 words that count, fewer than 3")
 
 
-def test_words_with_no_letter_do_not_count_and_tokens_are_all_words():
+def test_words_with_no_letter_do_not_count_and_words_are_all_of_them():
     found = vocabulary([["In", "1990", ",", "10,000"], ["the", "90s", "β", "_", "²"]], OverlapArguments(), NONE)
-    assert (found.tokens, found.counted, sorted(found.top)) == (9, 4, ["90s", "in", "the", "β"])
+    assert (found.words, found.counted, sorted(found.top)) == (9, 4, ["90s", "in", "the", "β"])
 
 
 def test_stop_words_go_whatever_their_case_and_apostrophe():
@@ -141,7 +142,7 @@ def test_memory_holds_the_vocabulary_and_not_the_text(tmp_path):
     found = vocabulary(stream.words(), OverlapArguments(), stops)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (found.tokens, found.distinct) == (200_000, 500)
+    assert (found.words, found.distinct) == (200_000, 500)
     assert (
         peak < path.stat().st_size / 2
     )  # 0.9 MB of text; a list of its words would take 1.6 MB for the pointers alone
@@ -249,10 +250,10 @@ def test_the_record_says_what_was_compared_and_names_no_folder(text, tmp_path):
     a, sample = record.streams
     assert (record.kind, record.top_k, record.casing) == ("overlap", 2, "lower")
     assert record.stop_words.name == "english"
-    assert (a["splitter"], a["tokens"], a["counted"], a["distinct"]) == ("whitespace", 3, 2, 2)
-    assert list(a["sha256"]) == ["a.txt"]
-    assert (sample["domain"], sample["splits"]) == ("sample_music", ["train", "validation", "test"])
-    assert str(tmp_path) not in json.dumps(record.streams)
+    assert (a.splitter, a.words, a.counted, a.distinct) == ("whitespace", 3, 2, 2)
+    assert list(a.sha256) == ["a.txt"]
+    assert (sample.domain, sample.splits) == ("sample_music", ("train", "validation", "test"))
+    assert str(tmp_path) not in record.as_json()
 
 
 def test_counting_needs_no_torch(run_python):

@@ -21,7 +21,7 @@ from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.results.record_files import write_record
 from crossner_hf.results.records import DaptRecord, RunRecord
 from crossner_hf.schema import get_domain
-from crossner_hf.training.run_arguments import told_arguments
+from crossner_hf.training.run_arguments import recorded_arguments
 
 
 def grid_of(seeds: int, **more) -> Grid:
@@ -31,21 +31,10 @@ def grid_of(seeds: int, **more) -> Grid:
 def record_of(task, **more) -> RunRecord | DaptRecord:
     """A record as training would write it, as far as the runner reads it."""
     if not isinstance(task, Run):
-        told = told_arguments(DaptArguments(output_dir="x", **task.arguments))
-        about = {
-            "checkpoint": {"name": task.name},
-            "seed": 0,
-            "corpus_sha256": {},
-            "encoder": {"name": encoder_name(task.model)},
-            "arguments": told,
-            "masking": "span",
-            "corpus": {},
-            "epochs": 1.0,
-            "steps": 1,
-            "tokens_seen": 1,
-            "losses": [],
-            "wall_seconds": 0.0,
-        }
+        told = recorded_arguments(DaptArguments(output_dir="x", **task.arguments))
+        about = {"checkpoint": {"name": task.name}, "encoder": {"name": encoder_name(task.model)}, "arguments": told}
+        about |= {"seed": 0, "masking": "span", "corpus_sha256": {}, "corpus": {}, "losses": []}
+        about |= {"epochs": 1.0, "steps": 1, "tokens_seen": 1, "wall_seconds": 0.0}
         return DaptRecord.new(**about, **more)
     args = FineTuningArguments(output_dir="x", **task.arguments)
     sums = checksums(None, True)
@@ -59,7 +48,7 @@ def record_of(task, **more) -> RunRecord | DaptRecord:
         "encoder": {"name": encoder_name(task.model) if isinstance(task.model, str) else task.model.name},
         "data_sha256": sums(task.domain),
         "source": source,
-        "arguments": told_arguments(args),
+        "arguments": recorded_arguments(args),
         "wall_seconds": 10.0,
         "scores": {},
     }

@@ -8,7 +8,8 @@ import pytest
 from crossner_hf.experiments.grid import CORPUS_PERCENTS, FEW_SHOT_SIZES, GRIDS, Grid, preset_values
 from crossner_hf.experiments.grid_checks import read_grid
 from crossner_hf.experiments.grid_entries import Dapt, slug
-from crossner_hf.finetuning.arguments import PRESETS, PUBLISHED_SEEDS
+from crossner_hf.finetuning.arguments import PRESETS
+from crossner_hf.finetuning.settings import PUBLISHED_SEEDS
 from crossner_hf.pretraining.arguments import DAPT_PRESETS
 from crossner_hf.schema import DOMAINS
 

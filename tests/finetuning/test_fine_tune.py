@@ -18,9 +18,10 @@ from transformers import AutoModelForTokenClassification, TrainerCallback
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.evaluation import evaluate
-from crossner_hf.finetuning.fine_tune import fine_tune, make_trainer
+from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
+from crossner_hf.finetuning.trainer import TaggerTrainer
 from crossner_hf.results.record_files import read_record
 from crossner_hf.results.records import RunRecord
 from crossner_hf.schema import get_domain
@@ -42,10 +43,10 @@ RECIPE = {
 def run(tiny_model, zoo):
     """Runs the recipe, with changes, into a folder; gives the record."""
 
-    def run(folder: Path, *, resume: bool = False, callbacks=(), test: bool = True, domain=zoo, **changes):
+    def run(folder: Path, *, resume: bool = False, callbacks=(), domain=zoo, **changes):
         args = FineTuningArguments(output_dir=str(folder), **{**RECIPE, **changes})
         encoder = tiny_model("bert")
-        return fine_tune(domain, encoder, args, resume=resume, callbacks=list(callbacks), test=test)
+        return fine_tune(domain, encoder, args, resume=resume, callbacks=list(callbacks))
 
     return run
 
@@ -172,12 +173,13 @@ def test_words_beyond_max_length_count_as_outside_are_counted_and_said(run, fini
     scores = evaluate(str(finished[0]), zoo, "validation").scores["validation"]["conlleval"].overall
     total = scores.support
     assert min(cut.values()) > 5
-    assert f"{cut['validation']} of {total} entities of validation lie beyond max_length=8 pieces" in caplog.text
+    assert f"{cut['validation']} of {total} entities of validation lie beyond max_length=8 tokens" in caplog.text
     # While it trains, what lies behind the cut cannot be found; the final scores reach it by windows.
     model = AutoModelForTokenClassification.from_pretrained(finished[0])
     args = FineTuningArguments(output_dir=str(tmp_path / "none"), max_length=8, use_cpu=True)
     task = Task({"target": get_domain(zoo)}, str(finished[0]))
-    trainer = make_trainer(model, task, stage_examples(*args.stages(), task, model.config, args), args)
+    examples = stage_examples(*args.stages(), task, model.config, args)
+    trainer = TaggerTrainer(model, args, task.tokenizer, examples)
     recall = trainer.evaluate()["eval_conlleval_recall"]
     assert 0 < recall <= (total - cut["validation"]) / total
     assert recall < scores.recall
@@ -350,7 +352,7 @@ def test_a_folder_in_use_is_left_alone(run, finished, tmp_path, write_zoo):
     foreign.mkdir()
     (foreign / "thesis.tex").write_text("years of work")
     for resume in (False, True):
-        with pytest.raises(FolderInUse, match="is not empty and holds no run to go on with; choose another folder"):
+        with pytest.raises(FolderInUse, match="is not empty and holds no run to resume; choose another folder"):
             run(foreign, resume=resume)
     assert [path.name for path in foreign.iterdir()] == ["thesis.tex"]
     (foreign / "run.json").write_text("{")
@@ -367,7 +369,7 @@ def test_arguments_that_could_not_work_are_refused_at_once():
         FineTuningArguments(resume_from_checkpoint="checkpoint-3")
     with pytest.raises(ValueError, match="early_stopping_patience must be 0 or more, got -1"):
         FineTuningArguments(early_stopping_patience=-1)
-    with pytest.raises(ValueError, match="max_length must be at least 4 pieces, got 3"):
+    with pytest.raises(ValueError, match="max_length must be at least 4 tokens, got 3"):
         FineTuningArguments(max_length=3)
 
 

@@ -8,7 +8,9 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers.modeling_outputs import TokenClassifierOutput
 
-from crossner_hf.finetuning.trainer import dev_scorer, predicted_ids, token_loss
+from crossner_hf.finetuning.tokenized_dataset import DevSet
+from crossner_hf.finetuning.trainer import dev_scorer, predicted_ids
+from crossner_hf.training.token_loss import token_loss
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_dev_scoring_puts_rows_back_in_order_and_counts_unseen_words_as_outside(
     for row, sentence in enumerate(order):
         for i, (label, word) in enumerate(zip(rows[sentence], labelled[sentence])):
             ids[row, 2 * i + 1], marks[row, 2 * i + 1] = label, gold[sentence][word]
-    score = dev_scorer(get_domain(zoo), gold, labelled, order)
+    score = dev_scorer(DevSet(get_domain(zoo), None, order, gold, labelled))
     found = score(SimpleNamespace(predictions=ids, label_ids=marks))
     # Gold has four entities. Three are predicted right; the fourth is an animal 0:2 of which only 0:1 is seen.
     assert found["conlleval_precision"] == found["conlleval_recall"] == pytest.approx(3 / 4)

@@ -15,7 +15,7 @@ from transformers import AutoModelForTokenClassification
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.fine_tune import fine_tune
-from crossner_hf.finetuning.settings import Stage, stages
+from crossner_hf.finetuning.settings import FewShot, Stage, stages
 from crossner_hf.finetuning.task import Task, few_shot_rows
 from crossner_hf.finetuning.tokenized_dataset import stage_examples, translate
 from crossner_hf.finetuning.transfer import OPTIMIZER_FILE, Transfer, label_map
@@ -50,10 +50,10 @@ def run(tiny_model, zoo, circus, tmp_path_factory):
     """Trains on the zoo with the circus as source, with changes, into a folder; gives the record."""
     cache = tmp_path_factory.mktemp("sources")
 
-    def run(folder: Path, *, domain=zoo, resume=False, callbacks=(), test=True, model=None, **changes):
+    def run(folder: Path, *, domain=zoo, resume=False, callbacks=(), model=None, **changes):
         values = {**RECIPE, "source": str(circus), "source_cache": str(cache), **changes}
         args = FineTuningArguments(output_dir=str(folder), **values)
-        return fine_tune(domain, model or tiny_model("bert"), args, resume=resume, callbacks=callbacks, test=test)
+        return fine_tune(domain, model or tiny_model("bert"), args, resume=resume, callbacks=callbacks)
 
     return run
 
@@ -99,14 +99,14 @@ def test_a_domain_is_not_its_own_source(run, zoo, tmp_path):
 
 
 def test_few_shot_is_the_first_sentences_or_nested_draws():
-    assert few_shot_rows(100, 10, "first", seed=5) == list(range(10))
-    draws = [set(few_shot_rows(100, number, "seeded", seed=5)) for number in (10, 25, 100)]
+    assert few_shot_rows(100, FewShot(10, "first", seed=5)) == list(range(10))
+    draws = [set(few_shot_rows(100, FewShot(number, "seeded", seed=5))) for number in (10, 25, 100)]
     assert [len(draw) for draw in draws] == [10, 25, 100]
     assert draws[0] < draws[1] < draws[2] == set(range(100))
-    assert draws[0] != set(few_shot_rows(100, 10, "seeded", seed=6))
+    assert draws[0] != set(few_shot_rows(100, FewShot(10, "seeded", seed=6)))
     for number in (0, 101):
         with pytest.raises(ValueError, match=rf"num_sentences must be 1 to 100 .*got {number}"):
-            few_shot_rows(100, number, "first", seed=5)
+            few_shot_rows(100, FewShot(number, "first", seed=5))
 
 
 @pytest.mark.parametrize("target", DOMAINS.values(), ids=DOMAINS)
@@ -315,9 +315,15 @@ def test_the_record_names_the_pre_training_of_its_encoder(run, tiny_model, zoo_t
     from crossner_hf.pretraining.dapt import dapt
 
     args = DaptArguments(
-        output_dir=str(tmp_path / "dapt"), block_size=16, num_train_epochs=1, percent=50, use_cpu=True, held_out=0
+        output_dir=str(tmp_path / "dapt"),
+        block_size=16,
+        num_train_epochs=1,
+        percent=50,
+        use_cpu=True,
+        held_out=0,
+        level="domain",
     )
-    told = dapt(Corpus(str(zoo_text)), tiny_model("bert"), args, level="domain")
+    told = dapt(Corpus(str(zoo_text)), tiny_model("bert"), args)
     record = run(tmp_path / "run", model=str(tmp_path / "dapt"), num_train_epochs=1)
     pre_training = record.encoder.dapt
     assert pre_training == told.as_pre_training()

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import torch
-from layouts import FirstGradient
+from ddp_program import FirstGradient
 from safetensors.torch import save_file
 from transformers import TrainerCallback
 

@@ -21,9 +21,11 @@ from torch.utils.data import DataLoader
 from transformers import AutoTokenizer
 
 from crossner_hf.corpora import corpus_readers
+from crossner_hf.corpora.corpus import Corpus, Selection
 from crossner_hf.pretraining import blocks as blocks_module
 from crossner_hf.pretraining import entity_tags, packing
-from crossner_hf.pretraining.blocks import BlockCounts, Corpus, Selection, block_dataset
+from crossner_hf.pretraining.blocks import block_dataset, block_stream
+from crossner_hf.pretraining.packing import Packing
 
 KINDS = ("bert", "roberta", "deberta-v2")
 PLACES = ("Paris", "New York", "Oslo", "Rio de Janeiro", "Ulm", "York")
@@ -62,8 +64,8 @@ def corpus_of(tmp_path):
 
 @pytest.fixture
 def pack(tmp_path):
-    """`block_dataset` with a cache of the test's own."""
-    return lambda *args, **kwargs: block_dataset(*args, **{"cache_dir": tmp_path / "cache", **kwargs})
+    """`block_dataset` of a Packing, with a cache of the test's own."""
+    return lambda *args, **kwargs: block_dataset(Packing(*args, **kwargs), cache_dir=tmp_path / "cache")
 
 
 @pytest.fixture
@@ -88,26 +90,24 @@ def plain_blocks(tokenizer, texts, block_size):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("streaming", [False, True])
-def test_blocks_are_those_of_a_plain_packer(corpus_of, documents, load, pack, small_batches, kind, streaming):
+def test_blocks_and_the_stream_are_those_of_a_plain_packer(corpus_of, documents, load, pack, small_batches, kind):
     tokenizer = load(kind)
-    blocks, counts = pack(corpus_of(documents), tokenizer, 23, streaming=streaming)
+    blocks, _ = pack(corpus_of(documents), tokenizer, 23)
     expected = plain_blocks(tokenizer, documents, 23)
-    assert [row["input_ids"] for row in blocks] == expected
+    assert blocks["input_ids"][:] == expected
+    assert [row["input_ids"] for row in block_stream(Packing(corpus_of(documents), tokenizer, 23))] == expected
     assert len(expected) > 200
-    if streaming:
-        assert counts == BlockCounts(names_left_out=0)
 
 
-def test_counts_say_what_became_of_every_piece(corpus_of, documents, load, pack, small_batches):
+def test_counts_account_for_every_token(corpus_of, documents, load, pack, small_batches):
     tokenizer = load()
     blocks, counts = pack(corpus_of([*documents, " \n"]), tokenizer, 23)
     lengths = [len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in documents]
     total = sum(lengths) + len(documents) - 1
     assert (counts.documents_read, counts.documents_blank, counts.documents_used) == (41, 1, 40)
     assert counts.blocks == len(blocks) == total // 21
-    assert counts.pieces + counts.separators == 21 * counts.blocks
-    assert counts.pieces + counts.pieces_left_over == sum(lengths)
+    assert counts.tokens + counts.separators == 21 * counts.blocks
+    assert counts.tokens + counts.tokens_left_over == sum(lengths)
     assert counts.characters == sum(map(len, documents))
     ids = np.array(blocks["input_ids"], dtype="<i4")
     assert counts.sha256 == hashlib.sha256(ids.tobytes()).hexdigest()
@@ -195,8 +195,8 @@ def test_max_tokens_ends_reading_at_that_piece(corpus_of, documents, load, pack,
     for most in (25, int(lengths[1]), int(lengths[1]) + 1, int(lengths[4]) - 1):
         blocks, counts = pack(corpus_of(documents), tokenizer, 5, Selection(max_tokens=most))
         content = [i for row in blocks["input_ids"] for i in row[1:-1] if i != tokenizer.sep_token_id]
-        assert counts.pieces + counts.pieces_left_over == most
-        assert content == stream[: counts.pieces]
+        assert counts.tokens + counts.tokens_left_over == most
+        assert content == stream[: counts.tokens]
         assert counts.documents_read == counts.documents_used == np.searchsorted(lengths, most) + 1
 
 
@@ -204,7 +204,7 @@ def test_max_tokens_ends_reading_at_that_piece(corpus_of, documents, load, pack,
 def test_loader_workers_and_nodes_get_every_block_once(corpus_of, documents, load, pack, kind):
     corpus, tokenizer = corpus_of(documents), load(kind)
     expected = pack(corpus, tokenizer, 23, names=ANIMALS)[0][:]
-    stream, _ = pack(corpus, tokenizer, 23, names=ANIMALS, streaming=True)
+    stream = block_stream(Packing(corpus, tokenizer, 23, names=ANIMALS))
     assert list(stream) == list(pickle.loads(pickle.dumps(stream)))
     assert [row["entity_tags"] for row in stream] == expected["entity_tags"]
     loader = DataLoader(stream, batch_size=8, num_workers=2, collate_fn=list)
@@ -250,7 +250,7 @@ def test_blocks_are_read_back_from_the_cache_and_made_anew_when_anything_changes
 
 
 def test_cached_blocks_are_memory_mapped_small_integers_in_the_default_cache(corpus_of, documents, load, tmp_path):
-    blocks, _ = block_dataset(corpus_of(documents), load(), 23, with_entities=True)
+    blocks, _ = block_dataset(Packing(corpus_of(documents), load(), 23, with_entities=True))
     (file,) = blocks.cache_files
     assert os.path.dirname(os.path.dirname(file["filename"])) == str(
         datasets.config.HF_DATASETS_CACHE / "crossner_blocks"
@@ -267,7 +267,8 @@ import os, sys, time
 from pathlib import Path
 from transformers import AutoTokenizer
 from crossner_hf.pretraining import packing
-from crossner_hf.pretraining.blocks import Corpus, block_dataset
+from crossner_hf.corpora.corpus import Corpus
+from crossner_hf.pretraining.blocks import block_dataset
 
 source, model, cache, then = sys.argv[1:]
 packing.BATCH_CHARACTERS = 900
@@ -284,7 +285,8 @@ def rows(self, tally):
             os.kill(os.getpid(), 9)
 
 packing.Packing.rows = rows
-print(block_dataset(Corpus((source,)), AutoTokenizer.from_pretrained(model), 23, cache_dir=cache)[1].sha256)
+packed = packing.Packing(Corpus((source,)), AutoTokenizer.from_pretrained(model), 23)
+print(block_dataset(packed, cache_dir=cache)[1].sha256)
 """
 
 
@@ -419,7 +421,7 @@ def test_long_unknown_and_empty_names_are_left_out_and_counted(corpus_of, load, 
     blocks, counts = pack(corpus_of(["Ω the " + "fox " * 17]), load(), 21, names=names)
     assert counts.names_left_out == 3
     assert blocks["entity_tags"][0] == [0, 0, 0, 1, *[2] * 15, 1, 0]
-    with pytest.raises(ValueError, match="none of 1 names has 1 to 16 pieces"):
+    with pytest.raises(ValueError, match="none of 1 names has 1 to 16 tokens"):
         pack(corpus_of(["fox"]), load(), 3, names=["Ω"])
     with pytest.raises(ValueError, match="names must be a collection of at least one name, got 'fox'"):
         pack(corpus_of(["fox"]), load(), 3, names="fox")
@@ -456,7 +458,7 @@ def test_settings_that_cannot_be_are_refused(corpus_of, load, pack):
     with pytest.raises(ValueError, match="max_tokens must be at least 1, got 0"):
         Selection(max_tokens=0)
     corpus = corpus_of(["the fox"])
-    with pytest.raises(ValueError, match="block_size must exceed the 2 special pieces of a block, got 2"):
+    with pytest.raises(ValueError, match="block_size must exceed the 2 special tokens of a block, got 2"):
         pack(corpus, load(), 2)
     with pytest.raises(ValueError, match="part must be one of train, held_out, got 'dev'"):
         pack(corpus, load(), 8, part="dev")
@@ -469,7 +471,9 @@ def test_settings_that_cannot_be_are_refused(corpus_of, load, pack):
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_selection_that_leaves_nothing_or_less_than_a_block_is_refused(corpus_of, load, pack, streaming):
     def read(texts, *args, **settings):
-        list(pack(corpus_of(texts), load(), *args, streaming=streaming, **settings)[0])
+        if not streaming:
+            pack(corpus_of(texts), load(), *args, **settings)
+        list(block_stream(Packing(corpus_of(texts), load(), *args, **settings)))
 
     forty = [f"the fox {number}" for number in range(40)]
     with pytest.raises(ValueError, match=r"percent=0.001 leaves none of the 40 documents"):
@@ -478,7 +482,7 @@ def test_a_selection_that_leaves_nothing_or_less_than_a_block_is_refused(corpus_
         read(forty, 8, Selection(held_out=0.001), part="held_out")
     with pytest.raises(ValueError, match=r"held_out=99.999 leaves none of the 40 documents for part='train'"):
         read(forty, 8, Selection(held_out=99.999))
-    with pytest.raises(ValueError, match=r"4 pieces do not fill one block of 6 \(block_size=8 .*--block_size"):
+    with pytest.raises(ValueError, match=r"4 tokens do not fill one block of 6 \(block_size=8 .*--block_size"):
         read(["the fox", "the fox"], 8)
 
 
@@ -512,7 +516,7 @@ def test_a_shuffled_stream_has_the_same_blocks_in_an_order_of_its_seed(corpus_of
     corpus, tokenizer = corpus_of(documents), load()
 
     def rows(seed, **loader):
-        stream, _ = pack(corpus, tokenizer, 16, streaming=True, shuffle_seed=seed)
+        stream = block_stream(Packing(corpus, tokenizer, 16), shuffle_seed=seed)
         batches = DataLoader(stream.with_format("torch"), batch_size=None, **loader)
         return [tuple(row["input_ids"].tolist()) for row in batches]
 

@@ -18,12 +18,13 @@ from transformers import (
     AutoTokenizer,
 )
 
-from crossner_hf.corpora.corpus import Corpus
+from crossner_hf.corpora.corpus import Corpus, Selection
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
 from crossner_hf.pretraining.arguments import DaptArguments
-from crossner_hf.pretraining.blocks import Selection, block_dataset
+from crossner_hf.pretraining.blocks import block_dataset
 from crossner_hf.pretraining.dapt import dapt
+from crossner_hf.pretraining.packing import Packing
 from crossner_hf.results.record_files import read_record
 from crossner_hf.results.records import Checkpoint
 from crossner_hf.schema import get_domain
@@ -31,6 +32,8 @@ from crossner_hf.training.resume import weights_hash
 from crossner_hf.training.run_folder import FolderInUse
 
 RECIPE = {
+    "domain": "zoo",
+    "level": "domain",
     "block_size": 16,
     "held_out": 20,
     "per_device_train_batch_size": 4,
@@ -47,12 +50,19 @@ RECIPE = {
 def run(tiny_model, zoo_text, own_cache):
     """Runs the recipe, with changes, into a folder; gives the record."""
 
-    def run(folder: Path, *, model: str | None = None, corpus=None, resume: bool = False, callbacks=(), **changes):
-        own = {name: changes.pop(name) for name in ("held_out_corpus", "names") if name in changes}
+    def run(
+        folder: Path,
+        *,
+        model: str | None = None,
+        corpus=None,
+        held_out_corpus=None,
+        resume=False,
+        callbacks=(),
+        **changes,
+    ):
         args = DaptArguments(output_dir=str(folder), **{**RECIPE, **changes})
-        corpus = corpus or Corpus((str(zoo_text),))
-        model = model or tiny_model("bert")
-        return dapt(corpus, model, args, domain="zoo", level="domain", resume=resume, callbacks=list(callbacks), **own)
+        corpus, model = corpus or Corpus((str(zoo_text),)), model or tiny_model("bert")
+        return dapt(corpus, model, args, held_out_corpus=held_out_corpus, resume=resume, callbacks=callbacks)
 
     return run
 
@@ -96,9 +106,8 @@ def test_fine_tuning_records_name_the_checkpoint_by_the_same_hash(finished, zoo)
 def test_the_record_s_held_out_losses_are_those_of_the_saved_model_by_the_stock_way(finished, zoo_text, own_cache):
     folder, record = finished
     model, tokenizer = AutoModelForMaskedLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-    held_out, _ = block_dataset(
-        Corpus((str(zoo_text),)), tokenizer, 16, Selection(held_out=20, max_tokens=100_000), part="held_out"
-    )
+    selection = Selection(held_out=20, max_tokens=100_000)
+    held_out, _ = block_dataset(Packing(Corpus((str(zoo_text),)), tokenizer, 16, selection, part="held_out"))
     for name, collator_class in (("token", DataCollatorForTokenMasking), ("span", DataCollatorForSpanMasking)):
         collator = collator_class(tokenizer, mlm_probability=0.2, seed=0)
         collator.set_epoch(0)
@@ -180,10 +189,11 @@ def test_entities_are_masked_whole_by_a_gazetteer_or_by_tagged_text(run, tmp_pat
     row = {"text": text * 4, "entities": [{"start": 4, "end": 13}, {"start": 21, "end": 29}]}
     tagged.write_text("".join(json.dumps({**row, "text": row["text"] + str(i)}) + "\n" for i in range(30)))
     with_tags = run(tmp_path / "tags", corpus=Corpus((str(tagged),)), masking="entity", max_steps=2)
-    assert with_tags.corpus.entities == 2 * with_tags.corpus.documents_used
-    names = run(tmp_path / "names", masking="entity", names=["red panda", "New York"], max_steps=2)
-    assert names.gazetteer_names == 2
-    assert names.corpus.entities > 20
+    assert with_tags["corpus"]["entities"] == 2 * with_tags["corpus"]["documents_used"]
+    (tmp_path / "names.txt").write_text("red panda\nNew York\n")
+    names = run(tmp_path / "names", masking="entity", gazetteer=str(tmp_path / "names.txt"), max_steps=2)
+    assert names["gazetteer_names"] == 2
+    assert names["corpus"]["entities"] > 20
 
 
 def test_losses_on_other_text_compare_runs_on_different_text(run, finished, zoo_text, tmp_path):
@@ -196,7 +206,7 @@ def test_losses_on_other_text_compare_runs_on_different_text(run, finished, zoo_
 
 def test_without_a_held_out_part_nothing_is_scored(run, tmp_path):
     record = run(tmp_path / "run", held_out=0, max_steps=2)
-    assert (record.losses, record.held_out) == ([], None)
+    assert (record.losses, record.held_out) == ((), None)
 
 
 def test_checkpoints_can_be_kept_to_train_from(run, finished, tmp_path):
@@ -280,8 +290,8 @@ def test_a_stream_is_read_once_and_training_ends_with_it(run, finished, tmp_path
     blocks = finished[1].corpus.blocks
     with caplog.at_level(logging.WARNING, logger="crossner_hf"):
         record = run(tmp_path / "run", streaming=True, max_steps=1000, save_steps=3)
-    assert record.tokens_seen == blocks * 16
-    assert f"the stream ended after {record.steps} of 1000 steps" in caplog.text
+    assert record["pieces_seen"] == blocks * 16
+    assert f"the stream, and training with it, ended after {record['steps']} of 1000 steps" in caplog.text
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, callbacks=[stop_at(0.0)])
     run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, resume=True)
@@ -317,7 +327,7 @@ def test_wrong_arguments_are_refused_with_the_way_out(run, tmp_path):
         ({"mlm_probability": 0.0}, "mlm_probability must lie between 0 and 1, got 0"),
         ({"mlm_probability": 1.0}, "mlm_probability must lie between 0 and 1, got 1"),
         ({"masking": "spam"}, "masking must be one of span, token, .*got 'spam'"),
-        ({"streaming": True}, "give max_steps too"),
+        ({"streaming": True}, "streaming needs max_steps"),
         ({"percent": 0}, "percent"),
         ({"percent": 101}, "percent"),
         ({"held_out": 100}, "held_out"),
@@ -326,7 +336,7 @@ def test_wrong_arguments_are_refused_with_the_way_out(run, tmp_path):
         ({"held_out_tokens": 0}, "held_out_tokens must be at least 1"),
         ({"label_smoothing_factor": 0.1}, "label_smoothing_factor is not for DAPT"),
         ({"held_out": 0, "held_out_corpus": Corpus(("a.txt",))}, "held_out_corpus has no effect with held_out=0"),
-        ({"names": ["Oslo"]}, "are for the masking 'entity', not 'span'"),
+        ({"gazetteer": "names.txt"}, "gazetteer is for the masking 'entity', not 'span'"),
         ({"load_best_model_at_end": True}, "load_best_model_at_end is not for DAPT"),
     ):
         with pytest.raises(ValueError, match=said):
@@ -339,7 +349,7 @@ def test_a_percent_or_a_corpus_too_small_leaves_no_folder_behind(run, tmp_path):
     short.write_text("an owl\n")
     with pytest.raises(ValueError, match="block_size"):
         run(tmp_path / "run", corpus=Corpus((str(short),)), held_out=0)
-    with pytest.raises(ValueError, match=r"text held out: .*--held_out gives its percentage"):
+    with pytest.raises(ValueError, match=r"text held out: .*--held-out is the percentage"):
         run(tmp_path / "run", held_out=0.001)
     assert not (tmp_path / "run").exists()
 
@@ -391,10 +401,13 @@ def test_a_run_does_not_go_on_with_other_text(run, zoo_text, tmp_path, change):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         rows = rows[:50]
     one, two = str(tmp_path / "one.jsonl"), str(tmp_path / "two.jsonl")
+    one_name, another = str(tmp_path / "oslo.txt"), str(tmp_path / "owl.txt")
+    Path(one_name).write_text("Oslo")
+    Path(another).write_text("owl")
     before, after = {
         "titles": ({"corpus": Corpus((one,), exclude_titles={"a"})}, {"corpus": Corpus((one,), exclude_titles={"b"})}),
         "order": ({"corpus": Corpus((one, two))}, {"corpus": Corpus((two, one))}),
-        "names": ({"masking": "entity", "names": ["Oslo"]}, {"masking": "entity", "names": ["owl"]}),
+        "names": ({"masking": "entity", "gazetteer": one_name}, {"masking": "entity", "gazetteer": another}),
     }[change]
     run(tmp_path / "run", max_steps=1, **before)
     with pytest.raises(FolderInUse, match="holds another run"):
@@ -424,11 +437,10 @@ def test_a_disk_that_is_full_at_a_checkpoint_leaves_the_last_good_one(run, tiny_
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
-        dapt(Corpus(({str(zoo_text)!r},)), {tiny_model("bert")!r}, DaptArguments(**{arguments!r}), domain="zoo",
-             level="domain", callbacks=[Full()])
+        dapt(Corpus(({str(zoo_text)!r},)), {tiny_model("bert")!r}, DaptArguments(**{arguments!r}), callbacks=[Full()])
     """
     failed = run_python(program, status=1)
-    assert re.search(r"OSError: .*a checkpoint could not be written .*go on with --resume", failed.stderr), (
+    assert re.search(r"OSError: .*a checkpoint could not be written .*resume with --resume", failed.stderr), (
         failed.stderr
     )
     (good,) = [p for p in (tmp_path / "run").glob("checkpoint-*") if (p / "trainer_state.json").exists()]

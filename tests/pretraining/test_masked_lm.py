@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from transformers import AutoModelForMaskedLM, AutoTokenizer, BertForMaskedLM, BigBirdConfig, BigBirdForMaskedLM
 
-from crossner_hf.finetuning.trainer import token_loss
 from crossner_hf.masking import DataCollatorForSpanMasking
 from crossner_hf.pretraining.masked_lm import MaskedHead, masked_targets
+from crossner_hf.training.token_loss import token_loss
 
 STILL = {
     "distilbert": {"dropout": 0.0, "attention_dropout": 0.0},
