@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from crossner_hf.experiments.report.tables import SPLIT, SYSTEM, Bold, Table, frame_of, split_cells, system_cells
 from crossner_hf.results.collect import SetAside
-from crossner_hf.results.predictions import Compared, Gold, at_start, find_spans, read_gold, read_predictions
+from crossner_hf.results.predictions import Compared, Gold, at_start, read_gold, read_predictions
 from crossner_hf.results.significance import RESAMPLES, Comparison, compare_all, holm
 from crossner_hf.results.systems import EvalSet, Results, System
 from crossner_hf.tagger.iob2 import Span, spans
@@ -116,21 +116,22 @@ def confusion(runs: Sequence[Compared], gold: Gold) -> np.ndarray:
     counts = np.zeros(types * width, dtype=int)
     wanted = gold.spans
     for run in runs:
-        predicted = find_spans(run.ids, gold.starts)
+        predicted = run.spans
         end, kind = at_start(predicted, len(run.ids))
         exact = end[wanted.start] == wanted.end
-        missed = types + 1 - _overlapped(wanted, run.ids)  # the column before `missed` is `boundary`
+        missed = types + 1 - _overlapped(wanted, predicted)  # the column before `missed` is `boundary`
         became = np.where(exact, kind[wanted.start], missed)
         counts += np.bincount(wanted.type * width + became, minlength=len(counts))
-        spurious = predicted.type[~_overlapped(predicted, gold.ids)].astype(int)
+        spurious = predicted.type[~_overlapped(predicted, wanted)].astype(int)
         counts += np.bincount(spurious * width + types + 2, minlength=len(counts))
     return counts.reshape(types, width)
 
 
-def _overlapped(entities, ids: np.ndarray) -> np.ndarray:
-    """Which of these entities hold a word that is an entity's in `ids`."""
-    before = np.concatenate(([0], np.cumsum(ids > 0)))
-    return before[entities.end] > before[entities.start]
+def _overlapped(entities: Any, others: Any) -> np.ndarray:
+    """Which entities share a word with one of the others; both are in the order of the words."""
+    last = np.searchsorted(others.start, entities.end) - 1  # the last one that starts before an entity ends, or -1
+    overlapped: np.ndarray = np.append(others.end, 0)[last] > entities.start
+    return overlapped
 
 
 def confusion_table(analysis: Analysis, system: System) -> tuple[Table, list[str]]:

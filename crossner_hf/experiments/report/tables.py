@@ -138,7 +138,7 @@ def published_table() -> tuple[Table, list[str]]:
     return Table(frame_of(header, rows), names=4, rules=rules), sources
 
 
-def type_scores(runs: Sequence[RunResult], convention: str) -> pd.DataFrame:
+def type_scores(runs: Sequence[RunResult], convention: str) -> dict[str, tuple[int, float]]:
     """Gold entities of each type and group of types, and their F1 averaged over all runs.
 
     A type counts as 0 in a run that neither has nor predicts it. A group that some run does not tell apart is left out.
@@ -147,21 +147,19 @@ def type_scores(runs: Sequence[RunResult], convention: str) -> pd.DataFrame:
     types = dict.fromkeys(name for one in scores for name in one.per_type)
     by_name = {name: [one.per_type.get(name) for one in scores] for name in types}
     by_name |= {name: several for name in GROUPS if all(several := [one.group(name[1:-1]) for one in scores])}
-    rows = [
-        (name, several[0].support if several[0] else 0, 100 * sum(s.f1 for s in several if s) / len(runs))
+    return {
+        name: (several[0].support if several[0] else 0, 100 * sum(s.f1 for s in several if s) / len(runs))
         for name, several in by_name.items()
-    ]
-    return pd.DataFrame(rows, columns=["type", "entities", "f1"]).set_index("type")
+    }
 
 
 def types_table(names: Mapping[System, str], systems: Runs, convention: str) -> Table:
     """One row for each type and, below, for groups of types; one column for each of the named systems."""
     columns = [type_scores(systems[system], convention) for system in names]
-    entities = columns[0]["entities"]
-    groups = [name for name in GROUPS if all(name in column.index for column in columns)]
-    types = entities[(entities > 0) & ~entities.index.isin(list(GROUPS))].sort_values(ascending=False, kind="stable")
-    order = [*types.index, *groups]
-    means = np.array([column["f1"].reindex(order, fill_value=0.0) for column in columns]).T.tolist()
+    entities = {name: number for name, (number, _) in columns[0].items()}
+    types = sorted((t for t in entities if entities[t] and t not in GROUPS), key=lambda t: -entities[t])
+    order = [*types, *(group for group in GROUPS if all(group in column for column in columns))]
+    means = [[column.get(name, (0, 0.0))[1] for column in columns] for name in order]
     scores = best_in_bold([[f"{mean:.2f}" for mean in row] for row in means], means)
     rows = [[GROUPS.get(name, name), f"{entities[name]:,}", *row] for name, row in zip(order, scores, strict=True)]
     return Table(frame_of(["Type", "Entities", *names.values()], rows), rules=(len(types),))
@@ -175,9 +173,10 @@ def csv_tables(results: Results, convention: str) -> dict[str, pd.DataFrame]:
             head = (*split_cells(e), *system_cells(system))
             systems.append((*head, convention, *summary_of(several, convention)))
             runs += [(*head, run.seed, convention, f1_of(run, convention), run.shown) for run in several]
-            by_type = type_scores(several, convention).drop("(overall)").itertuples()
-            types += [(*head, name, entities, convention, f1, len(several)) for name, entities, f1 in by_type]
+            by_type = type_scores(several, convention).items()
+            types += [(*head, name, entities, convention, f1, len(several)) for name, (entities, f1) in by_type]
     head = (*SPLIT, *SYSTEM)
+    types = [row for row in types if row[len(head)] != "(overall)"]
     return {
         "main_table": frame_of((*head, *SCORE), systems),
         "runs": frame_of((*head, "seed", "convention", "f1", "record"), runs),

@@ -22,6 +22,7 @@ from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE
 SYSTEMS_IN_A_PLOT = 16
 SYSTEMS_IN_A_TABLE = 6
 SENTENCES = 5
+KINDS = ("(generic)", "(specialised)")
 PREDICTIONS = 3  # of systems, below each sentence
 
 
@@ -135,8 +136,8 @@ class Block:
         """F1 of generic and of specialised types by test split and system, where the domains have both."""
         panels = {}
         for split in self.splits:
-            f1 = {s: type_scores(split.runs[s], split.convention)["f1"] for s in split.best(SYSTEMS_IN_A_PLOT)}
-            both = {s: (f["(generic)"], f["(specialised)"]) for s, f in f1.items() if {*_KINDS} <= {*f.index}}
+            f1 = {s: type_scores(split.runs[s], split.convention) for s in split.best(SYSTEMS_IN_A_PLOT)}
+            both = {s: tuple(f[kind][1] for kind in KINDS) for s, f in f1.items() if f.keys() >= {*KINDS}}
             panels |= {split.eval_set.label: both} if both else {}
         return panels
 
@@ -149,9 +150,6 @@ class Block:
         names = short_names(self.kinds_systems)
         panels = {title: {names[s]: pair for s, pair in panel.items()} for title, panel in self.kinds.items()}
         return plots.kinds(panels, self.splits[0].convention, f"types-{self.name}")
-
-
-_KINDS = ("(generic)", "(specialised)")
 
 
 def blocks(splits: Sequence[Split]) -> list[Block]:
