@@ -17,8 +17,8 @@ test: .venv/.dev
 
 test-legacy: .venv/.dev .legacy/.done
 	@rm -rf .legacy/prepared
-	@$(BIN)/python tests/legacy/prepare.py .legacy/prepared
-	@CROSSNER_LEGACY=.legacy/prepared .legacy/bin/pytest tests/legacy
+	@PYTHONPATH=tests $(BIN)/python tests/legacy/prepare.py .legacy/prepared
+	@CROSSNER_LEGACY=.legacy/prepared .legacy/bin/pytest --noconftest tests/legacy
 
 .legacy/.done:
 	@$(PYTHON) -m venv .legacy

@@ -6,8 +6,8 @@ import pytest
 
 from crossner_hf.display import COLOURS, colour_of, mark, marked_sentence, marked_text, table
 from crossner_hf.metric import score
+from crossner_hf.results.score_table import score_table
 from crossner_hf.results.scores import ConventionScores
-from crossner_hf.results.tables import score_table
 from crossner_hf.schema import DOMAINS
 from crossner_hf.tagger.iob2 import Span
 

@@ -1,5 +1,6 @@
 """crossner-hf data verify | stats | show | export"""
 
+import argparse
 import sys
 from collections.abc import Sequence
 
@@ -14,18 +15,14 @@ EPILOG = """examples:
 
 def main(argv: Sequence[str]) -> int:
     """Look at, check and export the labelled data."""
-    parser = CommandParser(
-        prog="crossner-hf data",
-        description="The labelled data.",
-        epilog=EPILOG,
-    )
+    parser = CommandParser(prog="crossner-hf data", description="The labelled data.", epilog=EPILOG)
     commands = parser.add_subparsers(dest="command", required=True, metavar="verify | stats | show | export")
-    verify = commands.add_parser("verify", help="hold the official files to their published sizes and checksums")
-    stats = commands.add_parser("stats", help="sentences, tokens and entities by type of each split")
+    verify = commands.add_parser("verify", help="check sizes and checksums of the official files")
+    stats = commands.add_parser("stats", help="sentences, words and entities of each split and type")
     show = commands.add_parser("show", help="sentences with their entities, in colour on a terminal")
     export = commands.add_parser("export", help="a folder of Parquet files and a card, which load_dataset reads")
     verify.add_argument("domains", nargs="*", help="default: the five domains and conll2003")
-    stats.add_argument("domains", nargs="*", help=f"default: those there are files for; {domain_help()}")
+    stats.add_argument("domains", nargs="*", help=f"default: those whose files are there; {domain_help()}")
     show.add_argument("domain", help=domain_help())
     show.add_argument("--split", default="train", choices=("train", "validation", "test"))
     show.add_argument("--max", type=int, default=10, help="how many sentences; 0: all")
@@ -40,8 +37,8 @@ def main(argv: Sequence[str]) -> int:
     return {"verify": run_verify, "stats": run_stats, "show": run_show, "export": run_export}[args.command](args)
 
 
-def run_verify(args) -> int:
-    """Print a line a file; exit 2 where one is missing or differs."""
+def run_verify(args: argparse.Namespace) -> int:
+    """Print one line for each file; exit status 2 if one is missing or differs."""
     from crossner_hf.data.sources import FILES, check_file, data_root, is_official, official_name
     from crossner_hf.schema import get_domain
 
@@ -55,14 +52,14 @@ def run_verify(args) -> int:
     for name, expected in FILES.items():
         if wanted and name.split("/")[0] not in wanted:
             continue
-        wrong = check_file(root / name, expected)
-        bad += wrong is not None
-        print(f"{'ok ' if wrong is None else 'BAD'}  {name:<22}{expected.size:>10,} bytes  {wrong or ''}".rstrip())
+        problem = check_file(root / name, expected)
+        bad += problem is not None
+        print(f"{'BAD' if problem else 'ok '}  {name:<22}{expected.size:>10,} bytes  {problem or ''}".rstrip())
     print(f"{root}: " + ("all as published" if not bad else f"{bad} file(s) missing or not as published"))
     return 2 if bad else 0
 
 
-def run_stats(args) -> int:
+def run_stats(args: argparse.Namespace) -> int:
     from crossner_hf.data.statistics import present_domains, statistics_table
 
     names = args.domains or present_domains(args.data_dir)
@@ -71,15 +68,14 @@ def run_stats(args) -> int:
     return 0
 
 
-def run_show(args) -> int:
+def run_show(args: argparse.Namespace) -> int:
     from crossner_hf.data.builder import load
     from crossner_hf.display import marked_sentence
     from crossner_hf.schema import get_domain
     from crossner_hf.tagger.iob2 import spans
 
     domain = get_domain(args.domain)
-    name = domain.folder or domain.name
-    dataset = load(name, split=args.split, data_dir=args.data_dir, verify=not args.no_verify)
+    dataset = load(args.domain, split=args.split, data_dir=args.data_dir, verify=not args.no_verify)
     colour = wants_colour(args.color)
     for row in dataset.select(range(min(args.max or len(dataset), len(dataset)))):
         tags = [domain.labels[i] for i in row["ner_tags"]]
@@ -87,14 +83,14 @@ def run_show(args) -> int:
     return 0
 
 
-def run_export(args) -> int:
+def run_export(args: argparse.Namespace) -> int:
     quiet_datasets()
-    from crossner_hf.data.export import export
+    from crossner_hf.hub.dataset_repository import write_dataset_repository
     from crossner_hf.schema import DOMAINS, SOURCE
 
     wanted = args.domains or [SOURCE.name, *DOMAINS]
-    names = export(args.folder, wanted, data_dir=args.data_dir, verify=not args.no_verify)
+    names = write_dataset_repository(args.folder, wanted, data_dir=args.data_dir, verify=not args.no_verify)
     print(f'{args.folder}: {len(names)} configuration(s); load_dataset("{args.folder}", "{names[-1]}") reads it')
     if any(name.startswith(SOURCE.name) for name in names):
-        print("conll2003 holds text under Reuters' terms: for your own use, not to be passed on", file=sys.stderr)
+        print("the text of conll2003 is under Reuters' terms: for your own use, not to be passed on", file=sys.stderr)
     return 0

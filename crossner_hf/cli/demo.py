@@ -90,7 +90,7 @@ def _scores(record: "RunRecord") -> None:
     from crossner_hf.data.builder import load
     from crossner_hf.finetuning.lookup_baseline import LookupTagger
     from crossner_hf.metric import score
-    from crossner_hf.results.tables import score_table
+    from crossner_hf.results.score_table import score_table
     from crossner_hf.schema import get_domain
 
     domain = get_domain(DOMAIN)

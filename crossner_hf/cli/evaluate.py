@@ -62,7 +62,7 @@ def _check(args: argparse.Namespace) -> int:
 def _score(args: argparse.Namespace) -> int:
     from crossner_hf.finetuning.evaluation import evaluate
     from crossner_hf.results.record_files import write_record
-    from crossner_hf.results.tables import score_table
+    from crossner_hf.results.score_table import score_table
     from crossner_hf.schema import get_domain
 
     domain, split, conventions = get_domain(args.domain), args.split or "test", args.conventions or CONVENTIONS

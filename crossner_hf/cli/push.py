@@ -12,8 +12,8 @@ from crossner_hf.cli.options import CommandParser, add_data_options, quiet_datas
 if TYPE_CHECKING:
     from crossner_hf.corpora.corpus import Corpus
 
-EPILOG = """Each push is one commit, or none where nothing has changed; broken off, the same command goes on. The token
-is that of `hf auth login`, or HF_TOKEN.
+EPILOG = """Each push is one commit, or none if nothing has changed. After a broken connection, run the same command
+again. The token is the one of `hf auth login`, or HF_TOKEN.
 
 examples:
   crossner-hf push model runs/music --repo USER/music-tagger
@@ -21,11 +21,11 @@ examples:
   crossner-hf push dataset music --corpus corpus_music=music.txt --repo USER/crossner-music
   crossner-hf push metric --repo USER/crossner
   crossner-hf push results exp/main --repo USER/crossner-results
-  crossner-hf push model runs/music --repo USER/music-tagger --dry-run out/      # the folder alone, and no network
+  crossner-hf push model runs/music --repo USER/music-tagger --dry-run --output out/    # only writes the files
 
-What a repository then holds loads with no package of ours: load_dataset("USER/crossner", "music"),
-evaluate.load("USER/crossner"), AutoModelForTokenClassification.from_pretrained("USER/music-tagger"). Taggers that are
-no stock class of transformers, and the pipeline "crossner", travel as code and want trust_remote_code=True there."""
+The repository loads without this package: load_dataset("USER/crossner", "music"), evaluate.load("USER/crossner"),
+AutoModelForTokenClassification.from_pretrained("USER/music-tagger"). The code of taggers that are not stock classes of
+transformers, and of the pipeline "crossner", is in the repository and needs trust_remote_code=True there."""
 
 KINDS = {"dataset": "dataset", "model": "model", "metric": "space", "results": "dataset"}  # of repository on the Hub
 
@@ -34,31 +34,23 @@ def main(argv: Sequence[str]) -> int:
     """Parse, write the folder, push it."""
     args = _parser().parse_args(list(argv))
     quiet_datasets()
-    if args.dry_run:
-        folder = Path(args.dry_run)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ValueError(f"{folder}: exists and is not an empty folder; name a new one")
-        _write(args, folder)
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        print(f"{folder}: {size / 1e6:,.1f} MB, what would be pushed to {args.repo}; nothing was sent")
-        return 0
-    from crossner_hf.hub.push import push_folder
+    from crossner_hf.atomic_write import new_folder
+    from crossner_hf.hub.push import Target, files_to_push, push_folder
 
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "repository"
-        _write(args, folder)
-        pushed = push_folder(
-            folder,
-            args.repo,
-            KINDS[args.what],
-            message=args.message or f"Push {args.what} with crossner-hf",
-            private=args.private,
-            revision=args.revision,
-            create_pr=args.create_pr,
-            space_sdk="gradio" if args.what == "metric" else None,
-        )
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(args.output or f"{temporary}/repository")
+        with new_folder(folder) as unfinished:
+            _write(args, unfinished)
+        files = files_to_push(folder, args.repo)
+        if args.dry_run:
+            sizes = {name: path.stat().st_size for name, path in files.items()}
+            print(*(f"{size:>13,}  {name}" for name, size in sizes.items()), sep="\n")
+            print(f"{sum(sizes.values()):>13,}  bytes would be pushed to {args.repo}; nothing was sent")
+            return 0
+        target = Target(args.repo, KINDS[args.what], args.private, args.revision, args.create_pr)
+        pushed = push_folder(folder, target, args.message or f"Push {args.what} with crossner-hf")
     if pushed.deleted:
-        print(f"deleted there, as the folder has them no more: {', '.join(pushed.deleted)}")
+        print(f"deleted there, because the folder no longer has them: {', '.join(pushed.deleted)}")
     print(f"{pushed.url}  ({'unchanged, no commit' if pushed.unchanged else f'commit {pushed.commit}'})")
     return 0
 
@@ -73,15 +65,14 @@ def _write(args: argparse.Namespace, folder: Path) -> None:
 
         write_metric_space(folder, repo=args.repo)
     elif args.what == "dataset":
-        from crossner_hf.hub.dataset_repository import write_dataset_repository
+        from crossner_hf.hub.dataset_repository import names_to_publish, write_dataset_repository
 
         write_dataset_repository(
             folder,
-            args.configs or None,
+            names_to_publish(args.configs, reuters_licence=args.i_have_the_reuters_licence),
             data_dir=args.data_dir,
             verify=not args.no_verify,
             repo=args.repo,
-            reuters_licence=args.i_have_the_reuters_licence,
             corpora=_corpora(args.corpus),
         )
     else:
@@ -92,12 +83,12 @@ def _write(args: argparse.Namespace, folder: Path) -> None:
         write_results_repository(folder, args.runs, report, reuters_licence=args.i_have_the_reuters_licence)
 
 
-def _corpora(given: Sequence[str]) -> "dict[str, Corpus]":
-    """NAME=FILE, as often as the name has files."""
+def _corpora(arguments: Sequence[str]) -> "dict[str, Corpus]":
+    """Corpora from NAME=FILE, once for each file of a corpus."""
     from crossner_hf.corpora.corpus import Corpus
 
     sources: dict[str, list[str]] = {}
-    for text in given:
+    for text in arguments:
         name, equals, source = text.partition("=")
         if not (name and equals and source):
             raise ValueError(f"--corpus {text}: expected NAME=FILE, such as corpus_music=music.txt")
@@ -142,10 +133,13 @@ def _parser() -> argparse.ArgumentParser:
             help="also what holds text of conll2003, which is Reuters'",
         )
     for kind in kinds.choices.values():
-        kind.add_argument("--repo", required=True, metavar="USER/NAME", help="repository on the Hub, made if need be")
+        kind.add_argument(
+            "--repo", required=True, metavar="USER/NAME", help="repository on the Hub, created if missing"
+        )
         kind.add_argument("--private", action="store_true", help="make a new repository private")
         kind.add_argument("--revision", help="branch to push to; default: main")
         kind.add_argument("--create-pr", action="store_true", help="open a pull request with the commit")
         kind.add_argument("--message", help="of the commit")
-        kind.add_argument("--dry-run", metavar="FOLDER", help="write the repository's files there instead")
+        kind.add_argument("--dry-run", action="store_true", help="write and list the files, but send nothing")
+        kind.add_argument("--output", metavar="FOLDER", help="keep the repository's files in this new folder")
     return parser

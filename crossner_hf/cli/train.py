@@ -66,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def print_result(record: "RunRecord", output: Path) -> None:
-    from crossner_hf.results.tables import score_table
+    from crossner_hf.results.score_table import score_table
 
     chosen = record.best_epoch or record.epochs  # with no dev scoring the last epoch's model is kept
     if record.source and record.source.dev:

@@ -32,7 +32,7 @@ class LabelledWords:
             sentences = read_sentences(self.domain, files_of(self.domain)[split])
             deduplicated = self.domain.name in DEDUPLICATED
             seen = deduplicate.seen_texts(self.domain, split, files_of) if deduplicated else set()
-            yield from (tokens for tokens, _ in sentences if deduplicate.text(tokens) not in seen)
+            yield from (tokens for tokens, _ in sentences if deduplicate.sentence_text(tokens) not in seen)
 
     def check(self) -> None:
         """Raises ValueError or FileNotFoundError where the files are not there."""

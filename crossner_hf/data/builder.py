@@ -1,4 +1,4 @@
-"""The `datasets` builder behind `load_dataset("crossner", …)`, and `load`, its twin on public API alone."""
+"""The `datasets` builder behind `load_dataset("crossner", …)`, and `load`, which does the same by public API alone."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from datasets.exceptions import DatasetGenerationError
 
 import crossner_hf.schema
 import crossner_hf.tagger.iob2
-from crossner_hf.data import conll, deduplicate, download, markup, sentences, sources
+from crossner_hf.data import conll, deduplicate, download, sentences, sources
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAIN_FILE, Domain, get_domain
 
 NAME = "crossner"
@@ -30,7 +30,8 @@ Madotto, Andrea and Fung, Pascale},
 class CrossNERConfig(datasets.BuilderConfig):
     """A domain of CrossNER, its source, a sample, or the user's own domain that `data_dir` describes.
 
-    verify: hold official files to their published checksums; False takes a changed file as it is.
+    Attributes:
+        verify: Whether official files must have their published checksums; False reads changed files as they are.
     """
 
     version: datasets.Version = VERSION
@@ -46,7 +47,7 @@ class CrossNERConfig(datasets.BuilderConfig):
 class CrossNER(datasets.GeneratorBasedBuilder):
     """Splits `train`, `validation`, `test` with columns `id`, `tokens` and `ner_tags` (ClassLabel)."""
 
-    BUILDER_CONFIG_CLASS = CrossNERConfig  # with no list of configurations, for users bring domains of their own
+    BUILDER_CONFIG_CLASS = CrossNERConfig  # no list of configurations: users may have domains of their own
 
     def _info(self) -> datasets.DatasetInfo:
         sequence = getattr(datasets, "List", None) or datasets.Sequence  # List: datasets >= 4
@@ -65,7 +66,7 @@ class CrossNER(datasets.GeneratorBasedBuilder):
             citation=CITATION,
         )
 
-    def _split_generators(self, dl_manager) -> list[datasets.SplitGenerator]:
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         domain = self.config.domain
         files = download.domain_files(domain, self.config.data_dir, verify=self.config.verify)
         return [
@@ -78,7 +79,7 @@ class CrossNER(datasets.GeneratorBasedBuilder):
         files_of = partial(download.domain_files, data_dir=self.config.data_dir, verify=self.config.verify)
         seen = deduplicate.seen_texts(domain, split, files_of) if domain.name in DEDUPLICATED else set()
         for key, (tokens, tags) in enumerate(sentences.read_sentences(domain, path)):
-            if deduplicate.text(tokens) not in seen:
+            if deduplicate.sentence_text(tokens) not in seen:
                 yield key, {"id": str(key), "tokens": tokens, "ner_tags": tags}
 
 
@@ -90,12 +91,26 @@ def load(
     streaming: bool = False,
     verify: bool = True,
     cache_dir: str | None = None,
-):
-    """A domain as `datasets.DatasetDict` (or one split of it): what `load_dataset("crossner", name)` gives.
+) -> Any:
+    """Load a domain; gives the same as `load_dataset("crossner", name)`.
 
-    name: a domain (`music`, `conll2003`, `music_dedup`, `sample_music`, …) or the folder of a domain of your own.
-    data_dir: the folder that holds `music/train.txt` and so on; else CROSSNER_DATA_DIR; else a download.
-    streaming: read the files row by row, with no cache. Raises ValueError for bad data, with path:line.
+    Args:
+        name: A domain (`music`, `conll2003`, `music_dedup`, `sample_music`, …) or the folder of a domain of your own.
+        split: One split, or a slice such as `test[:10]`; by default all three.
+        data_dir: The folder with `music/train.txt` and so on; by default the one that CROSSNER_DATA_DIR names. Without
+            either, official files are downloaded.
+        streaming: Read the files row by row, without a cache.
+        verify: Whether official files must have their published checksums.
+        cache_dir: Where `datasets` keeps prepared data; by default its own cache.
+
+    Returns:
+        A `datasets.DatasetDict`, or a `datasets.Dataset` for one split (iterable ones for `streaming`). Columns: `id`
+        (string), `tokens` (the words) and `ner_tags` (one ClassLabel for each word).
+
+    Raises:
+        ValueError: An unknown domain, a malformed file (with path:line), or an official file that was changed.
+        FileNotFoundError: A file or folder is missing.
+        ConnectionError: A download failed.
     """
     domain = get_domain(name)
     folder = str(domain.folder) if domain.folder else data_dir and str(Path(data_dir).expanduser().resolve())
@@ -117,13 +132,12 @@ def load(
 
 
 def fingerprint(data_dir: str | Path | None) -> str:
-    """The cache key beside the configuration's name: the code that shapes rows and the bytes of the data.
+    """Hash the code that shapes rows and the data; with the configuration's name, this is the cache key.
 
-    A file that is not there counts as the official one it would have to be, so that prepared data is found again
-    with no source at hand.
+    A missing official file counts as the published one, so that prepared data is found again without the files.
     """
     root = sources.data_root(data_dir)
-    modules = (crossner_hf.schema, crossner_hf.tagger.iob2, conll, deduplicate, download, markup, sentences, sources)
+    modules = (crossner_hf.schema, crossner_hf.tagger.iob2, conll, deduplicate, download, sentences, sources)
     ours = [Path(__file__), *(Path(module.__file__) for module in modules), *sources.SAMPLE_FOLDER.rglob("*.txt")]
     parts = [sources.sha256_of(path) for path in sorted(ours)]
     for name, official in sources.FILES.items():

@@ -1,6 +1,7 @@
-"""Download of the official files: written aside, checked, renamed; retried and resumed; with a progress bar."""
+"""The three files of a domain; missing official files are downloaded, checked, and only then given their name."""
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,17 +21,26 @@ from crossner_hf.data.sources import (
 )
 from crossner_hf.schema import Domain
 
-ATTEMPTS = 4
-BACKOFF = 1.0  # seconds before the second attempt; then 3 and 7 times as long
-CHUNK = 1 << 12  # bytes; a chunk that the connection does not live to complete is lost
+WAITS = (1.0, 3.0, 7.0)  # seconds before each new attempt
 TIMEOUT = 20.0  # seconds without a byte
 
 
 def domain_files(domain: Domain, data_dir: str | Path | None = None, *, verify: bool = True) -> dict[str, Path]:
-    """The file of each split: split name to path. Missing official files are downloaded where no folder was named.
+    """Find the file of each split of a domain.
 
-    verify: hold official files to their published size and checksum. Raises FileNotFoundError for a missing file
-    and ValueError for a truncated or changed one, both with what to do.
+    Args:
+        domain: The domain.
+        data_dir: The folder with `music/train.txt` and so on; by default the one that CROSSNER_DATA_DIR names. Without
+            either, official files are downloaded once and kept under HF_HOME.
+        verify: Whether official files must have their published size and checksum.
+
+    Returns:
+        Path by split: train, validation, test.
+
+    Raises:
+        FileNotFoundError: A file or the folder is missing.
+        ValueError: An official file is truncated or changed.
+        ConnectionError: A download failed.
     """
     folder = domain_folder(domain, data_dir)
     files = {split: folder / name for split, name in FILE_NAMES.items()}
@@ -39,61 +49,66 @@ def domain_files(domain: Domain, data_dir: str | Path | None = None, *, verify: 
         if missing:
             raise FileNotFoundError(f"domain {domain.name!r} needs the file(s) {', '.join(missing)}")
         return files
+    if folder.parent == download_cache():
+        _download_missing(official_name(domain), list(files.values()))
     for path in files.values():
-        name = f"{official_name(domain)}/{path.name}"
-        expected = FILES[name]
-        if folder.parent == download_cache() and check_file(path, expected):
-            download(f"{BASE_URL}/{name}", path, expected)
-        wrong = check_file(path, expected) if verify or not path.is_file() else None
-        if wrong == "is missing":
-            raise FileNotFoundError(f"{path}: is missing; {_ways(domain, data_root(data_dir))}")
-        if wrong:
+        problem = check_file(path, FILES[f"{official_name(domain)}/{path.name}"])
+        if problem == "is missing":
+            raise FileNotFoundError(
+                f"{path}: is missing; put the official file there ({BASE_URL}/{official_name(domain)}/), or name "
+                f"another folder with data_dir= or {DATA_DIR_VARIABLE} (now {data_root(data_dir)}), or unset it to "
+                "download"
+            )
+        if problem and verify:
             raise ValueError(
-                f"{path}: {wrong}; take it again from {REPOSITORY}, or pass verify=False "
-                "(--no_verify) to use a changed file: its scores are then no CrossNER scores"
+                f"{path}: {problem}; get it again from {REPOSITORY}, or pass verify=False (--no_verify) to use a "
+                "changed file: its scores are then not CrossNER scores"
             )
     return files
 
 
-def _ways(domain: Domain, root: Path) -> str:
-    return (
-        f"put the official file there ({BASE_URL}/{official_name(domain)}/), or name another folder with data_dir= or "
-        f"{DATA_DIR_VARIABLE} (now {root}), or unset it to download"
-    )
+def _download_missing(domain_name: str, paths: list[Path]) -> None:
+    """Download those of a domain's files that are missing or damaged, with a progress bar."""
+    from tqdm.auto import tqdm
+
+    expected = {path: FILES[f"{domain_name}/{path.name}"] for path in paths}
+    missing = [path for path in paths if check_file(path, expected[path])]
+    for path in tqdm(missing, f"downloading {domain_name}", unit="file", leave=False, disable=not missing):
+        download(f"{BASE_URL}/{domain_name}/{path.name}", path, expected[path])
 
 
 def download(url: str, path: Path, expected: SourceFile) -> None:
-    """Bring `url` to `path`, complete and checked, or leave nothing there but the part to resume from.
+    """Download a file that must have a given size and checksum; a failed download leaves nothing behind.
 
-    Processes that want the same file wait for the first. Raises ConnectionError with the other ways to the data.
+    Args:
+        url: Where the file is published.
+        path: Where it goes.
+        expected: Its size and checksum.
+
+    Raises:
+        ConnectionError: Four attempts failed, or the server does not have the file.
     """
-    from filelock import FileLock
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with FileLock(path.with_name(path.name + ".lock")):
-        if check_file(path, expected) is None:
+    for wait in (*WAITS, None):
+        problem, may_pass = _attempt(url, path, expected)
+        if problem is None:
             return
-        for attempt in range(ATTEMPTS):
-            time.sleep(BACKOFF * (2**attempt - 1))
-            wrong, again = _try(url, part, expected)
-            if not wrong:
-                os.replace(part, path)
-                return
-            if not again:
-                break
+        if wait is None or not may_pass:
+            break
+        time.sleep(wait)
     raise ConnectionError(
-        f"could not download {url} ({wrong}); with no network, take ner_data/ of {REPOSITORY} from a machine "
-        f"that has one and name it with data_dir= or {DATA_DIR_VARIABLE}, or use the configuration sample_music"
+        f"could not download {url} ({problem}); without a network, copy ner_data/ of {REPOSITORY} from another machine "
+        f"and name it with data_dir= or {DATA_DIR_VARIABLE}, or use the configuration sample_music"
     )
 
 
-def _try(url: str, part: Path, expected: SourceFile) -> tuple[str | None, bool]:
-    """What went wrong, if anything, and whether it may go better another time."""
+def _attempt(url: str, path: Path, expected: SourceFile) -> tuple[str | None, bool]:
+    """What went wrong, None if nothing did, and whether another attempt may help."""
     import requests
 
     try:
-        _fetch(url, part, expected)
+        response = requests.get(url, timeout=TIMEOUT)
+        response.raise_for_status()
     except requests.HTTPError as error:
         status = error.response.status_code
         return f"HTTP status {status}", status >= 500 or status in (408, 429)
@@ -101,31 +116,10 @@ def _try(url: str, part: Path, expected: SourceFile) -> tuple[str | None, bool]:
         return "the connection was cut", True
     except requests.RequestException as error:
         return f"no connection: {type(error).__name__}", True
-    wrong = check_file(part, expected)
-    if wrong:
-        part.unlink()  # complete but wrong: start anew
-    return wrong, True
-
-
-def _fetch(url: str, part: Path, expected: SourceFile) -> None:
-    """Append what is missing of `url` to `part`. A server that cannot resume sends all of it again."""
-    import requests
-    from tqdm.auto import tqdm
-
-    have = part.stat().st_size if part.is_file() else 0
-    if have >= expected.size:
-        part.unlink()
-        have = 0
-    headers = {"Accept-Encoding": "identity"}  # a range of compressed bytes could not be appended
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        response.raise_for_status()
-        if response.status_code != 206:
-            have = 0
-        name = "/".join(part.with_suffix("").parts[-2:])
-        bar = tqdm(total=expected.size, initial=have, unit="B", unit_scale=True, desc=name, leave=False)
-        with open(part, "ab" if have else "wb") as file, bar:
-            for chunk in response.iter_content(CHUNK):
-                file.write(chunk)
-                bar.update(len(chunk))
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # of this attempt alone, whatever other processes do
+        temporary = Path(folder) / path.name
+        temporary.write_bytes(response.content)
+        problem = check_file(temporary, expected)
+        if problem is None:
+            os.replace(temporary, path)
+    return problem, True

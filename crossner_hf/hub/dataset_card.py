@@ -1,173 +1,161 @@
-"""The card of the data set's repository: YAML that the Hub and `load_dataset` read, statistics, licence, problems."""
+"""The card of a data set: YAML that the Hub and `load_dataset` read, then statistics, licences, known problems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import datasets
+import jinja2
+from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCardData
 
 from crossner_hf import __version__
 from crossner_hf.data.builder import CITATION
-from crossner_hf.data.export import Configuration, card_header, origins
-from crossner_hf.data.sources import REPOSITORY, is_official, official_name
-from crossner_hf.data.statistics import SplitStatistics
-from crossner_hf.hub import dataset_problems
-from crossner_hf.hub.corpus_files import CorpusFiles
-from crossner_hf.results.tables import markdown_table
-from crossner_hf.schema import DEDUPLICATED, DOMAINS, HUB_LABELS, SAMPLES, SOURCE, SPLITS, Domain
+from crossner_hf.data.sources import COMMIT, REPOSITORY, is_official, official_name
+from crossner_hf.hub.dataset_files import Configuration, CorpusFiles
+from crossner_hf.hub.dataset_problems import known_problems
+from crossner_hf.results.markdown import markdown_table
+from crossner_hf.schema import DEDUPLICATED, HUB_LABELS, SAMPLES, SOURCE, SPLITS, Domain
 
+COUNTED = ("sentences", "words", "entities")
 TEMPLATE = Path(__file__).with_name("templates") / "dataset_card.md"
 HUB_COPY = "DFKI-SLT/cross_ner"
 REUTERS_TERMS = "https://trec.nist.gov/data/reuters/reuters.html"
-MARKS = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B")  # between the Hub's classes of size
-
-Statistics = Mapping[str, Mapping[str, SplitStatistics]]  # name of a configuration to its splits
+SIZE_BOUNDS = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B")  # between the Hub's size categories
 
 
 def dataset_card(
-    written: Sequence[Configuration], sizes: Statistics, texts: Sequence[CorpusFiles] = (), *, repo: str, verify: bool
+    configurations: Sequence[Configuration], corpora: Sequence[CorpusFiles] = (), *, repo: str | None, verify: bool
 ) -> str:
-    """README.md of the repository, its numbers from `written`, `sizes` and `texts`, the corpora.
+    """Write README.md of a data set, its numbers counted in the data.
 
-    verify: whether the official files were held to their checksums.
+    Args:
+        configurations: The domains in the folder.
+        corpora: The raw text in the folder.
+        repo: The repository that the example loads; None for a folder that is not pushed.
+        verify: Whether the official files were checked against their checksums.
     """
-    domains = [configuration.domain for configuration in written]
-    official = any(map(is_official, domains))
-    text = TEMPLATE.read_text(encoding="utf-8").format(
-        title=_title(domains),
-        summary=_summary(domains) if official else "Sentences with named entities.",
+    bases = _without_variants(configurations)
+    official = [official_name(c.domain) for c in bases if is_official(c.domain)]
+    names = [c.domain.name for c in configurations]
+    template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    text = template.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        table=markdown_table,
+        title=_title(configurations),
+        official=official,
+        repository=REPOSITORY,
         repo=repo,
-        example="music" if "music" in sizes else domains[0].name,
-        configurations=_sizes(sizes),
-        origins=origins(domains, verify),
-        types="\n\n".join(_types(domain, sizes[domain.name]) for domain in _bases(domains)),
-        corpora=_corpora(texts),
-        problems=dataset_problems.section(written),
-        hub_labels=_hub_labels(domains) if official else "",
-        licence=_licence(domains, texts),
-        citation=f"## Citation\n\n```bibtex\n{CITATION}\n```\n\n" if official else "",
+        example="music" if "music" in names else names[-1],
+        sizes_header=["configuration", "types", *(f"{s} {n}" for s in SPLITS for n in COUNTED)],
+        sizes=[_size_row(configuration) for configuration in configurations],
+        origins=_origins(configurations),
+        verify=verify,
+        commit=COMMIT,
+        types=[(c.domain.name, list(_type_rows(c))) for c in bases],
+        corpora=[_corpus_row(corpus) for corpus in corpora],
+        problems=known_problems(configurations),
+        hub_copy=HUB_COPY,
+        num_hub_labels=len(HUB_LABELS),
+        hub_labels=list(_hub_label_rows([c.domain for c in bases if is_official(c.domain)])),
+        reuters_terms=REUTERS_TERMS,
+        unlicensed=[
+            *(c.domain.name for c in configurations if c.domain.folder),
+            *(c.info.config_name for c in corpora),
+        ],
+        citation=CITATION,
         version=__version__,
     )
-    described = [*(configuration.info for configuration in written), *(corpus.info for corpus in texts)]
-    return f"{card_header(_data(domains, sizes, texts), described)}\n{text}"
+    return f"{_header(configurations, corpora)}\n{text}\n"
 
 
-def _data(domains: Sequence[Domain], sizes: Statistics, texts: Sequence[CorpusFiles]) -> DatasetCardData:
-    rows = sum(split.sentences for domain in _bases(domains) for split in sizes[domain.name].values())
-    rows += sum(corpus.documents for corpus in texts)
-    reuters = any(official_name(domain) == SOURCE.name for domain in domains)
-    free = all(is_official(domain) or domain.name in SAMPLES for domain in domains)
-    terms = {"license_name": "mit-and-reuters-rcv1", "license_link": REUTERS_TERMS} if reuters else {}
+def _header(configurations: Sequence[Configuration], corpora: Sequence[CorpusFiles]) -> str:
+    """The YAML head: what the Hub shows, and features, sizes and files of each configuration for `load_dataset`."""
+    data = _metadata(configurations, corpora)
+    infos, configs = datasets.info.DatasetInfosDict(), MetadataConfigs()
+    for info in [*(c.info for c in configurations), *(corpus.info for corpus in corpora)]:
+        infos[info.config_name] = info
+        files = [{"split": split, "path": f"{info.config_name}/{split}-*"} for split in info.splits]
+        configs[info.config_name] = {"data_files": files}
+    infos.to_dataset_card_data(data)
+    configs.to_dataset_card_data(data)
+    for entry in [data["dataset_info"]] if len(infos) == 1 else data["dataset_info"]:
+        for feature in entry["features"]:
+            if "list" in feature:  # which datasets < 4 reads as a Python list with no `.feature`
+                feature["sequence"] = feature.pop("list")
+    return f"---\n{data.to_yaml()}\n---\n"
+
+
+def _metadata(configurations: Sequence[Configuration], corpora: Sequence[CorpusFiles]) -> DatasetCardData:
+    rows = sum(size.sentences for c in _without_variants(configurations) for size in c.sizes.values())
+    rows += sum(corpus.documents for corpus in corpora)
+    domains = [c.domain for c in configurations]
+    has_reuters = any(map(_is_reuters, domains))
+    is_ours = all(is_official(domain) or domain.name in SAMPLES for domain in domains)
+    terms = {"license_name": "mit-and-reuters-rcv1", "license_link": REUTERS_TERMS} if has_reuters else {}
     known = {"language": ["en"], "annotations_creators": ["expert-generated"], "multilinguality": ["monolingual"]}
     return DatasetCardData(
-        license="mit" if free and not reuters and not texts else "other",
+        license="mit" if is_ours and not has_reuters and not corpora else "other",
         **terms,
-        **(known if free else {}),
-        size_categories=[_size_category(rows)],
-        task_categories=["token-classification", *(["fill-mask"] if texts else [])],
+        **(known if is_ours else {}),
+        size_categories=[size_category(rows)],
+        task_categories=["token-classification", *(["fill-mask"] if corpora else [])],
         task_ids=["named-entity-recognition"],
-        tags=["named-entity-recognition", *(["cross-domain", "few-shot", "crossner"] if free else [])],
-        pretty_name=_title(domains),
+        tags=["named-entity-recognition", *(["cross-domain", "few-shot", "crossner"] if is_ours else [])],
+        pretty_name=_title(configurations),
     )
 
 
-def _size_category(rows: int) -> str:
+def size_category(rows: int) -> str:
+    """The Hub's name for a data set of so many rows, such as `1K<n<10K`."""
     place = len(str(rows)) - len("100")
-    return f"{MARKS[place - 1]}<n<{MARKS[place]}" if place > 0 else f"n<{MARKS[0]}"
+    return f"{SIZE_BOUNDS[place - 1]}<n<{SIZE_BOUNDS[place]}" if place > 0 else f"n<{SIZE_BOUNDS[0]}"
 
 
-def _title(domains: Sequence[Domain]) -> str:
+def _title(configurations: Sequence[Configuration]) -> str:
+    domains = [c.domain for c in configurations]
     return "CrossNER" if any(map(is_official, domains)) else ", ".join(domain.name for domain in domains)
 
 
-def _summary(domains: Sequence[Domain]) -> str:
-    own = [official_name(domain) for domain in _bases(domains) if is_official(domain)]
-    return (
-        f"CrossNER ([Liu et al., AAAI 2021](https://arxiv.org/abs/2012.04373), [{REPOSITORY.split('/', 3)[3]}]"
-        f"({REPOSITORY})): English sentences with named entities, for training in a new domain with few labelled "
-        f"sentences. Here: {', '.join(own)}. Each has types of its own beside generic ones such as person."
-    )
+def _is_reuters(domain: Domain) -> bool:
+    return is_official(domain) and official_name(domain) == SOURCE.name
 
 
-def _bases(domains: Sequence[Domain]) -> list[Domain]:
-    """The domains without the `_dedup` variants of domains that are here themselves."""
-    names = {domain.name for domain in domains}
-    return [domain for domain in domains if domain.name not in DEDUPLICATED or official_name(domain) not in names]
+def _without_variants(configurations: Sequence[Configuration]) -> list[Configuration]:
+    """The configurations without the `_dedup` variants of domains that are here themselves."""
+    names = {c.domain.name for c in configurations}
+    return [c for c in configurations if c.domain.name not in DEDUPLICATED or official_name(c.domain) not in names]
 
 
-def _sizes(sizes: Statistics) -> str:
-    """A row a configuration: sentences, words and entities of each split."""
-    rows = []
-    for name, splits in sizes.items():
-        counts = [f"{count:,}" for s in splits.values() for count in (s.sentences, s.tokens, s.by_type.total())]
-        rows.append([name, f"{len(splits['train'].by_type)}", *counts])
-    header = ["configuration", "types", *(f"{s} {what}" for s in SPLITS for what in ("sentences", "words", "entities"))]
-    return markdown_table(header, rows)
+def _size_row(configuration: Configuration) -> list[str]:
+    sizes = configuration.sizes.values()
+    counts = [f"{count:,}" for size in sizes for count in (size.sentences, size.words, size.by_type.total())]
+    return [configuration.domain.name, str(len(configuration.domain.entity_types)), *counts]
 
 
-def _types(domain: Domain, splits: Mapping[str, SplitStatistics]) -> str:
-    """A row a type, in the order of the labels: its `B-` id, the entities of each split."""
-    rows = [
-        [t, domain.describe(t), f"{domain.label2id[f'B-{t}']}", *(f"{s.by_type[t]:,}" for s in splits.values())]
-        for t in domain.entity_types
-    ]
-    header = ["type", "in words", "id of B-", *splits]
-    return f"**{domain.name}**; the id of `I-` is the next number, that of `O` is 0\n\n" + markdown_table(
-        header, rows, names=2
-    )
+def _origins(configurations: Sequence[Configuration]) -> dict[tuple[str, bool, bool], list[str]]:
+    """Names of configurations by (official, own or sample; a `_dedup` variant; Reuters' text)."""
+    names: dict[tuple[str, bool, bool], list[str]] = {}
+    for domain in (c.domain for c in configurations):
+        kind = "sample" if domain.name in SAMPLES else "official" if is_official(domain) else "own"
+        names.setdefault((kind, domain.name in DEDUPLICATED, _is_reuters(domain)), []).append(f"`{domain.name}`")
+    return names
 
 
-def _hub_labels(domains: Sequence[Domain]) -> str:
-    """The section on the other copy: its label id of each type, beside the ids here."""
-    here = [domain for domain in _bases(domains) if official_name(domain) in (SOURCE.name, *DOMAINS)]
-    rows = []
+def _type_rows(configuration: Configuration) -> Iterable[list[str]]:
+    domain = configuration.domain
+    for entity_type in domain.entity_types:
+        counts = (f"{size.by_type[entity_type]:,}" for size in configuration.sizes.values())
+        yield [entity_type, domain.describe(entity_type), str(domain.label2id[f"B-{entity_type}"]), *counts]
+
+
+def _corpus_row(corpus: CorpusFiles) -> list[str]:
+    sources = ", ".join(f"{name} ({checksum[:12]})" for name, checksum in corpus.checksums.items())
+    counts = (f"{count:,}" for count in (corpus.documents, corpus.words, corpus.characters))
+    return [corpus.info.config_name, *counts, sources]
+
+
+def _hub_label_rows(domains: Sequence[Domain]) -> Iterable[list[str]]:
+    """The label id of each type in the other copy, then in each of the domains here."""
     for number, label in enumerate(HUB_LABELS):
-        ids = [f"{domain.label2id[label]}" if label in domain.label2id else "" for domain in here]
+        ids = [str(domain.label2id[label]) if label in domain.label2id else "" for domain in domains]
         if label.startswith("B-") and any(ids):
-            rows.append([label, f"{number}", *ids])
-    table = markdown_table(["label", HUB_COPY, *(domain.name for domain in here)], rows)
-    return (
-        f"## Labels of {HUB_COPY}\n\nThe copy [{HUB_COPY}](https://huggingface.co/datasets/{HUB_COPY}) has one list of "
-        f"{len(HUB_LABELS)} labels for all its configurations. The labels are spelled as here, their ids differ: go by "
-        f"the labels, or by this table (`O` is 0 everywhere; the id of `I-` is the next number).\n\n{table}\n\n"
-    )
-
-
-def _corpora(texts: Sequence[CorpusFiles]) -> str:
-    """The section on raw text: a row a corpus, and what it was made of."""
-    if not texts:
-        return ""
-    rows = [
-        [
-            c.info.config_name,
-            f"{c.documents:,}",
-            f"{c.words:,}",
-            f"{c.characters:,}",
-            ", ".join(f"{name} ({found[:12]})" for name, found in c.checksums.items()),
-        ]
-        for c in texts
-    ]
-    table = markdown_table(["configuration", "documents", "words", "characters", "made of (SHA-256)"], rows)
-    return (
-        "## Raw text\n\nFor pre-training; one split, `train`, a document a row in the one column, `text`. Words are "
-        f"what white space parts.\n\n{table}\n\n"
-    )
-
-
-def _licence(domains: Sequence[Domain], texts: Sequence[CorpusFiles]) -> str:
-    parts = []
-    if any(is_official(domain) and official_name(domain) != SOURCE.name for domain in domains):
-        parts.append(
-            "CrossNER's authors publish their files under the MIT licence. The sentences of the five domains are from "
-            "English Wikipedia, whose text is under CC BY-SA."
-        )
-    if any(official_name(domain) == SOURCE.name for domain in domains):
-        parts.append(
-            f"The text of {SOURCE.name} is Reuters' (RCV1): for research, under [its agreement]({REUTERS_TERMS}), and "
-            "not to be passed on to anyone who has not signed that."
-        )
-    if any(domain.name in SAMPLES for domain in domains):
-        parts.append("The sentences of the samples were written for crossner-hf and are under the MIT licence.")
-    others = [*(domain.name for domain in domains if domain.folder), *(corpus.info.config_name for corpus in texts)]
-    if others:
-        parts.append(f"Whoever publishes this repository has to say here what may be done with: {', '.join(others)}.")
-    return "\n\n".join(parts)
+            yield [label, str(number), *ids]

@@ -1,57 +1,82 @@
-"""The repository of the data set: Parquet of each configuration and split, and the card that `load_dataset` reads."""
+"""The folder of a data set: Parquet of each configuration and split, and the card that `load_dataset` reads."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from huggingface_hub.utils import validate_repo_id
 
+from crossner_hf.atomic_write import new_folder
 from crossner_hf.corpora.corpus import Corpus
-from crossner_hf.data.export import distinct_domains, new_folder, write_configurations
+from crossner_hf.data.builder import load
 from crossner_hf.data.sources import official_name
-from crossner_hf.data.statistics import statistics
-from crossner_hf.hub.corpus_files import check_names, write_corpus
 from crossner_hf.hub.dataset_card import dataset_card
-from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE
+from crossner_hf.hub.dataset_files import check_names, write_configuration, write_corpus
+from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE, get_domain
 
 
 def write_dataset_repository(
     folder: str | Path,
-    configs: Sequence[str | Path] | None = None,
+    names: Sequence[str | Path],
     *,
     data_dir: str | Path | None = None,
     verify: bool = True,
-    repo: str = "USER/crossner",
-    reuters_licence: bool = False,
+    repo: str | None = None,
     corpora: Mapping[str, Corpus] | None = None,
-) -> Path:
-    """Write the repository's files into a new folder; gives the folder. The same data gives the same bytes.
+) -> list[str]:
+    """Write `<configuration>/<split>-00000-of-00001.parquet` and README.md; the same data gives the same bytes.
 
-    configs: domains by name, or folders of domains of one's own; by default the five domains and their `_dedup`
-    variants. repo: where the folder will be pushed to, as the card names it.
-    reuters_licence: whether you may pass on the text of conll2003, which by default goes along then.
-    corpora: raw text by the name of its configuration, which has one split, `train`, and one column, `text`.
-    Raises ValueError where configs name it without that, and FileExistsError for a folder that holds anything.
+    Args:
+        folder: A new or empty folder.
+        names: Domains by name, or folders of domains of your own.
+        data_dir: The folder of the official files, as for `load`.
+        verify: Whether official files must have their published checksums.
+        repo: The repository on the Hub that the card names; by default the card speaks of the folder.
+        corpora: Raw text by the name of its configuration, which has one split, `train`, and one column, `text`.
+
+    Returns:
+        The names of the configurations of domains.
+
+    Raises:
+        ValueError: A name is unknown, is given twice or cannot be a configuration's, or a file is malformed.
+        FileExistsError: The folder is not empty.
     """
-    validate_repo_id(repo)
-    domains = distinct_domains(default_configs(reuters_licence) if configs is None else configs)
-    of_reuters = [domain.name for domain in domains if official_name(domain) == SOURCE.name]
-    if of_reuters and not reuters_licence:
-        raise ValueError(
-            f"{', '.join(of_reuters)}: the text is Reuters' (RCV1) and not to be passed on; leave it out, or say "
-            "--i-have-the-reuters-licence (reuters_licence=True) if you may"
-        )
+    if repo:
+        validate_repo_id(repo)
+    domains = [get_domain(name) for name in names]
+    repeated = sorted(name for name, count in Counter(domain.name for domain in domains).items() if count > 1)
+    if not domains or repeated:
+        raise ValueError(f"expected domains with different names, got {repeated or 'none'}")
     corpora = corpora or {}
     check_names(corpora, domains)
-    sizes = {domain.name: statistics(domain, data_dir=data_dir, verify=verify) for domain in domains}
     with new_folder(folder) as temporary:
-        written = write_configurations(temporary, domains, data_dir=data_dir, verify=verify)
+        configurations = []
+        for domain in domains:
+            splits = load(domain.folder or domain.name, data_dir=data_dir, verify=verify)
+            configurations.append(write_configuration(temporary, domain, splits))
         texts = [write_corpus(temporary, name, corpus) for name, corpus in corpora.items()]
-        card = dataset_card(written, sizes, texts, repo=repo, verify=verify)
+        card = dataset_card(configurations, texts, repo=repo, verify=verify)
         (temporary / "README.md").write_text(card, encoding="utf-8")
-    return Path(folder)
+    return [domain.name for domain in domains]
 
 
-def default_configs(reuters_licence: bool) -> list[str]:
-    """The configurations that are pushed where none is named."""
-    every = [SOURCE.name, *DOMAINS, *DEDUPLICATED]
-    return [name for name in every if reuters_licence or name.removesuffix("_dedup") != SOURCE.name]
+def names_to_publish(names: Sequence[str | Path], *, reuters_licence: bool = False) -> list[str | Path]:
+    """The configurations to publish: the given ones, or by default the five domains and their `_dedup` variants.
+
+    Args:
+        names: Domains by name, or folders of domains of your own.
+        reuters_licence: Whether you may pass on the text of conll2003, which is then one of the default ones.
+
+    Raises:
+        ValueError: `names` has conll2003, but there is no licence for its text.
+    """
+    if not names:
+        every = (SOURCE.name, *DOMAINS, *DEDUPLICATED)
+        return [name for name in every if reuters_licence or name.removesuffix("_dedup") != SOURCE.name]
+    of_reuters = [str(name) for name in names if official_name(get_domain(name)) == SOURCE.name]
+    if of_reuters and not reuters_licence:
+        raise ValueError(
+            f"{', '.join(of_reuters)}: the text is Reuters' (RCV1) and must not be passed on; leave it out, or pass "
+            "--i-have-the-reuters-licence (reuters_licence=True) if you may"
+        )
+    return list(names)

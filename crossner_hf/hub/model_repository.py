@@ -9,8 +9,7 @@ from huggingface_hub.utils import validate_repo_id
 from transformers import PreTrainedConfig
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from crossner_hf.atomic_write import write_text
-from crossner_hf.data.export import new_folder
+from crossner_hf.atomic_write import new_folder, write_text
 from crossner_hf.hub.eval_results import eval_results
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.hub.remote_code import config_entries, remote_files, tokenizer_entries
@@ -55,7 +54,6 @@ def write_model_repository(
     owner = repo.rpartition("/")[0] or "USER"
     dataset_repo = dataset_repo or f"{owner}/crossner"
     with new_folder(folder) as temporary:
-        temporary.mkdir(parents=True)
         for name in (*weights, *(n for n in TOKENIZER_FILES if (run_folder / n).is_file()), RECORD_FILE):
             shutil.copyfile(run_folder / name, temporary / name)
         _write_code(run_folder, temporary, config.model_type, is_tagger=isinstance(record, RunRecord))

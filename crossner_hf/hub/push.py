@@ -1,24 +1,27 @@
-"""A folder as one commit to a repository on the Hub, safe to repeat, with one clear sentence where it fails."""
+"""Pushing a folder to the Hub: one commit, safe to repeat.
+
+`HfApi.upload_folder` is not used: it may make several commits, opens pull requests into main alone, and does not say
+which files it deleted.
+"""
 
 import fnmatch
-import logging
 import re
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard
 from huggingface_hub.errors import RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
 from yaml import YAMLError
 
-from crossner_hf.hub import retry
+from crossner_hf.hub.retry import with_retries
 from crossner_hf.results.environment import TOKEN
 
-# Files that a push deletes on the Hub where the folder has them no more, in directories that the folder has too. All
-# else that lies there is somebody's, or another push's, and stays.
+# Files that a push deletes on the Hub if the folder no longer has them, in directories that the folder has too. All
+# other files there belong to somebody else or to another push, and stay.
 MANAGED = {
     "dataset": ("train-*-of-*.parquet", "validation-*-of-*.parquet", "test-*-of-*.parquet"),
     "model": (
@@ -28,12 +31,41 @@ MANAGED = {
     "space": ("*.py",),
 }
 MAX_CARD_BYTES = 10_000_000  # the Hub shows no README that it has to store as a large file
-_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a push goes.
+
+    Attributes:
+        repo: USER/NAME; a missing repository is created.
+        kind: "model", "dataset" or "space" (of Gradio).
+        private: Whether a new repository is private; one that is public already is refused.
+        revision: The branch, created from main if it is missing; None for main.
+        create_pr: Push as a pull request. An open one of this account with the same message gets the commit instead.
+    """
+
+    repo: str
+    kind: str
+    private: bool = False
+    revision: str | None = None
+    create_pr: bool = False
+
+    @property
+    def address(self) -> dict[str, str]:
+        """The arguments that name the repository in every call."""
+        return {"repo_id": self.repo, "repo_type": self.kind}
 
 
 class Pushed(NamedTuple):
-    """Where it lies, the id of the newest commit there, whether it was there already, so that none was made, and the
-    names of files that the commit deleted there."""
+    """The result of a push.
+
+    Attributes:
+        url: Where the files are.
+        commit: The newest commit there.
+        unchanged: Whether the repository had all files already, so that no commit was made.
+        deleted: The files that the commit deleted there.
+    """
 
     url: str
     commit: str
@@ -41,167 +73,157 @@ class Pushed(NamedTuple):
     deleted: tuple[str, ...] = ()
 
 
-def push_folder(
-    folder: str | Path,
-    repo: str,
-    kind: str,
-    *,
-    message: str,
-    private: bool = False,
-    revision: str | None = None,
-    create_pr: bool = False,
-    space_sdk: str | None = None,
-) -> Pushed:
-    """Make the repository hold the folder's files, in one commit, or in none where it does already.
+def push_folder(folder: str | Path, target: Target, message: str) -> Pushed:
+    """Make the repository contain the folder's files, by one commit, or by none if it does already.
 
-    kind: "model", "dataset" or "space"; a repository that is missing is made, and so is a missing branch
-    private: of a new repository. One that is public already is refused
-    create_pr: as a pull request; an open one of this account with the same message takes the commit instead of a second
+    Files that were uploaded before a connection broke are not sent again by the next push. Files of the kinds that this
+    package writes are deleted in the same commit if the folder no longer has them; all others there stay.
 
-    What went up before a connection broke is not sent again by the next try. Files of the kinds that we write are
-    deleted with the same commit where the folder has them no more; any others there stay.
+    Args:
+        folder: The files.
+        target: Where they go.
+        message: Its first line is the title of the commit and of a pull request.
 
-    Raises ValueError for what the user has to change, ConnectionError where trying again later is all there is to do.
-    No message holds the token.
+    Raises:
+        ValueError: The user has to change something.
+        ConnectionError: The same may work later. No message of either contains the token.
     """
-    folder = Path(folder)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    _check(folder, files, repo)
-    title = message.strip().partition("\n")[0]
-    if create_pr and revision:  # so that it is told apart from one into another branch
-        title = f"{title} (into {revision})"
-
-    api, ask = HfApi(), partial(retry.ask, repo=repo)
-    card = _card(folder / "README.md")
-    if card:
-        ask(lambda: card.validate(repo_type=kind))
-    target = _Target(repo, kind, revision, create_pr, title, _sort(card.data.to_dict() if card else {}))
-    if not create_pr:
-        ask(lambda: api.create_repo(repo, repo_type=kind, private=private, exist_ok=True, space_sdk=space_sdk))
-    if private and not ask(lambda: api.repo_info(repo, repo_type=kind)).private:
-        raise ValueError(f"{repo}: is public on the Hub, so nothing was sent; make it private in its settings first")
-    before = ask(lambda: _head(api, target))
-    deleted: list[str] = []
-    commit = ask(lambda: _commit(api, target, folder, files, deleted))
-    _log.debug("%s: %s -> %s", repo, before, commit.oid)
-    url = commit.pr_url or ask(lambda: _pull_request(api, target)[1])
-    return Pushed(url or _url(api, target), commit.oid, commit.oid == before, tuple(deleted))
+    push = _Push(Path(folder), target, message)
+    before = with_retries(push.prepare, target.repo)
+    commit, deleted, url = with_retries(push.commit, target.repo)
+    return Pushed(url, commit, commit == before, deleted)
 
 
-class _Target(NamedTuple):
-    repo: str
-    kind: str
-    revision: str | None
-    create_pr: bool
-    message: str
-    sort: str | None  # what its card says that it is, where it says so
+def files_to_push(folder: Path, repo: str) -> dict[str, Path]:
+    """Check a folder before it is pushed, without a connection.
 
+    Returns:
+        Its files by their names in the repository.
 
-def _check(folder: Path, files: list[Path], repo: str) -> None:
+    Raises:
+        ValueError: There are none, one contains a token, the card cannot be shown, or `repo` is not USER/NAME.
+    """
     if not re.fullmatch(r"[^/\s]+/[^/\s]+", repo):
         raise ValueError(f"{repo!r}: expected USER/NAME, the account and the repository's name on the Hub")
     validate_repo_id(repo)
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     if not files:
         raise ValueError(f"{folder}: no files here to push")
-    for path in files:
-        if path.suffix in (".md", ".json", ".yaml", ".html", ".csv") and TOKEN.search(
-            path.read_text("utf-8", "replace")
-        ):
-            raise ValueError(f"{path}: holds what looks like a token of the Hub, so nothing was sent; take it out")
-        if path.name == "README.md" and path.parent == folder and path.stat().st_size > MAX_CARD_BYTES:
+    for path in files.values():
+        is_text = path.suffix in (".md", ".json", ".yaml", ".html", ".csv")
+        if is_text and TOKEN.search(path.read_text("utf-8", "replace")):
+            raise ValueError(f"{path}: has what looks like a token of the Hub, so nothing was sent; remove it")
+    card = files.get("README.md")
+    if card and card.stat().st_size > MAX_CARD_BYTES:
+        raise ValueError(
+            f"{card}: {card.stat().st_size / 1e6:.0f} MB, but the Hub shows no card of more than "
+            f"{MAX_CARD_BYTES // 1_000_000} MB; push fewer runs"
+        )
+    return files
+
+
+class _Push:
+    """The steps of a push; each starts from what the repository has now, so each is safe to repeat."""
+
+    def __init__(self, folder: Path, target: Target, message: str):
+        self.api, self.target, self.url = HfApi(), target, ""
+        self.title = message.strip().partition("\n")[0]
+        if target.create_pr and target.revision:  # another pull request than one into main
+            self.title += f" (into {target.revision})"
+        self.files = files_to_push(folder, target.repo)
+        self.card = _read_card(self.files.get("README.md"))
+        self.content = _content(self.card.data.to_dict() if self.card else {})
+
+    def prepare(self) -> str:
+        """Create what is missing; gives the newest commit where the push will go."""
+        target = self.target
+        if self.card:
+            self.card.validate(repo_type=target.kind)
+        if not target.create_pr:
+            sdk = "gradio" if target.kind == "space" else None
+            self.url = str(self.api.create_repo(**target.address, private=target.private, exist_ok=True, space_sdk=sdk))
+            self.url += f"/tree/{quote(target.revision, safe='')}" if target.revision else ""
+        if target.private and not self.api.repo_info(**target.address).private:
+            raise ValueError(f"{target.repo}: is public on the Hub, so nothing was sent; make it private there first")
+        revision = self._pull_request()[0] or target.revision
+        try:
+            return self._head(revision).sha
+        except RevisionNotFoundError:
+            if target.create_pr:
+                raise
+            if revision.startswith("refs/"):
+                raise ValueError(f"{target.repo}: has no {revision}; name a branch, or one that is there") from None
+            self.api.create_branch(**target.address, branch=revision, exist_ok=True)
+            return self._head(revision).sha
+
+    def commit(self) -> tuple[str, tuple[str, ...], str]:
+        """Commit; gives the newest commit, the names of deleted files, and the URL."""
+        target = self.target
+        pull_request, url = self._pull_request()
+        head = self._head(pull_request or target.revision)
+        content = _content(head.card_data.to_dict() if head.card_data else {})
+        if content and content != self.content:
             raise ValueError(
-                f"{path}: {path.stat().st_size / 1e6:.0f} MB, but the Hub shows no card of more than "
-                f"{MAX_CARD_BYTES // 1_000_000} MB; push fewer runs"
+                f"{target.repo}: is {content}, whose card this push would replace; name another repository"
             )
+        remote = self.api.list_repo_files(**target.address, revision=head.sha)
+        if ".gitignore" in remote:
+            raise ValueError(
+                f"{target.repo}: has a .gitignore, which may keep files out of the commit; remove it there"
+            )
+        deleted = self._outdated(remote)
+        commit: CommitInfo = self.api.create_commit(
+            **target.address,
+            operations=[
+                *(CommitOperationAdd(name, path) for name, path in self.files.items()),
+                *(CommitOperationDelete(name, is_folder=False) for name in deleted),
+            ],
+            commit_message=self.title,
+            revision=pull_request or target.revision,
+            parent_commit=head.sha,
+            create_pr=target.create_pr and pull_request is None,
+        )
+        return commit.oid, deleted, commit.pr_url or url or self.url
+
+    def _head(self, revision: str | None) -> Any:
+        return self.api.repo_info(**self.target.address, revision=revision)
+
+    def _outdated(self, remote: list[str]) -> tuple[str, ...]:
+        """Files there that a push wrote and that the folder no longer has."""
+        directories = {PurePosixPath(name).parent for name in self.files}
+        return tuple(
+            name
+            for name in remote
+            if name not in self.files
+            and PurePosixPath(name).parent in directories
+            and any(fnmatch.fnmatchcase(PurePosixPath(name).name, pattern) for pattern in MANAGED[self.target.kind])
+        )
+
+    def _pull_request(self) -> tuple[str, str] | tuple[None, None]:
+        """Reference and URL of the open pull request that an earlier push with this title made."""
+        if self.target.create_pr:
+            user = self.api.whoami()["name"]
+            for discussion in self.api.get_repo_discussions(
+                **self.target.address, author=user, discussion_type="pull_request", discussion_status="open"
+            ):
+                if discussion.title == self.title and discussion.author == user:
+                    return f"refs/pr/{discussion.num}", discussion.url
+        return None, None
 
 
-def _card(path: Path) -> RepoCard | None:
-    if not path.is_file():
+def _read_card(path: Path | None) -> RepoCard | None:
+    if path is None:
         return None
     try:
         return RepoCard.load(path)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
     except (YAMLError, ValueError) as error:
-        raise ValueError(f"{path}: its metadata is no YAML, and the Hub would refuse it: {error}") from None
+        raise ValueError(f"{path}: its metadata is not YAML, and the Hub would refuse it: {error}") from None
 
 
-def _sort(card: Mapping[str, Any]) -> str | None:
+def _content(card: Mapping[str, Any]) -> str | None:
     """Data sets and results are both repositories of kind "dataset", whose cards must not replace one another."""
     if card.get("configs"):
         return "a data set"
     return "results" if "results" in (card.get("tags") or ()) else None
-
-
-def _head(api: HfApi, target: _Target) -> str:
-    """The newest commit where the push will go; a missing branch is made, from main."""
-    where = _pull_request(api, target)[0] or target.revision
-    try:
-        return api.repo_info(target.repo, repo_type=target.kind, revision=where).sha
-    except RevisionNotFoundError:
-        if target.create_pr:
-            raise
-        if where.startswith("refs/"):
-            raise ValueError(f"{target.repo}: has no {where}; name a branch, or one that is there") from None
-        api.create_branch(target.repo, branch=where, repo_type=target.kind, exist_ok=True)
-        return api.repo_info(target.repo, repo_type=target.kind, revision=where).sha
-
-
-def _commit(api: HfApi, target: _Target, folder: Path, files: list[Path], deleted: list[str]):
-    """One try, from what the repository holds now: a try before it may have arrived and its answer not.
-
-    Puts the names of files that it deletes there into `deleted`.
-    """
-    pull_request = _pull_request(api, target)[0]
-    where = pull_request or target.revision
-    about = api.repo_info(target.repo, repo_type=target.kind, revision=where)
-    parent, card = about.sha, about.card_data
-    sort = _sort(card.to_dict() if card else {})
-    if sort and sort != target.sort:
-        raise ValueError(f"{target.repo}: holds {sort}, whose card this push would replace; name another repository")
-    names = [path.relative_to(folder).as_posix() for path in files]
-    there = api.list_repo_files(target.repo, repo_type=target.kind, revision=parent)
-    if ".gitignore" in there:
-        raise ValueError(
-            f"{target.repo}: holds a .gitignore, which would keep files out of the commit; remove it there"
-        )
-    ours = {PurePosixPath(name).parent for name in names}
-    deleted[:] = [
-        name
-        for name in there
-        if name not in names
-        and PurePosixPath(name).parent in ours
-        and any(fnmatch.fnmatchcase(PurePosixPath(name).name, pattern) for pattern in MANAGED[target.kind])
-    ]
-    return api.create_commit(
-        target.repo,
-        [
-            *(CommitOperationAdd(name, path) for name, path in zip(names, files, strict=True)),
-            *(CommitOperationDelete(name, is_folder=False) for name in deleted),
-        ],
-        commit_message=target.message,
-        repo_type=target.kind,
-        revision=where,
-        parent_commit=parent,
-        create_pr=target.create_pr and pull_request is None,
-    )
-
-
-def _pull_request(api: HfApi, target: _Target) -> tuple[str, str] | tuple[None, None]:
-    """Reference and URL of the open pull request that an earlier push of the same made."""
-    if not target.create_pr:
-        return None, None
-    me = api.whoami()["name"]
-    found = api.get_repo_discussions(
-        target.repo, repo_type=target.kind, author=me, discussion_type="pull_request", discussion_status="open"
-    )
-    for discussion in found:
-        if discussion.title == target.message and discussion.author == me:
-            return f"refs/pr/{discussion.num}", discussion.url
-    return None, None
-
-
-def _url(api: HfApi, target: _Target) -> str:
-    prefix = "" if target.kind == "model" else f"{target.kind}s/"
-    url = f"{api.endpoint}/{prefix}{target.repo}"
-    return f"{url}/tree/{quote(target.revision, safe='')}" if target.revision else url

@@ -109,7 +109,7 @@ def read_gold(eval_set: EvalSet, entity_types: Sequence[str], data_dirs: Sequenc
             f"{files['test'].parent.name}/{files['test'].name} is not the file that was scored (its SHA-256 differs)"
         )
     seen = deduplicate.seen_texts(domain, "test", files_of) if domain.name in DEDUPLICATED else set()
-    sentences = [s for s in read_sentences(domain, files["test"]) if deduplicate.text(s.tokens) not in seen]
+    sentences = [s for s in read_sentences(domain, files["test"]) if deduplicate.sentence_text(s.tokens) not in seen]
     lengths = np.array([len(s.tags) for s in sentences])
     ids = np.array([domain.label2id[tag] for s in sentences for tag in s.tags])
     return Gold(domain, [s.tokens for s in sentences], ids, lengths, files["train"])

@@ -201,9 +201,9 @@ def test_spawned_workers_read_rows_and_streams(run_python, legal):
 
 
 def test_a_folder_written_by_export_loads_where_the_package_is_not(run_python, legal, tmp_path):
-    from crossner_hf.data.export import export
+    from crossner_hf.hub.dataset_repository import write_dataset_repository
 
-    names = export(tmp_path / "exported", [legal, "sample_music"])
+    names = write_dataset_repository(tmp_path / "exported", [legal, "sample_music"])
     assert names == ["legal", "sample_music"]
     program = f"""
     import json, sys

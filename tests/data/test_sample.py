@@ -4,25 +4,24 @@ import re
 from collections import Counter
 from functools import cache
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 
-from crossner_hf.data import markup
+from crossner_hf.data.sentences import read_sentences
+from crossner_hf.data.sources import SAMPLE_FOLDER as FOLDER
 from crossner_hf.schema import SAMPLES
 from crossner_hf.tagger.iob2 import spans
 from crossner_hf.tagger.word_splitter import split_words
 
-FOLDER = Path(markup.__file__).parent / "sample"
 SIZES = {"music": {"train": 60, "dev": 30, "test": 40}, "news": {"train": 150, "dev": 40, "test": 40}}
-ENTITIES_A_SENTENCE = {"music": (4, 7), "news": (1, 3)}
+ENTITIES_PER_SENTENCE = {"music": (4, 7), "news": (1, 3)}
 MIN_MENTIONS = {"train": 4, "dev": 1, "test": 2}  # of every type
 EVERY_SPLIT = [(domain, split) for domain, sizes in SIZES.items() for split in sizes]
 
 
 @cache
 def read(domain, split):
-    return list(markup.read_markup(FOLDER / domain / f"{split}.txt", SAMPLES[f"sample_{domain}"].entity_types))
+    return list(read_sentences(SAMPLES[f"sample_{domain}"], FOLDER / domain / f"{split}.txt"))
 
 
 def mentions(domain, split):
@@ -48,8 +47,8 @@ def test_a_file_begins_with_a_comment_that_tells_its_split_and_size(domain, spli
 
 
 @pytest.mark.parametrize(("domain", "split"), EVERY_SPLIT)
-def test_mean_entities_a_sentence_is_that_of_the_domain(domain, split):
-    low, high = ENTITIES_A_SENTENCE[domain]
+def test_the_mean_number_of_entities_per_sentence_is_that_of_the_domain(domain, split):
+    low, high = ENTITIES_PER_SENTENCE[domain]
     assert low <= len(mentions(domain, split)) / len(read(domain, split)) <= high
 
 

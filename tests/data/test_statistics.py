@@ -2,10 +2,11 @@
 
 import pytest
 
+from crossner_hf.data.builder import load
 from crossner_hf.data.statistics import present_domains, statistics, statistics_table
 from crossner_hf.schema import get_domain
 
-# Sentences, tokens and entities of train / dev / test.
+# Sentences, words and entities of train / dev / test.
 SIZES = {
     "politics": "200 / 8,384 / 1,304 | 541 / 24,624 / 3,482 | 651 / 27,585 / 4,209",
     "science": "200 / 7,100 / 1,075 | 450 / 16,139 / 2,538 | 543 / 19,487 / 3,089",
@@ -30,34 +31,34 @@ ENTITIES = {
 
 @pytest.mark.parametrize("name", SIZES)
 def test_official_sizes_are_those_counted_elsewhere(official, name):
-    found = statistics(get_domain(name), data_dir=official)
-    sizes = " | ".join(f"{s.sentences:,} / {s.tokens:,} / {s.by_type.total():,}" for s in found.values())
-    assert sizes == SIZES[name]
+    sizes = statistics(get_domain(name), load(name, data_dir=official))
+    shown = " | ".join(f"{s.sentences:,} / {s.words:,} / {s.by_type.total():,}" for s in sizes.values())
+    assert shown == SIZES[name]
 
 
 @pytest.mark.parametrize("name", ENTITIES)
 def test_official_entities_by_type_are_those_counted_elsewhere(official, name):
-    found = statistics(get_domain(name), data_dir=official)
-    by_type = {t: "/".join(str(s.by_type[t]) for s in found.values()) for t in get_domain(name).entity_types}
+    sizes = statistics(get_domain(name), load(name, data_dir=official))
+    by_type = {t: "/".join(str(s.by_type[t]) for s in sizes.values()) for t in get_domain(name).entity_types}
     assert by_type == dict(entry.split() for entry in ENTITIES[name].split(", "))
 
 
 def test_every_type_of_the_schema_is_counted_also_one_that_does_not_occur(legal):
-    found = statistics(get_domain(legal))
-    assert {split: dict(s.by_type) for split, s in found.items()} == {
+    sizes = statistics(get_domain(legal), load(legal))
+    assert {split: dict(s.by_type) for split, s in sizes.items()} == {
         "train": {"court": 1, "judge": 1},
         "validation": {"court": 0, "judge": 1},
         "test": {"court": 1, "judge": 1},
     }
-    assert [(s.sentences, s.tokens) for s in found.values()] == [(2, 6), (1, 2), (3, 4)]
+    assert [(s.sentences, s.words) for s in sizes.values()] == [(2, 6), (1, 2), (3, 4)]
 
 
-def test_the_table_shows_a_row_a_type_and_a_column_a_split(legal):
+def test_the_table_has_a_row_for_each_type_and_a_column_for_each_split(legal):
     assert statistics_table(legal).splitlines() == [
         "legal      train  validation  test",
         "---------  -----  ----------  ----",
         "sentences      2           1     3",
-        "tokens         6           2     4",
+        "words          6           2     4",
         "entities       2           1     2",
         "  court        1           0     1",
         "  judge        1           1     1",

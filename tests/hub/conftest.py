@@ -1,4 +1,4 @@
-"""A Hub on loopback, and Pythons of their own that know no other; with this package and without it."""
+"""The pretend Hub, and programs that know no other; with this package and without it."""
 
 import os
 import subprocess
@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 from local_hub import LocalHub
+from stand_in import write_stand_in
 
 ROOT = Path(__file__).parents[2]
 
-# Whoever runs the tests may be logged in, offline or keep caches elsewhere; a Python of its own knows nothing of it.
+# Settings of the person who runs the tests, which the programs do not get.
 FORGOTTEN = ("HF_", "TRANSFORMERS_", "PYTHONPATH", "no_proxy")
 
 # What makes `import crossner_hf` fail wherever it is installed.
@@ -41,11 +43,25 @@ def hub():
 
 
 @pytest.fixture
+def hub_here(hub, monkeypatch):
+    """The Hub as the client in this process finds it."""
+    hub.reset()
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    )
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    return hub
+
+
+@pytest.fixture
 def hub_python(hub, tmp_path):
     """Run a program text with arguments and further environment variables; gives the CompletedProcess."""
 
     def run(program: str, *args: str, path: str | Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(FORGOTTEN)}
+        outside = {name: value for name, value in os.environ.items() if not name.startswith(FORGOTTEN)}
         own = {
             "HF_ENDPOINT": hub.url,
             "HF_TOKEN": hub.token,
@@ -58,7 +74,7 @@ def hub_python(hub, tmp_path):
         return subprocess.run(
             [sys.executable, "-c", program, *args],
             cwd=tmp_path,
-            env={**kept, **own, **environment},
+            env={**outside, **own, **environment},
             capture_output=True,
             text=True,
             timeout=300,
@@ -78,3 +94,9 @@ def bare_python(hub_python, tmp_path_factory):
         return hub_python(ASSERT_BLOCKED + program, *args, path=folder, **{"HF_HOME": home, **environment})
 
     return run
+
+
+@pytest.fixture(scope="session")
+def stand_in_files(tmp_path_factory, own_cache):
+    """The folder of stand-ins for the official files."""
+    return write_stand_in(tmp_path_factory.mktemp("stand_in"))

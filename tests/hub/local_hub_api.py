@@ -1,145 +1,170 @@
-"""The HTTP of the Hub, as huggingface_hub, datasets, transformers and evaluate speak it, for local_hub.py."""
+"""The HTTP of the pretend Hub, as huggingface_hub, datasets, transformers and evaluate speak it."""
 
 import base64
 import hashlib
 import json
 import re
 import urllib.parse
+from http.server import BaseHTTPRequestHandler
 
-from local_hub import PREFIX, USER, File, HubError, Repo, front_matter, is_ignored
-from local_hub_http import Connection
+from local_hub import USER, File, HubError, Repo, front_matter, missing
 
-LARGE = re.compile(r".*\.(safetensors|parquet|arrow|bin|pt|zip|gz|png)")
-LARGE_BYTES = 10 * 2**20
+LARGE = re.compile(r".*\.(safetensors|parquet)")
+PREFIX = {"model": "", "dataset": "datasets/", "space": "spaces/"}
+DATE = "2026-01-01T00:00:00.000Z"
 
 
-class Handler(Connection):
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet
+    hub = None  # the LocalHub, of a subclass
+
+    def log_message(self, *_):
+        pass
+
+    def handle_request(self) -> None:
+        path, _, query = self.path.partition("?")
+        self.query = dict(urllib.parse.parse_qsl(query))
+        fault = self.hub.fault_for(self.command, path)
+        if fault and fault.drop == "request":
+            self.rfile.read1(1_000)
+            return self._hang_up(path)
+        self.body = self._read()
+        try:
+            if fault and fault.status:
+                raise HubError(fault.status, fault.message, fault.headers)
+            status, body, headers = self._answer(path)
+        except HubError as error:
+            status, body, headers = error.status, error.body, error.headers
+        if fault and fault.drop:
+            return self._hang_up(path)
+        self.hub.requests.append((self.command, path, status))
+        return self._send(status, body, headers)
+
+    do_GET = do_HEAD = do_POST = do_PUT = handle_request
+
+    def _hang_up(self, path: str) -> None:
+        self.hub.requests.append((self.command, path, 0))
+        self.close_connection = True
+
+    def _read(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _send(self, status: int, body, headers) -> None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
     def _answer(self, path: str):
-        given = self.headers.get("Authorization")
-        if given and given != f"Bearer {self.hub.token}":
+        """Status, bytes or what becomes JSON, and headers. Raises HubError for an answer other than 200."""
+        token = self.headers.get("Authorization")
+        if token and token != f"Bearer {self.hub.token}":
             raise HubError(401, "Invalid username or password.")
         for methods, needs_token, pattern, answer in ROUTES:
-            found = re.fullmatch(pattern, path)
-            if found and self.command in methods:
-                if needs_token and not given:
+            match = re.fullmatch(pattern, path)
+            if match and self.command in methods:
+                if needs_token and not token:
                     raise HubError(401, "Invalid username or password.")
-                parts = {k: urllib.parse.unquote(v) for k, v in found.groupdict().items() if v is not None}
+                parts = {k: urllib.parse.unquote(v) for k, v in match.groupdict().items() if v is not None}
                 with self.hub.lock:
-                    body, *headers = answer(self, **parts) if parts else answer(self)
-                status = headers[0].pop("status", 200) if headers else 200
-                return status, body, headers[0] if headers else {}
+                    result = answer(self, **parts)
+                body, headers = result if isinstance(result, tuple) else (result, {})
+                return 200, body, headers
         raise HubError(404, f"no such route: {self.command} {path}")
 
     def _repo(self, kind: str, name: str) -> Repo:
-        repo = self.hub.repo(kind.removesuffix("/").removesuffix("s") or "model", name)
+        repo = self.hub.repo(kind.strip("/").removesuffix("s") or "model", name)
         if repo.private and not self.headers.get("Authorization"):
-            raise HubError(401, "Repository not found", "RepoNotFound")
-        if self.command not in ("GET", "HEAD") and not name.startswith(f"{USER}/") and "create_pr" not in self.query:
-            raise HubError(403, "Forbidden: you have no rights on this repository")
+            raise HubError(401, "Repository not found", {"X-Error-Code": "RepoNotFound"})
         return repo
 
     # Accounts and repositories
 
     def whoami(self):
         token = {"displayName": "local", "role": "write"}
-        return ({"type": "user", "name": USER, "orgs": [], "auth": {"type": "access_token", "accessToken": token}},)
+        return {"type": "user", "name": USER, "orgs": [], "auth": {"type": "access_token", "accessToken": token}}
 
     def create(self):
-        asked = json.loads(self.body)
-        name, kind = f"{asked.get('organization') or USER}/{asked['name']}", asked.get("type") or "model"
-        answer = {"url": f"{self.hub.url}/{PREFIX[kind]}{name}", "name": name, "id": name}
-        if (kind, name) in self.hub.repos:
-            return {**answer, "error": "You already created this repo"}, {"status": 409}
+        about = json.loads(self.body)
+        name, kind = f"{about.get('organization') or USER}/{about['name']}", about.get("type") or "model"
         if not name.startswith(f"{USER}/"):
             raise HubError(403, f"You don't have the rights to create a {kind} under this namespace")
-        private = bool(asked.get("private")) or asked.get("visibility") == "private"
-        self.hub.repos[kind, name] = Repo(kind, name, private=private, sdk=asked.get("sdk"))
-        return (answer,)
+        url = f"{self.hub.url}/{PREFIX[kind]}{name}"
+        if (kind, name) in self.hub.repos:
+            raise HubError(409, "You already created this repo", url=url)
+        is_private = bool(about.get("private")) or about.get("visibility") == "private"
+        repo = self.hub.repos[kind, name] = Repo(kind, name, is_private, about.get("sdk"))
+        repo.add("main", {".gitattributes": File(b"*.safetensors filter=lfs\n")}, None)
+        return {"url": url, "name": name, "id": name}
 
     def validate_yaml(self):
         try:
             front_matter(json.loads(self.body)["content"])
         except ValueError as error:
-            return {"errors": [{"message": str(error)}], "warnings": []}, {"status": 400}
-        return ({"errors": [], "warnings": []},)
+            raise HubError(400, str(error)) from None
+        return {"errors": [], "warnings": []}
 
     def info(self, kind, name, revision="main"):
         repo = self._repo(kind, name)
         commit = repo.at(revision)
-        card = repo.card(commit.files)
-        found = [e for e in commit.entries() if e["type"] == "file"]
-        siblings = [{"rfilename": e["path"]} for e in found]
-        if "blobs" in self.query:
-            siblings = [{**e, "rfilename": e["path"], "blobId": e["oid"]} for e in found]
-        about = {"id": name, "sha": commit.sha, "private": repo.private, "siblings": siblings, "cardData": card}
+        files = [{**entry, "rfilename": entry["path"]} for entry in commit.entries() if entry["type"] == "file"]
+        card = front_matter(commit.files["README.md"].content.decode()) if "README.md" in commit.files else {}
         config = json.loads(commit.files["config.json"].content) if "config.json" in commit.files else None
-        known = {"tags": card.get("tags") or [], "config": config, "sdk": repo.sdk, "lastModified": commit.date}
-        more = {
-            "author": USER,
-            "gated": False,
-            "disabled": False,
-            "downloads": 0,
-            "likes": 0,
-            "createdAt": commit.date,
-        }
-        return ({**about, **known, **more, "pipeline_tag": card.get("pipeline_tag")},)
+        about = {"id": name, "author": USER, "sha": commit.sha, "private": repo.private, "sdk": repo.sdk}
+        dates = {"lastModified": DATE, "createdAt": DATE}
+        shown = {"tags": card.get("tags") or [], "cardData": card, "pipeline_tag": card.get("pipeline_tag")}
+        return {**about, **dates, **shown, "siblings": files, "config": config, "downloads": 0, "likes": 0}
 
     def discussions(self, kind, name):
         repo = self._repo(kind, name)
-        about = {"author": {"name": USER}, "createdAt": "2026-01-01T00:00:00.000Z", "isPullRequest": True}
-        found = [{**pr, **about, "repo": {"name": name, "type": repo.kind}} for pr in repo.pull_requests]
-        if self.query.get("author", USER) != USER:
-            found = []
-        return ({"discussions": found, "count": len(found), "start": 0},)
+        about = {"author": {"name": USER}, "createdAt": DATE, "isPullRequest": True}
+        pull_requests = [{**p, **about, "repo": {"name": name, "type": repo.kind}} for p in repo.pull_requests]
+        return {"discussions": pull_requests, "count": len(pull_requests), "start": 0}
 
     def branch(self, kind, name, branch):
         repo = self._repo(kind, name)
-        if branch in repo.refs:
-            raise HubError(409, "Reference already exists")
-        asked = json.loads(self.body or b"{}")
-        repo.refs[branch] = repo.at(asked.get("startingPoint") or "main").sha
-        return ({},)
+        repo.refs[branch] = repo.at("main").sha
+        return {}
 
     # Writing
 
     def preupload(self, kind, name, revision):
         files = self._repo(kind, name).at(revision).files
-        given = json.loads(self.body)
-        there = files[".gitignore"].content.decode() if ".gitignore" in files else ""
-        ignored = given.get("gitIgnore", there)
         answer = []
-        for asked in given["files"]:
-            path, there = asked["path"], files.get(asked["path"])
-            large = LARGE.fullmatch(path) or asked["size"] > LARGE_BYTES or b"\0" in base64.b64decode(asked["sample"])
-            oid = (there.lfs or there.oid) if there else None
-            mode = "lfs" if large else "regular"
-            ignore = is_ignored(path, ignored)
-            answer.append({"path": path, "uploadMode": mode, "shouldIgnore": ignore, "oid": oid})
-        return ({"files": answer},)
+        for file in json.loads(self.body)["files"]:
+            is_large = LARGE.fullmatch(file["path"]) or b"\0" in base64.b64decode(file["sample"])
+            oid = files[file["path"]].oid if file["path"] in files else None
+            mode = "lfs" if is_large else "regular"
+            answer.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+        return {"files": answer}
 
     def lfs_batch(self, name, kind=""):
         self._repo(kind, name)
         answer = []
-        for asked in json.loads(self.body)["objects"]:
-            here = {"oid": asked["oid"], "size": asked["size"]}
-            if asked["oid"] not in self.hub.blobs:
-                href = f"{self.hub.url}/lfs/{asked['oid']}"
-                here["actions"] = {"upload": {"href": href}, "verify": {"href": f"{href}/verify"}}
-            answer.append(here)
+        for large in json.loads(self.body)["objects"]:
+            upload = {"actions": {"upload": {"href": f"{self.hub.url}/lfs/{large['oid']}"}}}
+            answer.append(
+                {"oid": large["oid"], "size": large["size"]} | ({} if large["oid"] in self.hub.blobs else upload)
+            )
         return {"transfer": "basic", "objects": answer}, {"Content-Type": "application/vnd.git-lfs+json"}
 
     def lfs_put(self, oid):
         if hashlib.sha256(self.body).hexdigest() != oid:
             raise HubError(400, "the content has another SHA-256")
         self.hub.blobs[oid] = self.body
-        self.hub.blobs_stored.append(oid)
-        return ({},)
-
-    def lfs_verify(self, oid):
-        asked = json.loads(self.body)
-        if asked["oid"] != oid or len(self.hub.blobs.get(oid, b"")) != asked["size"]:
-            raise HubError(404, "no such object of this size")
-        return ({},)
+        return {}
 
     def commit(self, kind, name, revision):
         repo = self._repo(kind, name)
@@ -150,73 +175,52 @@ class Handler(Connection):
             raise HubError(412, "A commit has happened since. Please refresh and try again.")
         files = dict(before.files)
         for line in lines:
-            self._change(files, line["key"], line["value"])
+            value = line["value"]
+            if line["key"] == "file":
+                files[value["path"]] = File(base64.b64decode(value["content"]))
+            elif line["key"] == "lfsFile":
+                files[value["path"]] = File(self.hub.blobs[value["oid"]], is_large=True)
+            elif line["key"] == "deletedFile":
+                del files[value["path"]]
+        url = f"{self.hub.url}/{PREFIX[repo.kind]}{name}"
         if self.query.get("create_pr"):
             ref, sha = repo.open_pull_request(files, before.sha, header["summary"])
-        elif revision in repo.refs:
-            ref, sha = revision, repo.add(revision, files, before.sha, header["summary"])
+            pull_request = f"{url}/discussions/{ref.rpartition('/')[2]}"
         else:
-            raise HubError(404, "not a branch", "RevisionNotFound")
-        url = f"{self.hub.url}/{PREFIX[repo.kind]}{name}"
-        pull_request = f"{url}/discussions/{ref.rpartition('/')[2]}" if self.query.get("create_pr") else None
-        answer = {"success": True, "commitOid": sha, "commitUrl": f"{url}/commit/{sha}", "pullRequestUrl": pull_request}
-        return ({**answer, "hookOutput": ""},)
-
-    def _change(self, files: dict[str, File], key: str, value) -> None:
-        if key == "file":
-            files[value["path"]] = File(base64.b64decode(value["content"]), None)
-        elif key == "lfsFile":
-            if value["oid"] not in self.hub.blobs:
-                raise HubError(400, f"LFS object {value['oid']} was not uploaded")
-            files[value["path"]] = File(self.hub.blobs[value["oid"]], value["oid"])
-        elif key == "deletedFile" and files.pop(value["path"], None) is None:
-            raise HubError(404, "A file with this name doesn't exist", "EntryNotFound")
+            sha, pull_request = repo.add(revision, files, before.sha), None
+        return {"commitOid": sha, "commitUrl": f"{url}/commit/{sha}", "pullRequestUrl": pull_request}
 
     # Reading
 
     def tree(self, kind, name, revision, path=""):
-        commit = self._repo(kind, name).at(revision)
-        inside = f"{path.strip('/')}/" if path.strip("/") else ""
-        if inside and not any(p.startswith(inside) for p in commit.files):
-            raise HubError(404, f"{path} does not exist", "EntryNotFound")
-        deep = self.query.get("recursive", "").lower() in ("true", "1")
-        within = [e for e in commit.entries() if e["path"].startswith(inside)]
-        return [e for e in within if deep or "/" not in e["path"][len(inside) :]], {"X-Repo-Commit": commit.sha}
+        entries = self._repo(kind, name).at(revision).entries()
+        prefix = f"{path}/" if path else ""
+        within = [entry for entry in entries if entry["path"].startswith(prefix)]
+        if not within:
+            raise missing("EntryNotFound", f"{path} does not exist")
+        is_deep = self.query.get("recursive", "").lower() in ("true", "1")
+        return [entry for entry in within if is_deep or "/" not in entry["path"][len(prefix) :]]
 
     def paths_info(self, kind, name, revision):
-        asked = {value for key, value in urllib.parse.parse_qsl(self.body.decode()) if key == "paths"}
+        paths = {value for key, value in urllib.parse.parse_qsl(self.body.decode()) if key == "paths"}
         if "json" in self.headers.get("Content-Type", ""):
-            asked = set(json.loads(self.body)["paths"])
-        return ([e for e in self._repo(kind, name).at(revision).entries() if e["path"] in asked],)
-
-    def refs(self, kind, name):
-        repo = self._repo(kind, name)
-        heads = [r for r in repo.refs if not r.startswith("refs/")]
-        branches = [{"name": r, "ref": f"refs/heads/{r}", "targetCommit": repo.refs[r]} for r in heads]
-        pulls = [r for r in repo.refs if r.startswith("refs/pr/")]
-        requests = [{"name": r.removeprefix("refs/"), "ref": r, "targetCommit": repo.refs[r]} for r in pulls]
-        return ({"branches": branches, "converts": [], "tags": [], "pullRequests": requests},)
+            paths = set(json.loads(self.body)["paths"])
+        return [entry for entry in self._repo(kind, name).at(revision).entries() if entry["path"] in paths]
 
     def resolve(self, name, revision, path, kind=""):
         commit = self._repo(kind, name).at(revision)
         file = commit.files.get(path)
         if file is None:
-            raise HubError(404, "Entry not found", "EntryNotFound", {"X-Repo-Commit": commit.sha})
-        tag = f'"{file.lfs or file.oid}"'
-        size = len(file.content)
-        headers = {"X-Repo-Commit": commit.sha, "ETag": tag, "X-Linked-Etag": tag, "X-Linked-Size": str(size)}
-        part = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-        if part and self.command == "GET":
-            start, end = int(part[1]), min(int(part[2] or size - 1), size - 1)
-            headers |= {"Content-Range": f"bytes {start}-{end}/{size}", "status": 206}
-            return file.content[start : end + 1], headers
-        return file.content, headers
+            raise HubError(404, "Entry not found", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit.sha})
+        tag, size = f'"{file.oid}"', str(len(file.content))
+        return file.content, {"X-Repo-Commit": commit.sha, "ETag": tag, "X-Linked-Etag": tag, "X-Linked-Size": size}
 
 
 NAME = r"(?P<name>[^/]+/[^/]+)"
 API = rf"/api/(?P<kind>models|datasets|spaces)/{NAME}"
+FILES = rf"/(?P<kind>datasets/|spaces/)?{NAME}"
 REVISION = r"(?P<revision>[^/]+|refs/pr/\d+)"
-ROUTES = (  # methods, whether they want a token, path, what answers
+ROUTES = (  # methods, whether they need a token, path, what answers
     (("GET",), True, r"/api/whoami-v2", Handler.whoami),
     (("POST",), True, r"/api/repos/create", Handler.create),
     (("POST",), False, r"/api/validate-yaml", Handler.validate_yaml),
@@ -224,18 +228,10 @@ ROUTES = (  # methods, whether they want a token, path, what answers
     (("POST",), True, rf"{API}/branch/(?P<branch>.+)", Handler.branch),
     (("POST",), True, f"{API}/preupload/{REVISION}", Handler.preupload),
     (("POST",), True, f"{API}/commit/{REVISION}", Handler.commit),
-    (("POST",), True, rf"/(?P<kind>datasets/|spaces/)?{NAME}\.git/info/lfs/objects/batch", Handler.lfs_batch),
+    (("POST",), True, rf"{FILES}\.git/info/lfs/objects/batch", Handler.lfs_batch),
     (("PUT",), False, r"/lfs/(?P<oid>[0-9a-f]{64})", Handler.lfs_put),
-    (("POST",), True, r"/lfs/(?P<oid>[0-9a-f]{64})/verify", Handler.lfs_verify),
     (("GET",), False, rf"{API}/tree/{REVISION}(?:/(?P<path>.*))?", Handler.tree),
     (("POST",), False, f"{API}/paths-info/{REVISION}", Handler.paths_info),
-    (("GET",), False, f"{API}/refs", Handler.refs),
-    (("GET",), False, f"{API}/revision/{REVISION}", Handler.info),
-    (("GET",), False, API, Handler.info),
-    (
-        ("GET", "HEAD"),
-        False,
-        rf"/(?P<kind>datasets/|spaces/)?{NAME}/resolve/{REVISION}/(?P<path>.+)",
-        Handler.resolve,
-    ),
+    (("GET",), False, f"{API}(?:/revision/{REVISION})?", Handler.info),
+    (("GET", "HEAD"), False, rf"{FILES}/resolve/{REVISION}/(?P<path>.+)", Handler.resolve),
 )

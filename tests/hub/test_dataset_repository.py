@@ -1,9 +1,7 @@
-"""The data set's repository: loaded by `datasets` alone, its card true to the data, Reuters' text left out."""
+"""The folder of a data set: loaded by `datasets` alone, its card true to the data, Reuters' text left out."""
 
 import json
 import re
-import runpy
-from pathlib import Path
 
 import datasets
 import pytest
@@ -13,26 +11,35 @@ from huggingface_hub import DatasetCard
 
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.data.builder import load
-from crossner_hf.hub import corpus_files, dataset_card
-from crossner_hf.hub.dataset_repository import write_dataset_repository
+from crossner_hf.hub import dataset_files, dataset_repository
+from crossner_hf.hub.dataset_card import size_category
+from crossner_hf.hub.dataset_repository import names_to_publish, write_dataset_repository
 from crossner_hf.schema import DOMAINS, HUB_LABELS, SPLITS, get_domain
 
-PREPARE = Path(__file__).parents[1] / "legacy" / "prepare.py"
 DEFAULT = [*DOMAINS, *(f"{name}_dedup" for name in DOMAINS)]
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory, own_cache):
+def files(stand_in_files):
     """Stand-ins for the official files."""
-    return {
-        "data_dir": runpy.run_path(str(PREPARE))["write_stand_in"](tmp_path_factory.mktemp("files")),
-        "verify": False,
-    }
+    return {"data_dir": stand_in_files, "verify": False}
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory, files):
-    return write_dataset_repository(tmp_path_factory.mktemp("made") / "crossner", repo="me/crossner", **files)
+def write(tmp_path_factory, files):
+    """Writes a data set of the stand-ins, by default the configurations that are published; gives its folder."""
+
+    def write(*names, folder=None, **options):
+        folder = folder or tmp_path_factory.mktemp("made") / "crossner"
+        write_dataset_repository(folder, names or DEFAULT, **{**files, **options})
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def repository(write):
+    return write(repo="me/crossner")
 
 
 def card_of(folder):
@@ -55,7 +62,12 @@ def plain(number):
     return int(number.replace(",", ""))
 
 
-def test_by_default_there_are_the_five_domains_their_variants_and_no_code(repository):
+def test_by_default_the_five_domains_and_their_variants_are_published():
+    assert names_to_publish([]) == DEFAULT
+    assert names_to_publish(["Music"]) == ["Music"]
+
+
+def test_the_folder_has_a_card_and_a_file_for_each_split(repository):
     files = {path.relative_to(repository).as_posix() for path in repository.rglob("*") if path.is_file()}
     parquet = {f"{name}/{split}-00000-of-00001.parquet" for name in DEFAULT for split in SPLITS}
     assert files == {"README.md", *parquet}
@@ -88,9 +100,9 @@ def test_the_features_are_the_packages(repository, files):
     assert datasets.load_dataset(str(repository), "ai")["train"].features == load("ai", **files)["train"].features
 
 
-def test_the_same_data_gives_the_same_bytes(repository, files, tmp_path, monkeypatch):
+def test_the_same_data_gives_the_same_bytes(repository, write, tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "another cache")
-    again = write_dataset_repository(tmp_path / "again", repo="me/crossner", **files)
+    again = write(repo="me/crossner")
     for path in (path for path in repository.rglob("*") if path.is_file()):
         assert (again / path.relative_to(repository)).read_bytes() == path.read_bytes(), path.name
 
@@ -116,7 +128,7 @@ def test_the_head_of_the_card_is_what_hub_and_datasets_read(repository, files):
     [(0, "n<1K"), (999, "n<1K"), (1_000, "1K<n<10K"), (99_999, "10K<n<100K"), (2_000_000, "1M<n<10M")],
 )
 def test_the_class_of_size_is_one_of_the_hubs(rows, category):
-    assert dataset_card._size_category(rows) == category
+    assert size_category(rows) == category
 
 
 def test_the_sizes_in_the_card_are_those_of_the_data(repository, files):
@@ -146,19 +158,20 @@ def test_the_duplicates_in_the_card_are_those_put_into_the_files(repository):
     rows = {name: list(map(int, counts)) for name, *counts in rows_of(text, "domain", "train and val.")}
     assert rows["music"] == [0, 0, 1, 0, 0, 0, 1, 1]  # music/dev's first sentence, without its labels, in music/test
     assert {name: sum(rows[name]) for name in rows if name != "music"} == dict.fromkeys(rows.keys() - {"music"}, 0)
-    assert "Texts that stand in more than one of these domains: 1." in text
-    assert "Training texts of politics that stand in science/test: 1." in text
+    assert "Texts that occur in more than one of these domains: 1." in text
+    assert "Training texts of politics that are also in science/test: 1." in text
     assert "politics 0 / 0, science 0 / 1, music 1 / 1, literature 0 / 0, ai 0 / 0" in text
 
 
 def test_official_numbers_stand_beside_those_of_the_paper(official, tmp_path, own_cache):
     chosen = ["politics", "science", "music", "ai"]
-    text = card_of(write_dataset_repository(tmp_path / "out", chosen, data_dir=official)).text
+    write_dataset_repository(tmp_path / "out", chosen, data_dir=official)
+    text = card_of(tmp_path / "out").text
     assert "- music test: 456 sentences printed; 465 in the files." in text
     assert "- ai: 12 types printed, 14 in the files; left out: programlang, conference." in text
     rows = {name: counts for name, *counts in rows_of(text, "domain", "train and val.")}
     assert rows["science"] == ["4", "1", "11", "1", "4", "11", "26", "11"]
-    assert "Training texts of politics that stand in science/test: 1." in text
+    assert "Training texts of politics that are also in science/test: 1." in text
     assert "corrected labels in 9 files (commit 5b393ec)" in text
     assert "literary genre" not in text  # which has its place only beside literature
     assert "checksums not verified" not in text
@@ -176,26 +189,36 @@ def test_the_labels_of_the_other_copy_are_mapped_by_their_ids(repository):
 
 
 @pytest.mark.parametrize("name", ["conll2003", "CoNLL 2003", "reuters", "conll2003_dedup"])
-def test_reuters_text_is_refused_without_the_licence(files, tmp_path, name):
-    with pytest.raises(ValueError, match=r"conll2003.*: the text is Reuters'.* say --i-have-the-reuters-licence"):
-        write_dataset_repository(tmp_path / "out", ["music", name], **files)
-    assert not (tmp_path / "out").exists()
+def test_reuters_text_is_published_only_with_the_licence(name):
+    with pytest.raises(ValueError, match=rf"{name}: the text is Reuters'.* pass --i-have-the-reuters-licence"):
+        names_to_publish(["music", name])
+    assert names_to_publish(["music", name], reuters_licence=True) == ["music", name]
+    assert set(names_to_publish([], reuters_licence=True)) == {*DEFAULT, "conll2003", "conll2003_dedup"}
 
 
-def test_reuters_text_goes_along_with_the_licence_and_the_card_says_its_terms(files, tmp_path):
-    folder = write_dataset_repository(tmp_path / "out", reuters_licence=True, **files)
-    assert {path.name for path in folder.iterdir() if path.is_dir()} == {*DEFAULT, "conll2003", "conll2003_dedup"}
-    card = card_of(folder)
+def test_the_card_states_the_terms_of_reuters(write):
+    card = card_of(write("music", "conll2003", "conll2003_dedup"))
     assert (card.data.license, card.data.license_name) == ("other", "mit-and-reuters-rcv1")
     assert "The text of conll2003 is Reuters' (RCV1): for research" in card.text
     assert "14,987 / 3,466 / 3,684 sentences printed; it counts the -DOCSTART- lines" in card.text
+
+
+def test_the_card_says_where_the_sentences_are_from(write, official, tmp_path):
+    text = card_of(write("music", "sample_music")).text
+    assert re.search(r"- `music`: files in place of those of .*, their checksums not verified\.", text)
+    assert re.search(r"- `sample_music`: .* not CrossNER, and a score on them is no CrossNER score", text)
+    assert "THIS_FOLDER" in text
+    write_dataset_repository(tmp_path / "out", ["ai", "music", "conll2003_dedup"], data_dir=official)
+    text = card_of(tmp_path / "out").text
+    assert re.search(r"- `ai`, `music`: the official files of .* at commit `2e7ba2a7", text)
+    assert re.search(r"- `conll2003_dedup`: the official .* are left out\. The text is Reuters' \(RCV1\)", text)
 
 
 def test_labels_of_every_kind_survive_in_the_yaml_and_break_no_table(write_zoo, tmp_path, own_cache):
     types = ["a|b", "<img/src=x>", '"it\'s":', "#", "yes", "{x}", "---", "null"]
     folder = write_zoo(tmp_path / "zoo", [(["w"], [f"B-{t}"]) for t in types])
     (folder / "domain.json").write_text(json.dumps({"name": "odd", "entity_types": types}))
-    made = write_dataset_repository(tmp_path / "out", [folder])
+    write_dataset_repository(made := tmp_path / "out", [folder])
     card = card_of(made)
     loaded = datasets.load_dataset(str(made), "odd")
     assert loaded["train"].features["ner_tags"].feature.names == list(get_domain(folder).labels)
@@ -208,15 +231,15 @@ def test_labels_of_every_kind_survive_in_the_yaml_and_break_no_table(write_zoo, 
     assert not re.search("zliucr|arxiv|@inproceedings|MIT", card.text)  # which say nothing of a domain of one's own
 
 
-def test_raw_text_is_a_further_configuration_with_whole_documents(files, tmp_path, monkeypatch):
+def test_raw_text_is_a_further_configuration_with_whole_documents(write, tmp_path, monkeypatch):
     long = " ".join(f"word{i}" for i in range(50_000))
     documents = ["One\ndocument.", long, "Another <b>| one."]
     path = tmp_path / "raw|text.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in documents), encoding="utf-8")
-    monkeypatch.setattr(corpus_files, "BATCH_CHARACTERS", 1_000)
-    monkeypatch.setattr(corpus_files, "FILE_CHARACTERS", 1_000)
+    monkeypatch.setattr(dataset_files, "BATCH_CHARACTERS", 1_000)
+    monkeypatch.setattr(dataset_files, "FILE_CHARACTERS", 1_000)
     corpora = {"corpus_music": Corpus((path,)), "sample": Corpus(("sample_music",))}
-    folder = write_dataset_repository(tmp_path / "out", ["music"], corpora=corpora, **files)
+    folder = write("music", corpora=corpora)
     loaded = datasets.load_dataset(str(folder), "corpus_music")
     assert {split: rows["text"][:] for split, rows in loaded.items()} == {"train": documents}
     assert len(list((folder / "corpus_music").glob("train-0000?-of-00002.parquet"))) == 2
@@ -225,26 +248,58 @@ def test_raw_text_is_a_further_configuration_with_whole_documents(files, tmp_pat
     words = sum(len(text.split()) for text in documents)
     assert row[:4] == ["corpus_music", "3", f"{words:,}", f"{sum(map(len, documents)):,}"]
     assert card.data.license == "other"
-    assert "has to say here what may be done with: corpus_music, sample." in card.text
+    assert "say here what may be done with: corpus_music, sample." in card.text
     assert len(datasets.load_dataset(str(folder), "music")) == 3
 
 
 @pytest.mark.parametrize("name", ["music", "Music", "../corpus", "a b", "", "_hidden"])
-def test_a_corpus_needs_a_name_of_its_own(files, tmp_path, name):
-    corpora = {name: Corpus(("sample_music",))}
+def test_a_corpus_needs_a_name_of_its_own(write, tmp_path, name):
     with pytest.raises(ValueError, match="a corpus cannot be called"):
-        write_dataset_repository(tmp_path / "out", ["music"], corpora=corpora, **files)
+        write("music", folder=tmp_path / "out", corpora={name: Corpus(("sample_music",))})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_holds_anything_is_left_as_it_is(files, tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="exists and is not an empty folder"):
-        write_dataset_repository(tmp_path, ["music"], **files)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+@pytest.mark.parametrize(
+    ("names", "options", "message"),
+    [
+        ([], {}, "expected domains with different names, got none"),
+        (["sample_music", "Sample Music"], {}, r"expected domains with different names, got \['sample_music'\]"),
+        (["musik"], {}, "unknown domain 'musik'"),
+        (["music"], {"repo": "me/my data set"}, "Repo id must"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_written(tmp_path, names, options, message):
+    with pytest.raises(ValueError, match=message):
+        write_dataset_repository(tmp_path / "out", names, **options)
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_name_that_is_no_repository_is_refused_before_anything_is_written(files, tmp_path):
-    with pytest.raises(ValueError, match="Repo id must"):
-        write_dataset_repository(tmp_path / "out", ["music"], repo="me/my data set", **files)
+@pytest.mark.parametrize("kind", ["file in it", "file", "hidden file in it"])
+def test_nothing_that_is_there_is_overwritten(write, tmp_path, kind):
+    folder = tmp_path / "out"
+    if kind == "file":
+        folder.write_text("mine")
+    else:
+        folder.mkdir()
+        (folder / (".mine" if "hidden" in kind else "mine")).write_text("mine")
+    with pytest.raises(FileExistsError, match="out: exists and is not an empty folder; name a new one"):
+        write("music", folder=folder)
+    assert [p.read_text() for p in (folder, *folder.glob("*")) if p.is_file()] == ["mine"]
+
+
+def test_an_empty_folder_is_taken(write, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    write("music", folder=".")
+    assert (tmp_path / "out" / "README.md").is_file()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_nothing(write, tmp_path, monkeypatch, error):
+    def stop(*_, **__):
+        raise error
+
+    monkeypatch.setattr(dataset_repository, "dataset_card", stop)
+    with pytest.raises(error):
+        write("music", folder=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

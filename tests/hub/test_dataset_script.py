@@ -1,18 +1,34 @@
-"""The one-file builder for older `datasets`: rendered from the package, and giving what the package gives.
+"""The loading script for older `datasets`: it needs nothing else, and gives what the package gives.
 
-How it runs as a script is tested where `datasets` still runs scripts: tests/legacy.
+Its use as a script is tested under a `datasets` that still runs scripts: tests/legacy.
 """
 
 import ast
 import json
-import runpy
 import sys
 from pathlib import Path
 
-from crossner_hf.data.builder import load
+from crossner_hf.data import builder, sources
+from crossner_hf.schema import BUILT_IN, SAMPLES
 
 SCRIPT = Path(__file__).parents[2] / "dataset_scripts" / "crossner" / "crossner.py"
-PREPARE = Path(__file__).parents[1] / "legacy" / "prepare.py"
+ROWS_OF = ["music", "music_dedup", "science_dedup", "conll2003"]
+PROGRAM = """
+import sys
+sys.modules["crossner_hf"] = None
+import json
+sys.path.insert(0, sys.argv[1])
+import crossner
+
+rows = {}
+for name in sys.argv[3:]:
+    builder = crossner.CrossNER(config_name=name, data_dir=sys.argv[2], verify=False, cache_dir="cache")
+    builder.download_and_prepare()
+    rows[name] = {split: rows.to_list() for split, rows in builder.as_dataset().items()}
+infos = [crossner.CrossNER(config_name=config.name).info for config in crossner.CrossNER.BUILDER_CONFIGS]
+shown = {info.config_name: [repr(info.features), info.citation, info.license, info.homepage] for info in infos}
+print(json.dumps([rows, shown, crossner._URLs, crossner._SHA256]))
+"""
 
 
 def test_the_script_imports_only_datasets():
@@ -25,26 +41,16 @@ def test_the_script_imports_only_datasets():
     assert imported - sys.stdlib_module_names == {"datasets"}
 
 
-def test_the_builder_in_the_script_gives_rows_and_features_of_the_package(tmp_path, run_python, own_cache):
-    files = runpy.run_path(str(PREPARE))["write_stand_in"](tmp_path / "files")
-    names = ["music", "music_dedup", "science_dedup", "conll2003"]
-    program = f"""
-import sys
-sys.modules["crossner_hf"] = None
-sys.path.insert(0, {str(SCRIPT.parent)!r})
-import json
-import crossner
-found = {{}}
-for name in {names}:
-    builder = crossner.CrossNER(config_name=name, data_dir={str(files)!r}, verify=False, cache_dir="cache")
-    builder.download_and_prepare()
-    rows = {{split: rows.to_list() for split, rows in builder.as_dataset().items()}}
-    found[name] = [repr(builder.info.features), builder.info.citation, rows]
-print(json.dumps(found))
-"""
-    found = json.loads(run_python(program).stdout)
-    for name in names:
-        ours = load(name, data_dir=files, verify=False)
-        info = ours["train"].info
-        rows = {split: rows.to_list() for split, rows in ours.items()}
-        assert found[name] == [repr(info.features), info.citation, rows], name
+def test_rows_features_and_sources_are_those_of_the_package(stand_in_files, run_python):
+    printed = run_python(PROGRAM, str(SCRIPT.parent), str(stand_in_files), *ROWS_OF).stdout
+    rows, infos, urls, checksums = json.loads(printed)
+    for name in ROWS_OF:
+        ours = builder.load(name, data_dir=stand_in_files, verify=False)
+        assert rows[name] == {split: dataset.to_list() for split, dataset in ours.items()}, name
+    ours = {name: builder.CrossNER(config_name=name).info for name in BUILT_IN if name not in SAMPLES}
+    assert infos == {n: [repr(i.features), i.citation, i.license, i.homepage] for n, i in ours.items()}
+    assert checksums == {name: file.sha256 for name, file in sources.FILES.items()}
+    assert urls == {
+        domain: {split: f"{sources.BASE_URL}/{domain}/{file}" for split, file in sources.FILE_NAMES.items()}
+        for domain in urls
+    }

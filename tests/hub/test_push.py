@@ -1,6 +1,6 @@
-"""Pushing a folder: one commit or none, whatever breaks on the way, and one sentence where it cannot be done.
+"""Pushing a folder: one commit or none, whatever connection breaks, and one sentence where it cannot be done.
 
-In this process, with the real client, against the Hub on loopback.
+In this process, with the real client, against the pretend Hub.
 """
 
 import logging
@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 from crossner_hf.hub import retry
-from crossner_hf.hub.push import push_folder
+from crossner_hf.hub.push import Target, push_folder
 
 CARD = "---\nlicense: mit\n---\n\n# A tagger\n"
 LARGE = bytes(range(256)) * 200_000  # 51 MB of bytes, so that it travels in chunks
@@ -18,22 +18,15 @@ LARGE = bytes(range(256)) * 200_000  # 51 MB of bytes, so that it travels in chu
 
 @pytest.fixture
 def waits(monkeypatch):
-    """The seconds that were slept, by the push itself; the client's own pauses are left out."""
+    """The seconds that the push itself slept."""
     slept = []
     monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=slept.append))
-    monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda seconds: None))
     return slept
 
 
 @pytest.fixture
-def there(hub, monkeypatch, waits):
-    """The Hub as this process' client finds it."""
-    hub.reset()
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setenv("HF_TOKEN", hub.token)
-    return hub
+def there(hub_here, waits):
+    return hub_here
 
 
 @pytest.fixture
@@ -61,29 +54,29 @@ def there_are(hub, repo, kind="model", **where):
 
 
 def test_a_push_is_one_commit_with_the_folders_files(there, folder, repo):
-    pushed = push_folder(folder, repo, "model", message="First")
+    pushed = push_folder(folder, Target(repo, "model"), "First")
     assert there_are(there, repo) == contents(folder)
     assert pushed == (f"{there.url}/{repo}", there.commits("model", repo)[0], False, ())
     (folder / "config.json").write_text('{"a": 1}')
     before = len(there.commits("model", repo))
-    push_folder(folder, repo, "model", message="Second")
+    push_folder(folder, Target(repo, "model"), "Second")
     assert len(there.commits("model", repo)) == before + 1
     assert there_are(there, repo) == contents(folder)
 
 
 def test_the_same_again_makes_no_commit(there, folder, repo):
-    first = push_folder(folder, repo, "model", message="First")
+    first = push_folder(folder, Target(repo, "model"), "First")
     before = there.commits("model", repo)
-    assert push_folder(folder, repo, "model", message="Again") == (first.url, first.commit, True, ())
+    assert push_folder(folder, Target(repo, "model"), "Again") == (first.url, first.commit, True, ())
     assert there.commits("model", repo) == before
 
 
 def test_what_a_push_wrote_goes_with_the_folder_and_what_others_wrote_stays(there, folder, repo):
-    push_folder(folder, repo, "model", message="First")
+    push_folder(folder, Target(repo, "model"), "First")
     mine = {name: name.encode() for name in ("photo.png", "NOTES.md", "my_results.json", "onnx/model.safetensors")}
     HfApi().create_commit(repo, [CommitOperationAdd(*item) for item in mine.items()], commit_message="Mine")
     (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
-    pushed = push_folder(folder, repo, "model", message="Second")
+    pushed = push_folder(folder, Target(repo, "model"), "Second")
     assert pushed.deleted == ("model.safetensors",)
     assert there_are(there, repo) == {**contents(folder), **mine}
 
@@ -94,7 +87,7 @@ def test_configurations_that_a_push_does_not_hold_stay(there, tmp_path, repo):
             path = tmp_path / str(number) / name / f"train-0000{number}-of-00001.parquet"
             path.parent.mkdir(parents=True)
             path.write_bytes(b"PAR1" + name.encode())
-        push_folder(tmp_path / str(number), repo, "dataset", message="Data")
+        push_folder(tmp_path / str(number), Target(repo, "dataset"), "Data")
     assert sorted(there_are(there, repo, "dataset")) == [
         "ai/train-00000-of-00001.parquet",
         "music/train-00001-of-00001.parquet",
@@ -105,59 +98,57 @@ def test_a_gitignore_there_would_lose_files_and_is_refused(there, folder, repo):
     HfApi().create_repo(repo)
     ignore = CommitOperationAdd(".gitignore", b"*.safetensors\n")
     HfApi().create_commit(repo, [ignore], commit_message="Ignore")
-    with pytest.raises(ValueError, match=r"holds a \.gitignore, which would keep files out"):
-        push_folder(folder, repo, "model", message="First")
+    with pytest.raises(ValueError, match=r"has a \.gitignore, which may keep files out"):
+        push_folder(folder, Target(repo, "model"), "First")
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "holds"),
+    ("before", "after", "content"),
     [
         ("configs: [{config_name: music}]", "tags: [results]", "a data set"),
         ("tags: [results]", "configs: [{config_name: music}]", "results"),
     ],
 )
-def test_the_card_of_a_data_set_is_not_replaced_by_that_of_results(before, after, holds, there, tmp_path, repo):
+def test_the_card_of_a_data_set_is_not_replaced_by_that_of_results(before, after, content, there, tmp_path, repo):
     for name, data in (("before", before), ("after", after)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "README.md").write_text(f"---\n{data}\n---\n")
-    push_folder(tmp_path / "before", repo, "dataset", message="Push")
-    with pytest.raises(ValueError, match=f"{repo}: holds {holds}, whose card this push would replace; name another"):
-        push_folder(tmp_path / "after", repo, "dataset", message="Push")
+    push_folder(tmp_path / "before", Target(repo, "dataset"), "Push")
+    with pytest.raises(ValueError, match=f"{repo}: is {content}, whose card this push would replace; name another"):
+        push_folder(tmp_path / "after", Target(repo, "dataset"), "Push")
     assert there_are(there, repo, "dataset") == contents(tmp_path / "before")
-    assert push_folder(tmp_path / "before", repo, "dataset", message="Push").unchanged
+    assert push_folder(tmp_path / "before", Target(repo, "dataset"), "Push").unchanged
 
 
 def test_a_pull_request_that_is_not_there_is_not_made_as_a_branch(there, folder, repo):
-    push_folder(folder, repo, "model", message="Push")
+    push_folder(folder, Target(repo, "model"), "Push")
     with pytest.raises(ValueError, match=f"{repo}: has no refs/pr/7; name a branch"):
-        push_folder(folder, repo, "model", message="Push", revision="refs/pr/7")
+        push_folder(folder, Target(repo, "model", revision="refs/pr/7"), "Push")
 
 
 def test_a_token_in_a_file_is_not_sent(there, folder, repo):
     (folder / "config.json").write_text('{"token": "hf_abcdefghijklmnop"}')
-    with pytest.raises(
-        ValueError, match=r"config\.json: holds what looks like a token of the Hub, so nothing was sent"
-    ):
-        push_folder(folder, repo, "model", message="First")
+    with pytest.raises(ValueError, match=r"config\.json: has what looks like a token of the Hub, so nothing was sent"):
+        push_folder(folder, Target(repo, "model"), "First")
     assert not there.requests
 
 
 def test_a_pull_request_into_another_branch_is_another(there, folder, repo):
-    push_folder(folder, repo, "model", message="First")
-    push_folder(folder, repo, "model", message="First", revision="v2")
+    push_folder(folder, Target(repo, "model"), "First")
+    push_folder(folder, Target(repo, "model", revision="v2"), "First")
     (folder / "config.json").write_text('{"a": 1}')
     for revision in (None, "v2", None, "v2"):
-        push_folder(folder, repo, "model", message="Better\n\nMuch.", create_pr=True, revision=revision)
-    assert [p["title"] for p in there.pull_requests("model", repo)] == ["Better", "Better (into v2)"]
+        push_folder(folder, Target(repo, "model", create_pr=True, revision=revision), "Better\n\nMuch.")
+    assert [p["title"] for p in there.repo("model", repo).pull_requests] == ["Better", "Better (into v2)"]
 
 
 def test_where_no_answer_came_it_does_not_say_that_nothing_happened(there, folder, repo, monkeypatch):
     HfApi().create_repo(repo)
     monkeypatch.setattr(retry, "WAITS", ())
     there.fail("POST", "/commit/", drop="answer")
-    with pytest.raises(ConnectionError, match="whether the commit arrived is not known; run the same again"):
-        push_folder(folder, repo, "model", message="First")
-    assert push_folder(folder, repo, "model", message="First").unchanged
+    with pytest.raises(ConnectionError, match="the commit may have arrived; run the same command again"):
+        push_folder(folder, Target(repo, "model"), "First")
+    assert push_folder(folder, Target(repo, "model"), "First").unchanged
 
 
 @pytest.mark.parametrize("error", [RuntimeError("xet: broken"), RuntimeError("bad hf_abcdefghijklmnop")])
@@ -166,15 +157,14 @@ def test_any_other_failure_of_the_client_is_one_sentence(error, there, folder, r
         raise error
 
     monkeypatch.setattr(HfApi, "create_commit", fails)
-    with pytest.raises(ConnectionError, match="run the same again") as raised:
-        push_folder(folder, repo, "model", message="First")
+    with pytest.raises(ConnectionError, match="run the same command again") as raised:
+        push_folder(folder, Target(repo, "model"), "First")
     assert "abcdefgh" not in str(raised.value)
 
 
 @pytest.mark.parametrize("kind", ["model", "dataset", "space"])
 def test_a_new_repository_can_be_private(kind, there, folder, repo):
-    sdk = "gradio" if kind == "space" else None
-    pushed = push_folder(folder, repo, kind, message="First", private=True, space_sdk=sdk)
+    pushed = push_folder(folder, Target(repo, kind, private=True), "First")
     assert HfApi().repo_info(repo, repo_type=kind).private
     assert pushed.url == f"{there.url}/{'' if kind == 'model' else kind + 's/'}{repo}"
 
@@ -183,32 +173,32 @@ def test_nothing_is_sent_in_private_to_what_is_public(there, folder, repo):
     HfApi().create_repo(repo)
     before = there_are(there, repo)
     with pytest.raises(ValueError, match="is public on the Hub, so nothing was sent"):
-        push_folder(folder, repo, "model", message="First", private=True)
+        push_folder(folder, Target(repo, "model", private=True), "First")
     assert there_are(there, repo) == before
 
 
 def test_a_branch_is_made_and_main_stays(there, folder, repo):
-    push_folder(folder, repo, "model", message="First")
+    push_folder(folder, Target(repo, "model"), "First")
     before = there_are(there, repo)
     (folder / "config.json").write_text('{"a": 1}')
-    pushed = push_folder(folder, repo, "model", message="Second", revision="v2/odd name".replace(" ", "-"))
+    pushed = push_folder(folder, Target(repo, "model", revision="v2/odd name".replace(" ", "-")), "Second")
     assert pushed.url.endswith("/tree/v2%2Fodd-name")
     assert there_are(there, repo, revision="v2/odd-name") == contents(folder)
     assert there_are(there, repo) == before
 
 
 def test_a_pull_request_is_opened_once_and_then_carried_on(there, folder, repo):
-    push_folder(folder, repo, "model", message="First")
+    push_folder(folder, Target(repo, "model"), "First")
     before = there.commits("model", repo)
     (folder / "config.json").write_text('{"a": 1}')
-    opened = push_folder(folder, repo, "model", message="Better", create_pr=True)
+    opened = push_folder(folder, Target(repo, "model", create_pr=True), "Better")
     assert not opened.unchanged
     assert "/discussions/" in opened.url
     (folder / "config.json").write_text('{"a": 2}')
-    again = push_folder(folder, repo, "model", message="Better", create_pr=True)
+    again = push_folder(folder, Target(repo, "model", create_pr=True), "Better")
     assert (again.url, again.unchanged) == (opened.url, False)
-    assert push_folder(folder, repo, "model", message="Better", create_pr=True) == (again.url, again.commit, True, ())
-    (number,) = [p["num"] for p in there.pull_requests("model", repo)]
+    assert push_folder(folder, Target(repo, "model", create_pr=True), "Better") == (again.url, again.commit, True, ())
+    (number,) = [p["num"] for p in there.repo("model", repo).pull_requests]
     assert there_are(there, repo, revision=f"refs/pr/{number}") == contents(folder)
     assert there.commits("model", repo) == before
 
@@ -217,7 +207,7 @@ def test_a_pull_request_is_opened_once_and_then_carried_on(there, folder, repo):
 def test_trouble_that_passes_is_waited_for(status, there, folder, repo, waits, caplog):
     there.fail("POST", "/commit/", status=status, times=2)
     with caplog.at_level(logging.WARNING):
-        push_folder(folder, repo, "model", message="First")
+        push_folder(folder, Target(repo, "model"), "First")
     assert there_are(there, repo) == contents(folder)
     assert waits == [1, 2]
     assert f"the Hub answers {status}" in caplog.text
@@ -225,34 +215,36 @@ def test_trouble_that_passes_is_waited_for(status, there, folder, repo, waits, c
 
 def test_the_hub_says_how_long_to_wait(there, folder, repo, waits):
     there.fail("POST", "/commit/", status=429, headers={"Retry-After": "37"})
-    push_folder(folder, repo, "model", message="First")
+    push_folder(folder, Target(repo, "model"), "First")
     assert waits == [37]
     there.fail("POST", "/commit/", status=429, headers={"Retry-After": "7200"})
     (folder / "config.json").write_text('{"a": 1}')
-    with pytest.raises(ConnectionError, match="too many requests; the Hub asks to come back in 7200 s"):
-        push_folder(folder, repo, "model", message="Second")
+    with pytest.raises(ConnectionError, match="too many requests; come back in 7200 s"):
+        push_folder(folder, Target(repo, "model"), "Second")
     assert waits == [37]
 
 
 def test_an_upload_that_breaks_goes_on_and_sends_nothing_twice(there, folder, repo):
     (folder / "model-2.safetensors").write_bytes(LARGE)
     there.fail("PUT", "", drop="request")
-    push_folder(folder, repo, "model", message="First")
+    push_folder(folder, Target(repo, "model"), "First")
     assert there_are(there, repo) == contents(folder)
     there.requests.clear()
     (folder / "model-2.safetensors").rename(folder / "model-3.safetensors")
-    push_folder(folder, repo, "model", message="Second")
+    push_folder(folder, Target(repo, "model"), "Second")
     assert there_are(there, repo) == contents(folder)
     assert not [r for r in there.requests if r[0] == "PUT"]
 
 
 def test_after_a_push_that_was_given_up_the_same_command_goes_on(there, folder, repo):
     there.fail("POST", "/commit/", status=500, times=99)
-    with pytest.raises(ConnectionError, match=r"the Hub answers 500.*nothing was committed; run the same again"):
-        push_folder(folder, repo, "model", message="First")
+    with pytest.raises(
+        ConnectionError, match=r"the Hub answers 500.*nothing was committed; run the same command again"
+    ):
+        push_folder(folder, Target(repo, "model"), "First")
     assert there_are(there, repo) == {}
     there.reset()
-    push_folder(folder, repo, "model", message="First")
+    push_folder(folder, Target(repo, "model"), "First")
     assert there_are(there, repo) == contents(folder)
     assert not [r for r in there.requests if r[0] == "PUT"]
 
@@ -262,10 +254,10 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(create_pr, there, fold
     HfApi().create_repo(repo)
     before = len(there.commits("model", repo))
     there.fail("POST", "/commit/", drop="answer")
-    pushed = push_folder(folder, repo, "model", message="First", create_pr=create_pr)
+    pushed = push_folder(folder, Target(repo, "model", create_pr=create_pr), "First")
     assert not pushed.unchanged
     if create_pr:
-        assert len(there.pull_requests("model", repo)) == 1
+        assert len(there.repo("model", repo).pull_requests) == 1
     else:
         assert len(there.commits("model", repo)) == before + 1
         assert there_are(there, repo) == contents(folder)
@@ -277,13 +269,13 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(create_pr, there, fold
         (401, "log in with `hf auth login` or set HF_TOKEN"),
         (403, "this account may not write there"),
         (404, "no such repository or branch"),
-        (412, "it was changed while this push was under way, and nothing was committed"),
+        (412, "it changed during this push, and nothing was committed"),
     ],
 )
 def test_what_the_user_has_to_do_is_one_sentence(status, message, there, folder, repo, waits):
     there.fail("POST", "/commit/", status=status, times=9)
     with pytest.raises(ValueError, match=message) as raised:
-        push_folder(folder, repo, "model", message="First")
+        push_folder(folder, Target(repo, "model"), "First")
     assert str(raised.value).startswith(f"{repo}: ")
     assert "\n" not in str(raised.value)
     assert waits == []
@@ -291,7 +283,7 @@ def test_what_the_user_has_to_do_is_one_sentence(status, message, there, folder,
 
 
 def test_somebody_elses_commit_in_between_is_not_written_over(there, folder, repo, monkeypatch):
-    push_folder(folder, repo, "model", message="First")
+    push_folder(folder, Target(repo, "model"), "First")
     (folder / "config.json").write_text('{"a": 1}')
     real = HfApi.create_commit
 
@@ -301,16 +293,16 @@ def test_somebody_elses_commit_in_between_is_not_written_over(there, folder, rep
         return real(self, *args, **kwargs)
 
     monkeypatch.setattr(HfApi, "create_commit", slow)
-    with pytest.raises(ValueError, match="was changed while this push was under way"):
-        push_folder(folder, repo, "model", message="Second")
+    with pytest.raises(ValueError, match="it changed during this push"):
+        push_folder(folder, Target(repo, "model"), "Second")
     assert there_are(there, repo)["config.json"] == b"theirs"
 
 
 def test_a_server_that_quotes_the_token_does_not_get_it_into_text(there, folder, repo, caplog):
-    there.fail("POST", "/commit/", status=500, times=1, body={"error": f"bad token {there.token}"})
-    there.fail("POST", "/commit/", status=403, body={"error": f"Authorization: Bearer {there.token}"})
+    there.fail("POST", "/commit/", status=500, times=1, message=f"bad token {there.token}")
+    there.fail("POST", "/commit/", status=403, message=f"Authorization: Bearer {there.token}")
     with caplog.at_level(logging.DEBUG), pytest.raises(ValueError, match="Authorization") as raised:
-        push_folder(folder, repo, "model", message="First")
+        push_folder(folder, Target(repo, "model"), "First")
     assert there.token not in str(raised.value) + caplog.text
     assert raised.value.__suppress_context__
 
@@ -320,39 +312,39 @@ def test_without_a_token_it_says_how_to_get_one(there, folder, repo, monkeypatch
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
     for create_pr in (False, True):
         with pytest.raises(ValueError, match="log in with `hf auth login` or set HF_TOKEN"):
-            push_folder(folder, repo, "model", message="First", create_pr=create_pr)
+            push_folder(folder, Target(repo, "model", create_pr=create_pr), "First")
 
 
 def test_a_card_that_the_hub_refuses_leaves_no_repository_behind(there, folder, repo):
     (folder / "README.md").write_text("---\nlicense: [mit\n---\n")
-    with pytest.raises(ValueError, match=r"README\.md: its metadata is no YAML"):
-        push_folder(folder, repo, "model", message="First")
+    with pytest.raises(ValueError, match=r"README\.md: its metadata is not YAML"):
+        push_folder(folder, Target(repo, "model"), "First")
     (folder / "README.md").write_bytes("---\nlicense: mit\n---\n\nAgnès".encode("latin-1"))
     with pytest.raises(ValueError, match=r"README\.md: is not UTF-8 \(.* at byte \d+\); save it as UTF-8"):
-        push_folder(folder, repo, "model", message="First")
+        push_folder(folder, Target(repo, "model"), "First")
     (folder / "README.md").write_text("---\nlicense: mit\n---\n")
-    there.fail("POST", "/validate-yaml", status=400, body={"error": "license is unknown"})
+    there.fail("POST", "/validate-yaml", status=400, message="license is unknown")
     with pytest.raises(ValueError, match="license is unknown"):
-        push_folder(folder, repo, "model", message="First")
+        push_folder(folder, Target(repo, "model"), "First")
     assert not HfApi().repo_exists(repo)
 
 
 def test_what_cannot_be_pushed_is_refused_before_anything_is_sent(there, folder, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no files here to push"):
-        push_folder(tmp_path / "empty", "me/x", "model", message="First")
+        push_folder(tmp_path / "empty", Target("me/x", "model"), "First")
     for name in ("crossner", "me/", "/x", "me/a/b", "me/a b"):
         with pytest.raises(ValueError, match="expected USER/NAME"):
-            push_folder(folder, name, "model", message="First")
+            push_folder(folder, Target(name, "model"), "First")
     with pytest.raises(ValueError, match=r"Repo id"):
-        push_folder(folder, "me/wörter--2", "model", message="First")
+        push_folder(folder, Target("me/wörter--2", "model"), "First")
     monkeypatch.setattr("crossner_hf.hub.push.MAX_CARD_BYTES", 10)
     with pytest.raises(ValueError, match=r"README\.md: .* push fewer runs"):
-        push_folder(folder, "me/x", "model", message="First")
+        push_folder(folder, Target("me/x", "model"), "First")
     assert not there.requests
 
 
 def test_offline_says_what_to_unset(there, folder, repo, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ValueError, match="HF_HUB_OFFLINE is set, so nothing can be pushed; unset it"):
-        push_folder(folder, repo, "model", message="First")
+        push_folder(folder, Target(repo, "model"), "First")

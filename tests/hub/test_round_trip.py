@@ -1,6 +1,5 @@
 """README's way to the Hub and back, word for word: pushed with the package, loaded where the package is not."""
 
-import importlib.util
 import json
 import os
 import re
@@ -48,14 +47,10 @@ def block(language: str) -> str:
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(stand_in_files):
     """The official files, or stand-ins in their form; and whether it is these."""
-    if os.environ.get("CROSSNER_DATA_DIR"):
-        return os.environ["CROSSNER_DATA_DIR"], False
-    spec = importlib.util.spec_from_file_location("prepare", ROOT / "tests" / "legacy" / "prepare.py")
-    prepare = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(prepare)
-    return str(prepare.write_stand_in(tmp_path / "files")), True
+    official = os.environ.get("CROSSNER_DATA_DIR")
+    return official or str(stand_in_files), not official
 
 
 @pytest.mark.slow

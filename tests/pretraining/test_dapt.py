@@ -189,11 +189,11 @@ def test_entities_are_masked_whole_by_a_gazetteer_or_by_tagged_text(run, tmp_pat
     row = {"text": text * 4, "entities": [{"start": 4, "end": 13}, {"start": 21, "end": 29}]}
     tagged.write_text("".join(json.dumps({**row, "text": row["text"] + str(i)}) + "\n" for i in range(30)))
     with_tags = run(tmp_path / "tags", corpus=Corpus((str(tagged),)), masking="entity", max_steps=2)
-    assert with_tags["corpus"]["entities"] == 2 * with_tags["corpus"]["documents_used"]
+    assert with_tags.corpus.entities == 2 * with_tags.corpus.documents_used
     (tmp_path / "names.txt").write_text("red panda\nNew York\n")
     names = run(tmp_path / "names", masking="entity", gazetteer=str(tmp_path / "names.txt"), max_steps=2)
-    assert names["gazetteer_names"] == 2
-    assert names["corpus"]["entities"] > 20
+    assert names.gazetteer_names == 2
+    assert names.corpus.entities > 20
 
 
 def test_losses_on_other_text_compare_runs_on_different_text(run, finished, zoo_text, tmp_path):

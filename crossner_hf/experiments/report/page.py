@@ -12,7 +12,7 @@ from markupsafe import Markup
 from crossner_hf.display import marked_sentence, readable_on
 from crossner_hf.experiments.report.tables import Bold
 from crossner_hf.experiments.report.view import only_model
-from crossner_hf.results.tables import plain
+from crossner_hf.results.markdown import plain
 from crossner_hf.tagger.iob2 import Span
 
 TEMPLATES = Path(__file__).with_name("templates")

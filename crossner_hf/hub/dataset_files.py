@@ -1,4 +1,4 @@
-"""Raw text as a configuration of the data set's repository: a document a row, in Parquet files of a bounded size."""
+"""The Parquet files of a data set: the rows of a domain, and raw text with one document in each row."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +11,7 @@ import pyarrow.parquet
 
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.corpus_readers import Document
+from crossner_hf.data.statistics import SplitStatistics, statistics
 from crossner_hf.schema import Domain
 
 FILE_CHARACTERS = 200_000_000  # of text in a file
@@ -18,8 +19,17 @@ BATCH_CHARACTERS = 4_000_000  # of text in memory, and in a row group of Parquet
 SCHEMA = pyarrow.schema({"text": pyarrow.string()})
 
 
+class Configuration(NamedTuple):
+    """A domain in the folder of a data set: its rows, its entry under `dataset_info` of the card, and its sizes."""
+
+    domain: Domain
+    splits: datasets.DatasetDict
+    info: datasets.DatasetInfo
+    sizes: Mapping[str, SplitStatistics]
+
+
 class CorpusFiles(NamedTuple):
-    """A corpus as it stands in a folder: its entry in the card, its size, the SHA-256 of its sources by name."""
+    """A corpus in the folder of a data set: its entry in the card, its size, the SHA-256 of its sources by name."""
 
     info: datasets.DatasetInfo
     documents: int
@@ -28,21 +38,32 @@ class CorpusFiles(NamedTuple):
     checksums: Mapping[str, str]
 
 
+def write_configuration(folder: Path, domain: Domain, splits: datasets.DatasetDict) -> Configuration:
+    """Write `<domain>/<split>-00000-of-00001.parquet` for each split."""
+    target = folder / domain.name
+    target.mkdir()
+    for split, dataset in splits.items():
+        dataset.to_parquet(target / f"{split}-00000-of-00001.parquet")
+    sizes = [datasets.SplitInfo(split, dataset.data.nbytes, len(dataset)) for split, dataset in splits.items()]
+    info = _info(target, splits["train"].features, sizes)
+    return Configuration(domain, splits, info, statistics(domain, splits))
+
+
 def check_names(names: Iterable[str], domains: Iterable[Domain]) -> None:
-    """Raises ValueError for a name that cannot be a configuration's, or is one already."""
+    """Check that corpora may have these names. Raises ValueError for one that is taken or has odd characters."""
     taken = {domain.name.lower() for domain in domains}
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9]\w*", name, flags=re.ASCII) or name.lower() in taken:
             raise ValueError(
-                f"a corpus cannot be called {name!r}: expected letters, digits and '_', and no configuration's name "
-                f"({', '.join(sorted(taken))})"
+                f"a corpus cannot be called {name!r}: expected letters, digits and '_', and not the name of a "
+                f"configuration ({', '.join(sorted(taken))})"
             )
 
 
 def write_corpus(folder: Path, name: str, corpus: Corpus) -> CorpusFiles:
     """Write `<name>/train-…-of-….parquet`, documents in their order, each whole. Raises ValueError as `corpus` does."""
     target = folder / name
-    target.mkdir(parents=True)
+    target.mkdir()
     written: list[Path] = []
     documents = words = characters = num_bytes = room = 0
     writer = None
@@ -58,17 +79,23 @@ def write_corpus(folder: Path, name: str, corpus: Corpus) -> CorpusFiles:
         room -= size
         documents, characters, num_bytes = documents + len(batch), characters + size, num_bytes + table.nbytes
         words += sum(len(text.split()) for text in batch)
-    writer.close()
+    if writer:
+        writer.close()
     for number, path in enumerate(written):
         path.rename(target / f"train-{number:05}-of-{len(written):05}.parquet")
-    info = datasets.DatasetInfo(
-        features=datasets.Features({"text": datasets.Value("string")}),
-        splits=datasets.SplitDict({"train": datasets.SplitInfo("train", num_bytes, documents)}),
-        config_name=name,
-        download_size=sum(path.stat().st_size for path in target.iterdir()),
-        dataset_size=num_bytes,
-    )
+    features = datasets.Features({"text": datasets.Value("string")})
+    info = _info(target, features, [datasets.SplitInfo("train", num_bytes, documents)])
     return CorpusFiles(info, documents, words, characters, corpus.checksums())
+
+
+def _info(folder: Path, features: datasets.Features, sizes: list[datasets.SplitInfo]) -> datasets.DatasetInfo:
+    return datasets.DatasetInfo(
+        features=features,
+        splits=datasets.SplitDict({size.name: size for size in sizes}),
+        config_name=folder.name,
+        download_size=sum(path.stat().st_size for path in folder.iterdir()),
+        dataset_size=sum(size.num_bytes for size in sizes),
+    )
 
 
 def _whole(parts: Iterable[Document]) -> Iterator[str]:
@@ -84,7 +111,8 @@ def _whole(parts: Iterable[Document]) -> Iterator[str]:
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    batch, room = [], BATCH_CHARACTERS
+    batch: list[str] = []
+    room = BATCH_CHARACTERS
     for text in texts:
         batch.append(text)
         room -= len(text)

@@ -1,8 +1,4 @@
-"""Scores as a table for the terminal, and tables as Markdown."""
-
-import html
-import re
-from collections.abc import Sequence
+"""Scores as a table for the terminal."""
 
 from crossner_hf.display import table
 from crossner_hf.results.scores import Score, SplitScores
@@ -21,19 +17,3 @@ def score_table(scores: SplitScores, convention: str = "conlleval") -> str:
 
 def _cells(score: Score) -> tuple[str, str, str, str]:
     return f"{100 * score.precision:.2f}", f"{100 * score.recall:.2f}", f"{100 * score.f1:.2f}", f"{score.support:,}"
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 1) -> str:
-    """A Markdown table of plain text; the first `names` columns are aligned to the left, the others to the right."""
-    aligned = ["---" if i < names else "---:" for i in range(len(header))]
-    return markdown_rows([[plain(cell) for cell in header], aligned, *([plain(cell) for cell in row] for row in rows)])
-
-
-def markdown_rows(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells that are Markdown already."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def plain(text: str) -> str:
-    """Text in which nothing is read as Markdown or HTML."""
-    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
