@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from training_fixtures import StopAtCheckpoint, same_weights
 from transformers import AutoModelForTokenClassification, TrainerCallback
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
@@ -56,15 +57,6 @@ def finished(run, tmp_path_factory):
     """The folder and the record of a whole run."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     return folder, run(folder)
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "model.safetensors")
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    a, b = weights(one), weights(other)
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 RESULT = (
@@ -207,13 +199,11 @@ def test_other_encoders_train_and_tag_the_same_way(tiny_model, zoo, tmp_path, ki
 
 
 @pytest.mark.parametrize("before_the_end", [100, 1])
-def test_a_run_stopped_by_ctrl_c_goes_on_to_the_result_of_the_whole_one(
-    run, finished, tmp_path, before_the_end, stop_at
-):
+def test_a_run_stopped_by_ctrl_c_goes_on_to_the_result_of_the_whole_one(run, finished, tmp_path, before_the_end):
     """One epoch before the end, early stopping has counted one epoch already."""
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[stop_at(finished[1].epochs - before_the_end)])
+        run(folder, callbacks=[StopAtCheckpoint(finished[1].epochs - before_the_end)])
     assert not (folder / "record.json").exists()
     assert not (folder / "model.safetensors").exists()
     record = run(folder, resume=True)
@@ -221,7 +211,7 @@ def test_a_run_stopped_by_ctrl_c_goes_on_to_the_result_of_the_whole_one(
     assert record.resumed is True
 
 
-def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_to_the_same_result(run, tmp_path, stop_at):
+def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_to_the_same_result(run, tmp_path):
     steps = {
         "eval_strategy": "steps",
         "save_strategy": "steps",
@@ -231,14 +221,14 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_to_the_same_result(run,
     }
     whole = run(tmp_path / "whole", **steps)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", callbacks=[stop_at(4 / 3)], **steps)
+        run(tmp_path / "cut", callbacks=[StopAtCheckpoint(4 / 3)], **steps)
     assert_same_run(tmp_path / "cut", run(tmp_path / "cut", resume=True, **steps), (tmp_path / "whole", whole))
 
 
-def test_a_half_written_checkpoint_is_passed_over(run, finished, tmp_path, stop_at):
+def test_a_half_written_checkpoint_is_passed_over(run, finished, tmp_path):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[stop_at(4)], save_total_limit=None)
+        run(folder, callbacks=[StopAtCheckpoint(4)], save_total_limit=None)
     last = max(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     state = (last / "trainer_state.json").read_text()
     (last / "trainer_state.json").write_text(state[: len(state) // 2])
@@ -249,10 +239,10 @@ def test_a_half_written_checkpoint_is_passed_over(run, finished, tmp_path, stop_
     assert_same_run(folder, record, finished)
 
 
-def test_a_run_stopped_after_its_early_stopping_does_not_train_on(run, finished, tmp_path, monkeypatch, stop_at):
+def test_a_run_stopped_after_its_early_stopping_does_not_train_on(run, finished, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[stop_at(finished[1].epochs)])
+        run(folder, callbacks=[StopAtCheckpoint(finished[1].epochs)])
     moved = tmp_path / "moved"  # the best checkpoint's path in the Trainer's state leads nowhere now
     folder.rename(moved)
     record = run(moved, resume=True)
@@ -275,11 +265,11 @@ def test_a_run_stopped_between_training_and_its_record_ends_the_same(run, finish
     assert_same_run(folder, run(folder, resume=True), finished)
 
 
-def test_all_epochs_done_but_no_record_is_gone_on_with_too(run, tmp_path, stop_at):
+def test_all_epochs_done_but_no_record_is_gone_on_with_too(run, tmp_path):
     few = {"num_train_epochs": 3, "lr_scheduler_type": "linear"}
     whole = run(tmp_path / "whole", **few)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", callbacks=[stop_at(3)], **few)
+        run(tmp_path / "cut", callbacks=[StopAtCheckpoint(3)], **few)
     assert_same_run(tmp_path / "cut", run(tmp_path / "cut", resume=True, **few), (tmp_path / "whole", whole))
 
 
@@ -304,14 +294,14 @@ def test_a_killed_process_goes_on_to_the_result_of_the_whole_run(
     assert_same_run(folder, run(folder, resume=True), finished)
 
 
-def test_a_resumed_run_counts_the_seconds_of_its_first_part(run, tmp_path, stop_at):
+def test_a_resumed_run_counts_the_seconds_of_its_first_part(run, tmp_path):
     class Slow(TrainerCallback):
         def on_epoch_begin(self, args, state, control, **kwargs):
             time.sleep(0.5)
 
     short = {"num_train_epochs": 3}
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "run", callbacks=[Slow(), stop_at(2)], **short)
+        run(tmp_path / "run", callbacks=[Slow(), StopAtCheckpoint(2)], **short)
     assert run(tmp_path / "run", resume=True, **short).wall_seconds > 1.0
 
 

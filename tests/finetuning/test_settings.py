@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from training_fixtures import StopAtCheckpoint, same_weights, write_circus
 from transformers import AutoModelForTokenClassification
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
@@ -24,7 +23,6 @@ from crossner_hf.results.record_files import PREDICTIONS_FILE
 from crossner_hf.results.records import FewShotSample
 from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
 
-LAYOUTS = Path(__file__).with_name("ddp_program.py")
 RECIPE = {
     "learning_rate": 3e-3,
     "per_device_train_batch_size": 8,
@@ -35,14 +33,9 @@ RECIPE = {
 
 
 @pytest.fixture(scope="module")
-def circus(tmp_path_factory, zoo_sentences, write_zoo) -> Path:
-    """A source domain: the zoo's text with persons in the place of places, its types in another order."""
-    folder = write_zoo(tmp_path_factory.mktemp("source") / "circus")
-    types = ["person", "animal"]
-    (folder / "domain.json").write_text(json.dumps({"name": "circus", "entity_types": types}))
-    for path in folder.glob("*.txt"):
-        path.write_text(path.read_text(encoding="utf-8").replace("-place", "-person"), encoding="utf-8")
-    return folder
+def circus(tmp_path_factory, write_zoo) -> Path:
+    """The source domain."""
+    return write_circus(write_zoo(tmp_path_factory.mktemp("source") / "circus"))
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +49,6 @@ def run(tiny_model, zoo, circus, tmp_path_factory):
         return fine_tune(domain, model or tiny_model("bert"), args, resume=resume, callbacks=callbacks)
 
     return run
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    a, b = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_each_setting_is_its_list_of_stages():
@@ -270,10 +258,10 @@ def test_a_break_in_the_source_stage_or_after_it_changes_nothing(run, tmp_path, 
 
 
 @pytest.mark.parametrize("setting", ["pre_train_then_fine_tune", "joint"])
-def test_a_run_of_each_setting_stopped_at_a_checkpoint_goes_on_to_the_same_result(run, tmp_path, stop_at, setting):
+def test_a_run_of_each_setting_stopped_at_a_checkpoint_goes_on_to_the_same_result(run, tmp_path, setting):
     run(tmp_path / "whole", setting=setting, target_repeats=3)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", setting=setting, target_repeats=3, callbacks=[stop_at(1)])
+        run(tmp_path / "cut", setting=setting, target_repeats=3, callbacks=[StopAtCheckpoint(1)])
     run(tmp_path / "cut", setting=setting, target_repeats=3, resume=True)
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
 
@@ -330,45 +318,3 @@ def test_the_record_names_the_pre_training_of_its_encoder(run, tiny_model, zoo_t
     assert (pre_training.start, pre_training.level, pre_training.masking) == ("bert", "domain", "span")
     assert (pre_training.percent, pre_training.tokens_seen) == (50, told.tokens_seen)
     assert run(tmp_path / "plain", num_train_epochs=1).encoder.dapt is None
-
-
-@pytest.fixture(scope="module")
-def two_processes(tiny_model, write_zoo, circus, tmp_path_factory, child_environment):
-    """A folder with what one process saw of a run in each setting, and what two saw."""
-    folder = tmp_path_factory.mktemp("two_processes")
-    encoder = tiny_model("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    zoo = str(write_zoo(folder / "zoo"))
-    runs: dict[str, list[list[str]]] = {"one": [], "two": []}
-    for name, size in (("one", "8"), ("two", "4")):
-        for setting in ("pre_train_then_fine_tune", "joint"):
-            told = {"setting": setting, "source": str(circus), "target_repeats": 2}
-            told["source_cache"] = str(folder / f"sources-{name}")
-            runs[name].append([encoder, zoo, str(folder / f"{setting}-{name}"), size, "1", json.dumps(told)])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(LAYOUTS.parent)
-        import layouts
-
-        for arguments in runs["one"]:
-            layouts.main(*arguments)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(LAYOUTS)]
-    done = subprocess.run(
-        [*torchrun, "--several", json.dumps(runs["two"])],
-        env=child_environment,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.mark.parametrize("setting", ["pre_train_then_fine_tune", "joint"])
-def test_two_processes_train_each_setting_as_one_does(setting, two_processes):
-    """With dropout 0, at the same global batch; no sentence is scored twice."""
-    one, two = (json.loads((two_processes / f"{setting}-{name}.0.json").read_text()) for name in ("one", "two"))
-    assert (one["world_size"], two["world_size"]) == (1, 2)
-    assert len(one["losses"]) > 5
-    assert two["losses"] == pytest.approx(one["losses"], abs=1e-5)
-    of_one, of_two = (run["record"]["scores"]["test"]["conlleval"]["overall"] for run in (one, two))
-    assert of_one["support"] == of_two["support"]

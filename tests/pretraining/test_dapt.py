@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
+from training_fixtures import StopAtCheckpoint, same_weights
 from transformers import (
     AutoModel,
     AutoModelForMaskedLM,
@@ -72,11 +73,6 @@ def finished(run, tmp_path_factory):
     """The folder and the record of a whole run."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     return folder, run(folder)
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    a, b = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_the_checkpoint_loads_as_masked_lm_as_encoder_and_as_tagger(finished, tiny_model):
@@ -251,10 +247,10 @@ def test_workers_that_live_on_get_the_next_epoch_s_masks(run, tiny_model, tmp_pa
 
 
 @pytest.mark.parametrize("epoch", [0.5, 1.0, 1.5, 2.0])
-def test_a_run_stopped_anywhere_goes_on_to_the_same_weights(run, finished, tmp_path, epoch, stop_at):
+def test_a_run_stopped_anywhere_goes_on_to_the_same_weights(run, finished, tmp_path, epoch):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[stop_at(epoch)])
+        run(folder, callbacks=[StopAtCheckpoint(epoch)])
     assert not (folder / "model.safetensors").exists()
     record = run(folder, resume=True)
     assert record.resumed is True
@@ -271,7 +267,7 @@ def test_another_seed_gives_other_weights(run, finished, tmp_path):
     assert not same_weights(tmp_path / "run", finished[0])
 
 
-def test_a_streamed_run_ends_and_resumes_alike_with_and_without_workers(run, tmp_path, stop_at):
+def test_a_streamed_run_ends_and_resumes_alike_with_and_without_workers(run, tmp_path):
     steps = {"streaming": True, "max_steps": 12}
     record = run(tmp_path / "whole", **steps)
     assert (record.steps, record.epochs, record.tokens_seen) == (12, None, 12 * 4 * 16)
@@ -281,42 +277,21 @@ def test_a_streamed_run_ends_and_resumes_alike_with_and_without_workers(run, tmp
     run(tmp_path / "workers", dataloader_num_workers=2, **steps)
     assert same_weights(tmp_path / "workers", tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", callbacks=[stop_at(0.0)], **steps)
+        run(tmp_path / "cut", callbacks=[StopAtCheckpoint(0.0)], **steps)
     run(tmp_path / "cut", resume=True, **steps)
     assert same_weights(tmp_path / "cut", tmp_path / "whole")
 
 
-def test_a_stream_is_read_once_and_training_ends_with_it(run, finished, tmp_path, caplog, stop_at):
+def test_a_stream_is_read_once_and_training_ends_with_it(run, finished, tmp_path, caplog):
     blocks = finished[1].corpus.blocks
     with caplog.at_level(logging.WARNING, logger="crossner_hf"):
         record = run(tmp_path / "run", streaming=True, max_steps=1000, save_steps=3)
-    assert record["pieces_seen"] == blocks * 16
+    assert record.tokens_seen == blocks * 16
     assert f"the stream, and training with it, ended after {record['steps']} of 1000 steps" in caplog.text
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, callbacks=[stop_at(0.0)])
+        run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, callbacks=[StopAtCheckpoint(0.0)])
     run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, resume=True)
     assert same_weights(tmp_path / "cut", tmp_path / "run")
-
-
-@pytest.fixture(scope="module")
-def layouts(tmp_path_factory, tiny_model, zoo_text, own_cache, lay_out):
-    folder = tmp_path_factory.mktemp("layouts")
-    encoder = tiny_model("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    arguments = [encoder, str(zoo_text)]
-    return folder, lay_out(
-        Path(__file__).with_name("dapt_ddp_program.py"), arguments, folder, whole=(8, 1), accumulated=(2, 4), two=(4, 1)
-    )
-
-
-def test_accumulation_and_two_processes_give_one_gradient_and_the_same_losses(layouts, assert_one_gradient):
-    folder, saw = layouts
-    assert_one_gradient(folder, saw)
-    for name in ("accumulated.0", "two.0"):
-        assert len(saw[name]["losses"]) == 4
-        assert saw[name]["losses"] == pytest.approx(saw["whole.0"]["losses"], abs=1e-5)
-        for row, expected in zip(saw[name]["record"]["losses"], saw["whole.0"]["record"]["losses"], strict=True):
-            assert row == pytest.approx(expected, abs=1e-5, rel=1e-5)
-    assert saw["two.0"]["record"] == saw["two.1"]["record"]
 
 
 # What cannot be done is said in one sentence.
