@@ -19,16 +19,7 @@ def check_plot(path: str | Path) -> None:
     """Raise ValueError unless the ending is `.png` or `.svg`, and ImportError if matplotlib is not installed."""
     if Path(path).suffix.lower() not in FORMATS:
         raise ValueError(f"{path}: the heat map is written as {' or '.join(FORMATS)}; choose such a name")
-<<<<<<< HEAD
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "heat maps need matplotlib, which the extra brings: pip install 'crossner-hf[report]'"
-        ) from error
-=======
     check_matplotlib("heat maps")
->>>>>>> main
 
 
 def plot_overlap(record: OverlapRecord, path: str | Path) -> None:

@@ -27,24 +27,12 @@ MOST_COLUMNS = 5
 Panels = Mapping[str, Mapping[str, Sequence[Any]]]  # a panel's title to its rows or curves, by name
 
 
-<<<<<<< HEAD
-def check_plots() -> None:
-    """Raises ImportError where matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "the report's plots need matplotlib, which the extra brings: pip install 'crossner-hf[report]' "
-            "(or leave the plots out: --no_plots)"
-        ) from error
-=======
 @dataclass(frozen=True)
 class Plot:
     """An <svg> element; `name` is that of its file, and keeps its ids apart on the page."""
 
     name: str
     svg: str
->>>>>>> main
 
 
 @contextmanager
