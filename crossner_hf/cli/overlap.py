@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     parser.add_argument("--split", choices=("train", "all"), default="all", help="of domains (default: all)")
     parser.add_argument("--to", choices=("table", "csv", "json"), default="table", help="json: the record")
-    parser.add_argument("--plot", metavar="FILE", help="a heat map too, as .png or .svg (extra: plots)")
+    parser.add_argument("--plot", metavar="FILE", help="a heat map too, as .png or .svg (extra: report)")
     parser.add_argument(
         "--splitter",
         choices=tuple(SPLITTERS),
