@@ -5,7 +5,7 @@ meaning changes needs a step in `record_files.upgrade`, so that older records st
 """
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -115,7 +115,7 @@ class Record(RecordPart):
         about = {
             "schema_version": SCHEMA_VERSION,
             "kind": cls.KIND,
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": command_line(),
             "git_commit": git_commit(),
             "versions": package_versions(),
