@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from crossner_hf.results.text_records import OverlapRecord
-=======
 from crossner_hf.display import check_matplotlib, readable_on
 from crossner_hf.results.records import OverlapRecord
->>>>>>> main
+from crossner_hf.results.text_records import OverlapRecord
 
 FORMATS = (".png", ".svg")
 COLOURS = "Blues"  # one hue that only gets darker, readable in grey and with any colour blindness
