@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crossner_hf.cli.options import CommandParser, add_data_options
 
 if TYPE_CHECKING:
-    from crossner_hf.results.records import OverlapRecord
+    from crossner_hf.results.text_records import OverlapRecord
 
 EPILOG = """A STREAM is, with or without a NAME= of your own before it:
   a domain      music, conll2003, sample_music, …, or the folder of your own: the words of its labelled sentences
@@ -31,23 +31,23 @@ def main(argv: Sequence[str]) -> int:
     """Parse, count, print the matrix."""
     from crossner_hf.corpora.overlap import OverlapArguments, notes, overlap
     from crossner_hf.corpora.overlap_plot import check_plot, plot_overlap
-    from crossner_hf.corpora.word_streams import open_stream
+    from crossner_hf.corpora.word_streams import StreamOptions, open_stream
     from crossner_hf.schema import SPLITS
 
     args = _parser().parse_args(argv)
     settings = OverlapArguments(args.top_k, args.stop_words, args.casing)
     if args.plot:
         check_plot(args.plot)  # before hours of counting
-    options = {
-        "splits": ("train",) if args.split == "train" else SPLITS,
-        "data_dir": args.data_dir,
-        "verify": not args.no_verify,
-        "splitter": args.splitter,
-        "text_column": args.text_column,
-        "config": args.corpus_config,
-        "corpus_split": args.corpus_split,
-    }
-    record = overlap([open_stream(text, **options) for text in args.streams], settings)
+    options = StreamOptions(
+        splits=("train",) if args.split == "train" else SPLITS,
+        data_dir=args.data_dir,
+        verify=not args.no_verify,
+        splitter=args.splitter,
+        text_column=args.text_column,
+        config=args.corpus_config,
+        corpus_split=args.corpus_split,
+    )
+    record = overlap([open_stream(text, options) for text in args.streams], settings)
     print({"table": as_table, "csv": as_csv, "json": as_json}[args.to](record), flush=True)
     for note in notes(record):
         print(f"note: {note}", file=sys.stderr)
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     parser.add_argument("--split", choices=("train", "all"), default="all", help="of domains (default: all)")
     parser.add_argument("--to", choices=("table", "csv", "json"), default="table", help="json: the record")
-    parser.add_argument("--plot", metavar="FILE", help="a heat map too, as .png or .svg (extra: plots)")
+    parser.add_argument("--plot", metavar="FILE", help="a heat map too, as .png or .svg (extra: report)")
     parser.add_argument(
         "--splitter",
         choices=tuple(SPLITTERS),

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Required, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +17,7 @@ from pydantic import (
     Tag,
     ValidationInfo,
 )
-from typing_extensions import Required, TypedDict
+from typing_extensions import TypedDict
 
 from crossner_hf.finetuning.arguments import FineTuningArguments, preset
 from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments

@@ -18,7 +18,8 @@ from crossner_hf.experiments.grid import Grid, Run, SourceStage, source_stage_of
 from crossner_hf.experiments.grid_entries import Dapt
 from crossner_hf.experiments.grid_folder import Checksums, GridFolder, GridTask
 from crossner_hf.experiments.job import train
-from crossner_hf.results.records import DaptRecord, RunRecord
+from crossner_hf.results.records import RunRecord
+from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import get_domain
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.overlap import OverlapArguments, notes, overlap, vocabulary
 from crossner_hf.corpora.overlap_plot import plot_overlap
 from crossner_hf.corpora.stop_words import stop_words
-from crossner_hf.corpora.word_streams import LabelledWords, TextWords, open_stream
+from crossner_hf.corpora.word_streams import LabelledWords, StreamOptions, TextWords, open_stream
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "overlap.md"
 SIX = ("conll2003", "politics", "science", "music", "literature", "ai")
@@ -117,9 +117,9 @@ def test_stop_words_of_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"the\nof the\n", r"list\.txt:2: expected one word a line, got 'of the'"),
+        (b"the\nof the\n", r"list\.txt:2: expected one word on each line, got 'of the'"),
         (b"the\ncaf\xe9\n", r"list\.txt:2: not UTF-8"),
-        (b"\n \n", r"list\.txt: holds no word"),
+        (b"\n \n", r"list\.txt: contains no word"),
         (None, r"list\.txt': no such file"),
     ],
 )
@@ -155,7 +155,7 @@ def test_labelled_words_are_those_of_the_files_and_of_the_split_asked_for(write_
     stream = open_stream(str(folder))
     assert stream.label == "zoo"
     assert [word for sentence in stream.words() for word in sentence] == words["train"] + words["dev"] + words["test"]
-    train = open_stream(str(folder), splits=("train",))
+    train = open_stream(str(folder), StreamOptions(splits=("train",)))
     assert [word for sentence in train.words() for word in sentence] == words["train"]
     assert list(train.describe()["sha256"]) == ["train.txt"]
 
@@ -165,16 +165,14 @@ def test_the_words_of_a_sample_and_of_a_deduplicated_set_are_those_that_load_giv
 
     for name in ("sample_music", "music_dedup"):
         rows = [row["tokens"] for row in load(name, split="test", data_dir=official, streaming=True)]
-        assert list(open_stream(name, splits=("test",), data_dir=official).words()) == rows
+        assert list(open_stream(name, StreamOptions(splits=("test",), data_dir=official)).words()) == rows
 
 
 def test_raw_text_is_split_by_the_named_splitter(tmp_path):
     (tmp_path / "a.jsonl").write_text(json.dumps({"body": "Dr. Who's U.S."}) + "\n", encoding="utf-8")
-    found = {
-        splitter: list(open_stream(str(tmp_path / "a.jsonl"), text_column="body", splitter=splitter).words())
-        for splitter in ("crossner", "whitespace")
-    }
-    assert found == {"crossner": [["Dr.", "Who", "'s", "U.S."]], "whitespace": [["Dr.", "Who's", "U.S."]]}
+    for splitter, words in (("crossner", ["Dr.", "Who", "'s", "U.S."]), ("whitespace", ["Dr.", "Who's", "U.S."])):
+        options = StreamOptions(text_column="body", splitter=splitter)
+        assert list(open_stream(str(tmp_path / "a.jsonl"), options).words()) == [words]
 
 
 def test_what_a_stream_stands_for(tmp_path, monkeypatch):
@@ -202,7 +200,7 @@ def test_a_data_set_of_the_hub_gets_its_configuration_and_split(monkeypatch):
             return [{"text": "an owl"}, {"text": "a fox"}]
 
     monkeypatch.setattr(datasets, "load_dataset_builder", lambda *names: asked.append(names) or Builder())
-    stream = open_stream("wiki=user/set", config="20231101.en", corpus_split="test")
+    stream = open_stream("wiki=user/set", StreamOptions(config="20231101.en", corpus_split="test"))
     assert list(stream.words()) == [["an", "owl"], ["a", "fox"]]
     assert set(asked) == {("user/set", "20231101.en"), "test"}
     assert stream.describe()["sha256"] == {"user/set/20231101.en/test": "revision"}
@@ -287,7 +285,7 @@ def test_the_heat_map_shows_every_value_and_is_the_same_each_time(text, tmp_path
 
 def test_a_heat_map_without_matplotlib_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'crossner-hf\[plots\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'crossner-hf\[report\]'"):
         plot_overlap({}, tmp_path / "map.png")
     with pytest.raises(ValueError, match=r"map\.pdf: the heat map is written as \.png or \.svg"):
         plot_overlap({}, tmp_path / "map.pdf")

@@ -1,4 +1,4 @@
-"""README's way to the Hub and back, word for word: pushed with the package, loaded where the package is not."""
+"""The example of docs/hub.md: pushed with the package, loaded where the package is not."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHORTER = ("--num_train_epochs 6", "--num_train_epochs 3 --no_test")  # what a test cannot wait for
+SHORTER = ("--num-train-epochs 6", "--num-train-epochs 3 --no-test")  # what a test cannot wait for
 SENTENCE = "Miles Davis recorded Kind of Blue for Columbia Records."
 
 RUN_COMMANDS = """
@@ -27,7 +27,7 @@ tagger = pipeline("crossner", model="runs/tagger")
 metric = evaluate.load(crossner_hf.METRIC_DIR)
 music = crossner_hf.load("music", verify=not json.loads(sys.argv[2]))
 """
-# The README's block has made music, metric and tagger by then; WITH_PACKAGE has made them of what was pushed.
+# The page's block has made music, metric and tagger by then; WITH_PACKAGE has made them of what was pushed.
 SHOW = """
 rows = {split: found.to_list() for split, found in music.items()}
 names = music["test"].features["ner_tags"].feature.names
@@ -40,10 +40,9 @@ print(json.dumps({"rows": rows, "names": names, "scores": scores, "entities": en
 
 
 def block(language: str) -> str:
-    """The README's block in a language that speaks of USER's repositories."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (found,) = re.findall(rf"```{language}\n((?:(?!```).)*USER/crossner(?!-)(?:(?!```).)*)```", text, flags=re.DOTALL)
-    return found.replace("USER/", "me/")
+    """The page's first block in a language."""
+    text = (ROOT / "docs" / "hub.md").read_text(encoding="utf-8")
+    return re.search(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)[1].replace("USER/", "me/")
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def files(stand_in_files):
 
 
 @pytest.mark.slow
-def test_what_readme_pushes_is_the_same_without_the_package(hub, hub_python, bare_python, files, tmp_path, monkeypatch):
+def test_what_the_page_pushes_works_without_the_package(hub, hub_python, bare_python, files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data_dir, stand_in = files
     show = f"SENTENCE = {SENTENCE!r}\n{SHOW}"
