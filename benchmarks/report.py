@@ -9,11 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record, write_record
+from crossner_hf.results.records import FewShotSample, RunRecord
 from crossner_hf.schema import DOMAINS
 
 _spec = importlib.util.spec_from_file_location(
-    "report_runs", Path(__file__).parents[1] / "experiments" / "report_runs.py"
+    "report_runs", Path(__file__).parents[1] / "tests" / "experiments" / "report_runs.py"
 )
 report_runs = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(report_runs)
@@ -31,10 +32,10 @@ def write_runs(folder: Path, data_dir: str | None) -> None:
         systems = itertools.product(report_runs.SETTINGS, SIZES, SEEDS)
         for number, (setting, size, seed) in enumerate(itertools.islice(systems, RECORDS // len(DOMAINS))):
             path = made[number % len(made)]
-            few_shot = {"sentences": size, "draw": "first"} if size else None
-            record = records.read_record(path) | {"setting": setting, "few_shot": few_shot, "seed": seed}
+            changes = {"setting": setting, "few_shot": size and FewShotSample(sentences=size), "seed": seed}
+            record = read_record(path, RunRecord).model_copy(update=changes)
             run = folder / "runs" / f"{domain}-{number:03d}"
-            records.write_record(run / "record.json", record)
+            write_record(run / "record.json", record)
             shutil.copy(path.with_name("predictions.json"), run)
     shutil.rmtree(make.folder)
 

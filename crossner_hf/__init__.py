@@ -1,8 +1,8 @@
 """CrossNER (Liu et al., AAAI 2021), cross-domain named entity recognition, for the Hugging Face libraries.
 
-Importing this package makes the name `crossner` known to `datasets`, and to `transformers` the task `crossner` of its
-pipelines and the models of its own, at once where the library is already imported, otherwise when it is. Neither is
-imported by it.
+Importing this package registers the data set `crossner` with `datasets`, and the pipeline task `crossner` and the
+package's models with `transformers`: at once if the library is already imported, otherwise when it is. The package
+imports neither of them itself.
 """
 
 import sys
@@ -14,7 +14,7 @@ import wrapt
 
 __version__ = "0.1.0"
 
-# Public name: the module it lives in, imported on first use (PEP 562).
+# Public names and their modules, which are imported on first use (PEP 562).
 _PUBLIC = {
     "DOMAINS": "schema",
     "SOURCE": "schema",
@@ -83,7 +83,7 @@ def _register_pipeline(module: ModuleType) -> None:
     register()
 
 
-# What registering the models needs of transformers: the module, and a name that it holds once it is imported whole.
+# Modules of transformers that the registration of models needs, each with a name it has when fully imported.
 _NEEDED = {
     "transformers.modeling_utils": "PreTrainedModel",
     "transformers.models.auto.configuration_auto": "AutoConfig",
@@ -94,10 +94,10 @@ _registering = False
 
 
 def _register_models(module: ModuleType) -> None:
-    """Any of them may come first, in the midst of another: then that one's own end is awaited."""
+    """Register the models, unless a needed module is still being imported: then its own hook does it."""
     global _registering
-    half_way = any(name in sys.modules and not hasattr(sys.modules[name], part) for name, part in _NEEDED.items())
-    if _registering or half_way:
+    is_partial = any(name in sys.modules and not hasattr(sys.modules[name], part) for name, part in _NEEDED.items())
+    if _registering or is_partial:
         return
     _registering = True
     try:

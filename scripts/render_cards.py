@@ -1,15 +1,13 @@
 """Writes model_cards/*.md from the records in model_cards/results: `python scripts/render_cards.py`."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.hub.model_card import model_card
-from crossner_hf.hub.model_runs import DAPT
-from crossner_hf.results.collect import Run, collect
-from crossner_hf.results.records import read_record
+from crossner_hf.results.collect import RunResult, collect
+from crossner_hf.results.record_files import read_record
+from crossner_hf.results.records import DaptRecord, Record
 from crossner_hf.results.systems import group
 
 CARDS = Path(__file__).parents[1] / "model_cards"
@@ -25,13 +23,13 @@ def render(results: str | Path) -> dict[str, str]:
     results = Path(results)
     cards: dict[str, str] = {}
 
-    def add(name: str, records: list[Mapping[str, Any]]) -> None:
+    def add(name: str, records: list[Record]) -> None:
         if f"{name}.md" in cards:
             raise ValueError(f"{results}: two models would have the card {name}.md; name their records differently")
         cards[f"{name}.md"] = model_card(records, repo=f"USER/{name}")
 
     pre_training = _pre_training(results)
-    by_folder: dict[str, list[Run]] = defaultdict(list)
+    by_folder: dict[str, list[RunResult]] = defaultdict(list)
     for run in collect([results]).runs:
         by_folder[_parts(run.shown)[0]].append(run)
     of_folder = defaultdict(list)
@@ -46,12 +44,12 @@ def render(results: str | Path) -> dict[str, str]:
     return cards
 
 
-def _pre_training(results: Path) -> dict[str, dict[str, Any]]:
+def _pre_training(results: Path) -> dict[str, DaptRecord]:
     """Path, as `collect` shows it, to record of every pre-training."""
     found = {}
     for path in sorted(results.rglob("*.json")):
-        if f'"kind": "{DAPT}"' in path.read_text(encoding="utf-8"):
-            found[f"{results.name}/{path.relative_to(results).as_posix()}"] = read_record(path)
+        if f'"kind": "{DaptRecord.KIND}"' in path.read_text(encoding="utf-8"):
+            found[f"{results.name}/{path.relative_to(results).as_posix()}"] = read_record(path, DaptRecord)
     return found
 
 
@@ -60,7 +58,7 @@ def _parts(shown: str) -> list[str]:
     return shown.removesuffix(".json").removesuffix("/record").split("/")[1:]
 
 
-def _name(runs: list[Run]) -> str:
+def _name(runs: list[RunResult]) -> str:
     """What the records of one system are called in common: without the seed at the end."""
     return min("-".join(_parts(run.shown)).removesuffix(f"-{run.seed}") for run in runs)
 

@@ -1,5 +1,6 @@
 """Writes metric/crossner/labels.py from the schema: `python scripts/render_labels.py`."""
 
+import textwrap
 from pathlib import Path
 
 from crossner_hf.atomic_write import write_text
@@ -11,18 +12,22 @@ _HEAD = '''"""The entity types of each domain in the order of their label ids: `
 
 Rendered from crossner_hf/schema.py by `python scripts/render_labels.py`; not to be edited.
 """
-'''
+
+_TYPES = {'''
 
 
 def render() -> str:
-    """The text of labels.py. A `_dedup` variant has the labels of its domain, so it is left out."""
-    lines = [_HEAD, "ENTITY_TYPES = {"]
+    """Give the text of labels.py. A `_dedup` variant has the labels of its domain, so it is left out."""
+    lines = [_HEAD]
     for name, domain in BUILT_IN.items():
         if name not in DEDUPLICATED:
-            lines += [f'    "{name}": [', *(f'        "{t}",' for t in domain.entity_types), "    ],"]
+            rows = textwrap.wrap(" ".join(domain.entity_types), width=108, drop_whitespace=False)
+            lines += [f'    "{name}": (', *(f'        "{row}"' for row in rows), "    ),"]
+            if len(rows) == 1:
+                lines[-3:] = [f'    "{name}": "{rows[0]}",']
     generic = ", ".join(f'"{t}"' for t in sorted(GENERIC_TYPES))
-    lines += ["}", "", f"GENERIC_TYPES = [{generic}]"]
-    return "\n".join(lines) + "\n"
+    lines += ["}", "ENTITY_TYPES = {domain: types.split() for domain, types in _TYPES.items()}"]
+    return "\n".join([*lines, f"GENERIC_TYPES = [{generic}]"]) + "\n"
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from crossner_hf.display import COLOURS, colour_of, mark, marked_sentence, marked_text, score_table, table
+from crossner_hf.display import COLOURS, colour_of, mark, marked_sentence, marked_text, table
 from crossner_hf.metric import score
+from crossner_hf.results.score_table import score_table
+from crossner_hf.results.scores import ConventionScores
 from crossner_hf.schema import DOMAINS
 from crossner_hf.tagger.iob2 import Span
 
@@ -59,7 +61,7 @@ def test_the_score_table_has_each_type_the_sums_and_the_conventions_name(shown):
         generic_types=domain.generic_types,
         tokens=[["The", "Clash", "and", "Punk"], ["Help"]],
     )
-    text = score_table(scores, shown)
+    text = score_table({name: ConventionScores(**groups) for name, groups in scores.items()}, shown)
     lines = text.split("\n")
     assert lines[0].split() == ["type", "precision", "recall", "F1", "entities"]
     (sums,) = [line for line in lines if line.startswith(f"all ({shown})")]

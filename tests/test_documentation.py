@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crossner_hf.packaged_encoder import encoder_path
-from crossner_hf.results.records import read_record
+from crossner_hf.results.record_files import read_record
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -107,25 +107,23 @@ def test_commands_of_a_page_name_options_that_exist(page, capsys):
 def test_perplexities_of_the_starting_point_are_those_of_its_record():
     page = (ROOT / "docs/dapt.md").read_text(encoding="utf-8")
     stated = re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \|$", page, flags=re.MULTILINE)
-    losses = read_record(ROOT / "model_cards/results/dapt-music/minilm-mlm.json")["losses"]
-    assert stated == [
-        (str(row["step"]), f"{row['token_perplexity']:.2f}", f"{row['span_perplexity']:.2f}") for row in losses
-    ]
+    losses = read_record(ROOT / "model_cards/results/dapt-music/minilm-mlm.json").losses
+    assert stated == [(str(row.step), f"{row.token_perplexity:.2f}", f"{row.span_perplexity:.2f}") for row in losses]
 
 
 @pytest.mark.parametrize("name", ["general-span", "music-token", "music-span"])
 def test_perplexities_after_pre_training_are_those_of_the_records(name):
     page = (ROOT / "docs/dapt.md").read_text(encoding="utf-8")
     (stated,) = re.findall(rf"\| ([\d.]+) \| ([\d.]+) \| \[{name}\]", page)
-    last = read_record(ROOT / f"model_cards/results/dapt-music/{name}.json")["losses"][-1]
-    assert stated == tuple(f"{last[f'{masking}_perplexity']:.2f}" for masking in ("token", "span"))
+    last = read_record(ROOT / f"model_cards/results/dapt-music/{name}.json").losses[-1]
+    assert stated == (f"{last.token_perplexity:.2f}", f"{last.span_perplexity:.2f}")
 
 
 def mean_and_spread(paths, split: str) -> tuple[str, str]:
     """F1 over the three seeds, as pages state it."""
     found = [read_record(path) for path in sorted(paths)]
-    assert [record["seed"] for record in found] == [555, 666, 777]
-    f1 = [100 * record["scores"][split]["conlleval"]["overall"]["f1"] for record in found]
+    assert [record.seed for record in found] == [555, 666, 777]
+    f1 = [100 * record.scores[split]["conlleval"].overall.f1 for record in found]
     return f"{statistics.mean(f1):.2f}", f"{statistics.stdev(f1):.2f}"
 
 
@@ -144,7 +142,7 @@ def test_scores_of_the_settings_are_those_of_the_records():
         ]
         assert tuple(stated) == mean_and_spread(found[0], "test") + mean_and_spread(found[1], "test"), domain
         means = [
-            statistics.mean(100 * read_record(p)["scores"]["test"]["conlleval"]["overall"]["f1"] for p in paths)
+            statistics.mean(100 * read_record(p).scores["test"]["conlleval"].overall.f1 for p in paths)
             for paths in found
         ]
         assert difference == f"{means[1] - means[0]:+.2f}"
@@ -180,7 +178,7 @@ def test_scores_of_the_taggers_are_those_of_the_records():
         name = f"{domain}-{setting}-{tagger}-{'minilm' if tagger == 'crf' else 'glove'}-"
         files = [path for path in kept if path.name in runs and path.name.startswith(name)]
         assert [dev, test] == [" ± ".join(mean_and_spread(files, split)) for split in ("validation", "test")]
-        errors = [100 * runs[path.name]["calibration"]["test"]["ece"] for path in files]
+        errors = [100 * runs[path.name].calibration["test"].ece for path in files]
         assert calibration == f"{statistics.mean(errors):.1f}"
 
 

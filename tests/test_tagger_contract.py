@@ -1,16 +1,11 @@
-"""What every tagger of the package must do; a new one adds a line to TAGGERS."""
-
-import json
-import subprocess
-import sys
-from pathlib import Path
+"""What every tagger of the package must do; a new one adds a line to `training_fixtures.TAGGERS`."""
 
 import pytest
 import torch
+from training_fixtures import TAGGERS
 from transformers import DataCollatorForTokenClassification, pipeline
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
-from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
 from crossner_hf.finetuning.trainer import TaggerTrainer
@@ -19,17 +14,6 @@ from crossner_hf.schema import get_domain
 from crossner_hf.tagger.tagger import Tagger, tag, takes_word_mask
 from crossner_hf.tagger.tokenize_and_align import encode_labelled
 from crossner_hf.training.token_loss import token_loss
-
-LAYOUTS = Path(__file__).with_name("finetuning") / "ddp_program.py"
-NO_DROPOUT = "hidden_dropout_prob=0.0,attention_probs_dropout_prob=0.0"
-SMALL = "hidden_size=24,char_dim=8,char_filters=8,hidden_dropout_prob=0.0,unknown_rate=0.0"
-# Name: (what the tagger starts from, which tagger it is).
-TAGGERS = {
-    "linear": ("bert", TaggerChoice(config_overrides=NO_DROPOUT)),
-    "crf": ("bert", TaggerChoice("crf", config_overrides=NO_DROPOUT)),
-    "bilstm-crf": ("vectors", TaggerChoice("bilstm-crf", "vectors", config_overrides=SMALL)),
-    "coach": ("vectors", TaggerChoice("coach", config_overrides=f"template_weight=1.0,{SMALL}")),
-}
 
 
 class Fitted:
@@ -122,26 +106,3 @@ def test_the_stock_pipeline_with_first_tokens_agrees_where_spaces_part_all_words
         for found in (tag(fitted.tagger, texts), stock(texts))
     )
     assert len(mine & theirs) >= 0.9 * max(len(mine), len(theirs))
-
-
-def test_all_run_in_two_processes(tiny_model, tiny_vectors, zoo, tmp_path, child_environment):
-    runs = []
-    for number, (start, choice) in enumerate(TAGGERS.values()):
-        start = tiny_vectors if start == "vectors" else tiny_model(start)
-        runs.append([start, str(zoo), str(tmp_path / f"run{number}"), "4", "1", json.dumps(choice._asdict())])
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(LAYOUTS)]
-    done = subprocess.run(
-        [*torchrun, "--several", json.dumps(runs)],
-        env=child_environment,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    for _, _, folder, *_ in runs:
-        for rank in (0, 1):
-            saw = json.loads(Path(f"{folder}.{rank}.json").read_text())
-            assert saw["world_size"] == 2
-            assert len(saw["losses"]) == 2 * 3  # 24 sentences in steps of 2 x 4
-        assert len(list(Tagger.from_pretrained(folder).tag_words([["fox"]]))) == 1

@@ -9,6 +9,7 @@ from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, par
 
 if TYPE_CHECKING:
     from crossner_hf.corpora.corpus import Corpus
+    from crossner_hf.results.records import DaptRecord
 
 EPILOG = """examples:
   crossner-hf dapt --domain music --corpus music.txt --masking span --model bert-base-cased --output runs/music-dapt
@@ -81,25 +82,25 @@ def _held_out_corpus(sources: list[str] | None, shared: dict[str, Any]) -> "Corp
     return corpus
 
 
-def print_result(record: dict, output: Path) -> None:
+def print_result(record: "DaptRecord", output: Path) -> None:
     from crossner_hf.display import table
 
-    corpus, speed = record["corpus"], record["speed"]
+    corpus, speed = record.corpus, record.speed
     print(
-        f"\n{record['pieces_seen']:,} tokens seen in {record['steps']:,} steps of {record['masking']} masking; "
-        f"head: {record['encoder']['head']}"
+        f"\n{record.tokens_seen:,} tokens seen in {record.steps:,} steps of {record.masking} masking; "
+        f"head: {record.encoder.head}"
     )
-    if corpus["documents_used"] is not None:
-        print(f"corpus: {corpus['documents_used']:,} documents, {corpus['pieces']:,} tokens")
+    if corpus.documents_used is not None:
+        print(f"corpus: {corpus.documents_used:,} documents, {corpus.tokens:,} tokens")
     if speed:
-        share = f", {speed['share_of_floor']:.0%} of peak FLOP/s" if "share_of_floor" in speed else ""
-        print(f"{speed['pieces_per_second']:,.0f} tokens a second{share}")
+        share = "" if speed.mfu is None else f", {speed.mfu:.0%} of peak FLOP/s"
+        print(f"{speed.tokens_per_second:,.0f} tokens a second{share}")
     rows = [
         (
-            f"{row['step']:,}",
-            *(f"{row[f'{m}_{what}']:.3f}" for m in ("token", "span") for what in ("loss", "perplexity")),
+            f"{row.step:,}",
+            *(f"{x:.3f}" for x in (row.token_loss, row.token_perplexity, row.span_loss, row.span_perplexity)),
         )
-        for row in record["losses"]
+        for row in record.losses
     ]
     if rows:
         print("\nheld-out loss of a masked token, and perplexity")

@@ -6,8 +6,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import CommandParser, quiet, wants_colour
+
+if TYPE_CHECKING:
+    from crossner_hf.results.records import RunRecord
 
 DOMAIN = "sample_music"
 TEXTS = (
@@ -46,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     _say("4  Saved; now reloaded through the pipeline")
     _reload(output)
     seconds = time.perf_counter() - begun
-    _say(f"Done in {seconds // 60:.0f} min {seconds % 60:.0f} s on {record['hardware']['cpu_cores']} cores. What next:")
+    _say(f"Done in {seconds // 60:.0f} min {seconds % 60:.0f} s on {record.hardware.cpu_cores} cores. What next:")
     if shutil.which("crossner-hf") is None:  # as after `make demo`, which leaves the shell alone
         print(f"  . {os.path.relpath(sys.prefix)}/bin/activate")
     print(NEXT.format(output=output))
@@ -73,7 +77,7 @@ def _say(text: str) -> None:
     print(f"\n{text}", flush=True)
 
 
-def _fine_tune(output: Path) -> dict:
+def _fine_tune(output: Path) -> "RunRecord":
     from crossner_hf.finetuning.arguments import FineTuningArguments, preset
     from crossner_hf.finetuning.fine_tune import fine_tune
 
@@ -82,11 +86,11 @@ def _fine_tune(output: Path) -> dict:
     return fine_tune(DOMAIN, "minilm", FineTuningArguments(output_dir=str(output), **values))
 
 
-def _scores(record: dict) -> None:
+def _scores(record: "RunRecord") -> None:
     from crossner_hf.data.builder import load
-    from crossner_hf.display import score_table
     from crossner_hf.finetuning.lookup_baseline import LookupTagger
     from crossner_hf.metric import score
+    from crossner_hf.results.score_table import score_table
     from crossner_hf.schema import get_domain
 
     domain = get_domain(DOMAIN)
@@ -95,7 +99,7 @@ def _scores(record: dict) -> None:
     tags = {split: [[domain.labels[i] for i in ids] for ids in data[split]["ner_tags"]] for split in words}
     lookup = list(LookupTagger(words["train"], tags["train"]).tag_words(words["test"]))
     floor = score(lookup, tags["test"], conventions=("conlleval",))["conlleval"]["overall"]["f1"]
-    print(score_table(record["scores"]["test"]))
+    print(score_table(record.scores["test"]))
     print(f"A tagger that looks up the training mentions gets {100 * floor:.2f} (conlleval).")
     print("The sample is not CrossNER, and this is no CrossNER score.")
 

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from crossner_hf.cli.options import CommandParser, add_data_options, domain_help, quiet
 
@@ -61,22 +60,19 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
-    from crossner_hf.display import score_table
-    from crossner_hf.finetuning.evaluation import evaluate, is_crossner
-    from crossner_hf.results import records
+    from crossner_hf.finetuning.evaluation import evaluate
+    from crossner_hf.results.record_files import write_record
+    from crossner_hf.results.score_table import score_table
     from crossner_hf.schema import get_domain
 
     domain, split, conventions = get_domain(args.domain), args.split or "test", args.conventions or CONVENTIONS
     verify = not args.no_verify
-    scores = evaluate(args.model, domain, split, data_dir=args.data_dir, verify=verify, conventions=conventions)
+    record = evaluate(args.model, domain, split, data_dir=args.data_dir, verify=verify, conventions=conventions)
     print(f"{domain.name}/{split}, {args.model}")
-    print(score_table(scores, conventions[0]))
-    official = is_crossner(domain, verify)
-    if not official:
+    print(score_table(record.scores[split], conventions[0]))
+    if not record.is_crossner:
         print("This is no CrossNER score: the data is not the official CrossNER data.")
     if args.output:
-        name = Path(args.model).resolve().name if Path(args.model).exists() else args.model
-        about = {"model": name, "domain": domain.name, "split": split, "is_crossner": official}
-        records.write_record(args.output, records.new_record("evaluation", **about, scores=scores))
+        write_record(args.output, record)
         print(f"record: {args.output}")
     return 0

@@ -53,8 +53,8 @@ def main(argv: Sequence[str]) -> int:
     data = {"data_dir": given.data_dir, "verify": not given.no_verify, "extend": given.extend}
     if given.dry_run:
         return _dry_run(grid, given.output, data)
+    from crossner_hf.display import in_words
     from crossner_hf.experiments.runner import run_grid
-    from crossner_hf.experiments.worker import in_words
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # how Slurm ends a job: as Ctrl-C does
     try:
@@ -113,10 +113,9 @@ def _grid(given: argparse.Namespace):
 
 
 def _dry_run(grid, output: str, data: dict[str, Any]) -> int:
-    from crossner_hf.display import table
+    from crossner_hf.display import in_words, table
     from crossner_hf.experiments.flop_estimate import EFFICIENCY, peak_here, seconds_of
     from crossner_hf.experiments.runner import plan
-    from crossner_hf.experiments.worker import in_words
 
     planned = plan(grid, output, **data)
     peak = peak_here()

@@ -3,12 +3,15 @@
 import argparse
 import csv
 import io
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import CommandParser, add_data_options
+
+if TYPE_CHECKING:
+    from crossner_hf.results.records import OverlapRecord
 
 EPILOG = """A STREAM is, with or without a NAME= of your own before it:
   a domain      music, conll2003, sample_music, …, or the folder of your own: the words of its labelled sentences
@@ -28,23 +31,23 @@ def main(argv: Sequence[str]) -> int:
     """Parse, count, print the matrix."""
     from crossner_hf.corpora.overlap import OverlapArguments, notes, overlap
     from crossner_hf.corpora.overlap_plot import check_plot, plot_overlap
-    from crossner_hf.corpora.word_streams import open_stream
+    from crossner_hf.corpora.word_streams import StreamOptions, open_stream
     from crossner_hf.schema import SPLITS
 
     args = _parser().parse_args(argv)
     settings = OverlapArguments(args.top_k, args.stop_words, args.casing)
     if args.plot:
         check_plot(args.plot)  # before hours of counting
-    options = {
-        "splits": ("train",) if args.split == "train" else SPLITS,
-        "data_dir": args.data_dir,
-        "verify": not args.no_verify,
-        "splitter": args.splitter,
-        "text_column": args.text_column,
-        "config": args.corpus_config,
-        "corpus_split": args.corpus_split,
-    }
-    record = overlap([open_stream(text, **options) for text in args.streams], settings)
+    options = StreamOptions(
+        splits=("train",) if args.split == "train" else SPLITS,
+        data_dir=args.data_dir,
+        verify=not args.no_verify,
+        splitter=args.splitter,
+        text_column=args.text_column,
+        config=args.corpus_config,
+        corpus_split=args.corpus_split,
+    )
+    record = overlap([open_stream(text, options) for text in args.streams], settings)
     print({"table": as_table, "csv": as_csv, "json": as_json}[args.to](record), flush=True)
     for note in notes(record):
         print(f"note: {note}", file=sys.stderr)
@@ -74,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     parser.add_argument("--split", choices=("train", "all"), default="all", help="of domains (default: all)")
     parser.add_argument("--to", choices=("table", "csv", "json"), default="table", help="json: the record")
-    parser.add_argument("--plot", metavar="FILE", help="a heat map too, as .png or .svg (extra: plots)")
+    parser.add_argument("--plot", metavar="FILE", help="a heat map too, as .png or .svg (extra: report)")
     parser.add_argument(
         "--splitter",
         choices=tuple(SPLITTERS),
@@ -88,44 +91,44 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def as_table(record: dict) -> str:
+def as_table(record: "OverlapRecord") -> str:
     """The matrix, what it is, and the sizes of the streams."""
     from crossner_hf.corpora.overlap_plot import caption
     from crossner_hf.display import table
 
-    streams = record["streams"]
+    streams = record.streams
     rows = [(label, *(f"{value:.1f}" for value in values)) for label, values in _rows(record)]
     sizes = [
         (
-            stream["label"],
-            *(f"{stream[key]:,}" for key in ("tokens", "counted", "distinct", "top", "least_count", "tied")),
+            s.label,
+            *(f"{n:,}" for n in (s.words, s.counted, s.distinct, s.top, s.least_count, s.tied)),
         )
-        for stream in streams
+        for s in streams
     ]
-    header = ("stream", "tokens", "counted", "distinct", "compared", "least count", "words with it")
+    header = ("stream", "words", "counted", "distinct", "compared", "least count", "words with it")
     return "\n".join(
         (
             ": ".join(caption(record)),
             "",
-            table(("", *(stream["label"] for stream in streams)), rows),
+            table(("", *(stream.label for stream in streams)), rows),
             "",
             table(header, sizes),
         )
     )
 
 
-def as_csv(record: dict) -> str:
+def as_csv(record: "OverlapRecord") -> str:
     """The matrix alone, a row a stream."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(("stream", *(stream["label"] for stream in record["streams"])))
+    writer.writerow(("stream", *(stream.label for stream in record.streams)))
     writer.writerows((label, *(f"{value:.2f}" for value in values)) for label, values in _rows(record))
     return file.getvalue().rstrip("\n")
 
 
-def as_json(record: dict) -> str:
-    return json.dumps(record, indent=1, ensure_ascii=False)
+def as_json(record: "OverlapRecord") -> str:
+    return record.as_json().rstrip()
 
 
-def _rows(record: dict) -> list[tuple[str, list[float]]]:
-    return [(stream["label"], values) for stream, values in zip(record["streams"], record["matrix"]["percent"])]
+def _rows(record: "OverlapRecord") -> list[tuple[str, list[float]]]:
+    return [(stream.label, values) for stream, values in zip(record.streams, record.matrix.percent, strict=True)]

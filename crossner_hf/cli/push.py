@@ -3,6 +3,7 @@
 import argparse
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,15 +76,11 @@ def _write(args: argparse.Namespace, folder: Path) -> None:
             corpora=_corpora(args.corpus),
         )
     else:
+        from crossner_hf.experiments.report.build import write_report
         from crossner_hf.hub.results_repository import write_results_repository
 
-        write_results_repository(
-            folder,
-            args.runs,
-            data_dirs=args.data_dir or (),
-            with_plots=not args.no_plots,
-            reuters_licence=args.i_have_the_reuters_licence,
-        )
+        report = partial(write_report, args.runs, data_dirs=args.data_dir or (), with_plots=not args.no_plots)
+        write_results_repository(folder, args.runs, report, reuters_licence=args.i_have_the_reuters_licence)
 
 
 def _corpora(arguments: Sequence[str]) -> "dict[str, Corpus]":
@@ -128,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     results = kinds.add_parser("results", help="records of runs, and the report on them")
     results.add_argument("runs", nargs="+", metavar="FOLDER", help="folders with records, at any depth")
     results.add_argument("--data-dir", nargs="+", help="folders of the test sentences, as for experiment report")
-    results.add_argument("--no-plots", action="store_true", help="leave the plots out; they need the extra: plots")
+    results.add_argument("--no-plots", action="store_true", help="leave the plots out; they need the extra: report")
     for kind in (dataset, results):
         kind.add_argument(
             "--i-have-the-reuters-licence",

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import add_data_dir, domain_help, quiet
 from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, parse_run, run_parser
+
+if TYPE_CHECKING:
+    from crossner_hf.results.records import RunRecord
 
 EPILOG = """examples:
   crossner-hf train --domain music --model bert-base-cased --output runs/music
@@ -61,22 +65,22 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def print_result(record: dict, output: Path) -> None:
-    from crossner_hf.display import score_table
+def print_result(record: "RunRecord", output: Path) -> None:
+    from crossner_hf.results.score_table import score_table
 
-    chosen = record["best_epoch"] or record["epochs"]  # with no dev scoring the last epoch's model is kept
-    if record.get("source") and record["source"].get("dev"):
-        f1 = 100 * record["source"]["dev"]["conlleval"]["overall"]["f1"]
-        print(f"\nsource stage, {record['source']['domain']}/validation: F1 {f1:.2f} (conlleval)")
-    for split, scores in record["scores"].items():
-        print(f"\n{record['domain']}/{split}, epoch {chosen:g} of {record['epochs']:g}, seed {record['seed']}")
+    chosen = record.best_epoch or record.epochs  # with no dev scoring the last epoch's model is kept
+    if record.source and record.source.dev:
+        f1 = 100 * record.source.dev["conlleval"].overall.f1
+        print(f"\nsource stage, {record.source.domain}/validation: F1 {f1:.2f} (conlleval)")
+    for split, scores in record.scores.items():
+        print(f"\n{record.domain}/{split}, epoch {chosen:g} of {record.epochs:g}, seed {record.seed}")
         print(score_table(scores))
-        found = (record.get("calibration") or {}).get(split) or {}
-        if found.get("ece") is not None:
-            sure, right = (100 * found[name] for name in ("confidence", "precision"))
+        calibration = record.calibration.get(split)
+        if calibration and calibration.ece is not None:
             print(
-                f"confidence {sure:.1f} % on average, {right:.1f} % right; calibration error {100 * found['ece']:.1f} %"
+                f"confidence {100 * calibration.confidence:.1f} % on average, {100 * calibration.precision:.1f} % "
+                f"right; calibration error {100 * calibration.ece:.1f} %"
             )
-    if not record["is_crossner"]:
+    if not record.is_crossner:
         print("\nThis is no CrossNER score: the data is not the official CrossNER data.")
     print(f"\nmodel and record: {output}  (crossner-hf predict --model {output} TEXTFILE)")

@@ -1,1 +1,1 @@
-"""Corpora of raw text: what they hold, and how they compare with each other and with the labelled data."""
+"""Corpora of raw text: reading them, and comparing them with each other and with labelled data."""

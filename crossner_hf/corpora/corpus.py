@@ -1,7 +1,7 @@
 """Raw text for pre-training: documents from text, JSON-lines and Parquet files, or from a data set of the Hub.
 
-Everything is read as a stream: neither a large file, nor a document or a line of any length, is ever held whole, save
-a line of JSON and the documents of a few rows of Parquet.
+Everything is read as a stream. No file, document or line is ever held in memory as a whole, except a line of JSON and
+the documents of a few rows of Parquet.
 """
 
 import hashlib
@@ -13,8 +13,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-from crossner_hf.corpora.corpus_readers import SUFFIXES, Columns, Document, Row, file_format, parts, read, row_of
+from crossner_hf.corpora.corpus_readers import (
+    SUFFIXES,
+    Columns,
+    Document,
+    Row,
+    file_format,
+    read,
+    row_of,
+    split_document,
+)
 from crossner_hf.data.sources import SAMPLE_FOLDER, sha256_of
 
 __all__ = ["Corpus", "Document", "Selection"]
@@ -29,12 +39,17 @@ HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 class Corpus:
     """Where raw text comes from.
 
-    sources:        files, folders, 'sample_music' (the packaged sample), or one id of a data set for
-                    `datasets.load_dataset`. Of a folder every file with a known ending counts, in the order of their
-                    names, subfolders included.
-    config, split:  for a data set's id
-    text_column:    what holds the text in JSON lines, Parquet and data sets
-    exclude_titles: documents whose `title` is one of these are left out
+    Args:
+        sources: Files, folders, 'sample_music' (the packaged sample), or one id of a data set for
+            `datasets.load_dataset`. Of a folder, every file with a known ending is read in the order of the names,
+            subfolders included.
+        config: Configuration of a data set.
+        split: Split of a data set.
+        text_column: Column of the text in JSON lines, Parquet and data sets.
+        exclude_titles: Documents with one of these as their `title` are left out.
+
+    Raises:
+        ValueError: If the sources are empty, or `config` or `split` are given for files.
     """
 
     sources: tuple[str, ...]
@@ -43,7 +58,7 @@ class Corpus:
     text_column: str = "text"
     exclude_titles: frozenset[str] = frozenset()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         sources = (self.sources,) if isinstance(self.sources, str | Path) else self.sources
         packaged = (SAMPLES.get(source, source) if not Path(source).exists() else source for source in sources)
         object.__setattr__(self, "sources", tuple(map(str, packaged)))
@@ -57,12 +72,16 @@ class Corpus:
         if (self.config or self.split != "train") and not self._is_hub_id():
             raise ValueError(f"config and split are for a data set of the Hub, not for files such as {self.sources[0]}")
 
-    def documents(self, skipped: Counter | None = None, *, entities: bool = True) -> Iterator[Document]:
-        """The documents in order, long ones in parts; those left out are counted in `skipped`.
+    def documents(self, skipped: Counter[str] | None = None, *, entities: bool = True) -> Iterator[Document]:
+        """Yield the documents in order, long ones in parts.
 
-        Its keys are `excluded` (by title) and `blank` (nothing but white space). entities: whether to read the column
-        `entities`. Raises ValueError for whatever cannot be read, for a corpus with no text, and for `exclude_titles`
-        where no document has a title.
+        Args:
+            skipped: Counts the documents left out: `excluded` (by title) and `blank` (only white space).
+            entities: Read the column `entities`.
+
+        Raises:
+            ValueError: If something cannot be read, if there is no text, and for `exclude_titles` if no document has a
+                title.
         """
         skipped = Counter() if skipped is None else skipped
         if (
@@ -71,7 +90,7 @@ class Corpus:
             and {file_format(path) for _, path in self.files()} == {"text"}
         ):
             raise ValueError(f"exclude_titles has no effect: the documents of text files as {self} have no titles")
-        found = titled = False
+        has_text = titled = False
         for row in self._rows(Columns(self.text_column, bool(self.exclude_titles), entities)):
             titled = titled or row.title is not None
             if row.title is not None and row.title in self.exclude_titles:
@@ -79,47 +98,46 @@ class Corpus:
             elif not row.document.text.strip() and not row.document.continues:
                 skipped["blank"] += 1
             else:
-                found = True
-                yield from parts(row.document)
+                has_text = True
+                yield from split_document(row.document)
         if self.exclude_titles and not titled:
             raise ValueError(f"exclude_titles has no effect: no document of {self} has a title")
-        if not found:
+        if not has_text:
             raise ValueError(f"no document with text in {self}; left out: {dict(skipped) or 'none'}")
 
     def checksums(self) -> dict[str, str]:
-        """SHA-256 of every file by its name without this machine's folders; of a data set the revision by its id."""
+        """Give the SHA-256 of every file by its name without outer folders; for a data set, its revision by its id."""
         if self._is_hub_id():
             return {"/".join(filter(None, (self.sources[0], self.config, self.split))): str(self._builder().hash)}
-        found: dict[str, str] = {}
+        sums: dict[str, str] = {}
         for name, path in self.files():
-            number = 2
-            unique = name
-            while unique in found:
+            number, unique = 2, name
+            while unique in sums:
                 unique, number = f"{name}#{number}", number + 1
-            found[unique] = sha256_of(path)
-        return found
+            sums[unique] = sha256_of(path)
+        return sums
 
-    def identity(self) -> list:
-        """All that shapes the documents, as JSON: contents, not the names of files; these are read for it."""
+    def identity(self) -> list[Any]:
+        """Give everything that shapes the documents, for JSON: checksums of contents, not the names of files."""
         titles, sums = sorted(self.exclude_titles), self.checksums()
         if self._is_hub_id():
             return [self.text_column, titles, list(sums.items())]
         return [self.text_column, titles, [file_format(path) for _, path in self.files()], list(sums.values())]
 
     def files(self) -> list[tuple[str, Path]]:
-        """The files in the order in which they are read, each with its name for records; none for a data set."""
-        found = []
+        """List the files in the order of reading, each with its name for records; none for a data set."""
+        files = []
         for source in () if self._is_hub_id() else self.sources:
             path = Path(source).expanduser()
             if path.is_dir():
-                found += _files_of(path)
+                files += _files_of(path)
             elif path.exists():
                 if not path.is_file():
                     raise ValueError(f"{source}: is a pipe or device; it is read more than once, so give a file")
-                found.append((path.name, path))
+                files.append((path.name, path))
             else:
                 raise ValueError(f"{source}: no such file or folder")
-        return found
+        return files
 
     def __str__(self) -> str:
         return ", ".join(self.sources)
@@ -136,41 +154,42 @@ class Corpus:
             return False
         return not _has_known_ending(self.sources[0]) and not Path(self.sources[0]).exists()
 
-    def _builder(self):
+    def _builder(self) -> Any:
         import datasets
 
         try:
             return datasets.load_dataset_builder(self.sources[0], self.config)
-        except Exception as error:  # of no common class: no network, unknown id or configuration, a loading script
+        except Exception as error:  # many classes: no network, unknown id or configuration, a loading script
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(
-                f"{self.sources[0]}: no such file or folder, and no data set of this name can be had: {reason}"
+                f"{self.sources[0]}: no such file or folder, and no data set of this name can be loaded: {reason}"
             ) from error
 
-    def _streamed(self):
+    def _streamed(self) -> Any:
         builder = self._builder()
         try:
             return builder.as_streaming_dataset(split=self.split)
         except ValueError as error:
-            raise ValueError(f"{self.sources[0]}: cannot give the split {self.split!r}: {error}") from error
+            raise ValueError(f"{self.sources[0]}: cannot read the split {self.split!r}: {error}") from error
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which part of a corpus.
-
-    percent:    of the documents that are not held out, by a hash of the text, so that 1 % is part of 10 %
-    held_out:   percent of the documents, by another hash, that are never trained on, whatever the other two are
-    max_tokens: pieces of the chosen documents, special ones not counted, after which reading stops
+    """Which part of a corpus is used.
 
     The hash of a document of more than 100,000 characters is that of its first part.
+
+    Args:
+        percent: Percent of the documents that are not held out, chosen by a hash of the text, so 1 % is part of 10 %.
+        held_out: Percent of the documents, by another hash, that are never trained on, whatever `percent` is.
+        max_tokens: Tokens of the chosen documents, without special ones, after which reading stops.
     """
 
     percent: float = 100.0
     held_out: float = 0.0
     max_tokens: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.percent <= 100:
             raise ValueError(f"percent must be more than 0 and at most 100, got {self.percent}")
         if not 0 <= self.held_out < 100:
@@ -179,14 +198,16 @@ class Selection:
             raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
 
     def is_held_out(self, text: str) -> bool:
+        """Say whether the document with this text is held out."""
         return self.held_out > 0 and _below(text, self.held_out, b"crossner-heldout")
 
     def is_chosen(self, text: str) -> bool:
+        """Say whether the document with this text is among the chosen percent."""
         return self.percent == 100 or _below(text, self.percent, b"crossner-percent")
 
 
 def _below(text: str, percent: float, person: bytes) -> bool:
-    """Whether the text's hash lies in the first `percent` of all hashes; in whole numbers, hence the same anywhere."""
+    """Say whether the hash of the text lies in the first `percent` of all hashes, in exact arithmetic."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, person=person).digest()
     return int.from_bytes(digest, "big") < math.ceil(Fraction(percent) * 2**64 / 100)
 
@@ -196,7 +217,7 @@ def _files_of(folder: Path) -> list[tuple[str, Path]]:
     shown = {path: name for path, name in inside.items() if not any(part.startswith(".") for part in name.parts)}
     known = {path: name for path, name in shown.items() if _has_known_ending(name.name)}
     if not known:
-        raise ValueError(f"{folder}: holds no file that ends in {', '.join(SUFFIXES)} (or one of these and .gz)")
+        raise ValueError(f"{folder}: contains no file that ends in {', '.join(SUFFIXES)} (or one of these and .gz)")
     if len(known) < len(shown):
         logger.warning("%s: %d files with other endings are left out", folder, len(shown) - len(known))
     return [(f"{folder.resolve().name}/{name.as_posix()}", path) for path, name in known.items()]

@@ -18,7 +18,7 @@ Offsets = tuple[tuple[int, int], ...]
 
 
 class Columns(NamedTuple):
-    """What is wanted of a document: the column of its text, and whether its title and its entities."""
+    """What to read of a document: the column of its text, and whether to read its title and its entities."""
 
     text: str = "text"
     title: bool = False
@@ -28,8 +28,10 @@ class Columns(NamedTuple):
 class Document(NamedTuple):
     """A document, or a part of a long one.
 
-    entities:  character offsets [start, end) of known entities, ascending; they may be none
-    continues: whether it goes on where the document before it ended, as parts after the first do
+    Args:
+        text: The text.
+        entities: Character offsets [start, end) of known entities, ascending; may be empty.
+        continues: It continues the document before it, as all parts after the first do.
     """
 
     text: str
@@ -38,20 +40,20 @@ class Document(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A document as a file has it, and its title if there is one and it was asked for."""
+    """A document as in a file, and its title if there is one and titles are read."""
 
     document: Document
     title: str | None = None
 
 
 def file_format(path: Path) -> str:
-    """`jsonl`, `parquet` or, for any other ending, `text`."""
+    """Give `jsonl`, `parquet` or, for any other ending, `text`."""
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     return {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}.get(ending, "text")
 
 
 def read(path: Path, columns: Columns) -> Iterator[Row]:
-    """The documents of a file. Raises ValueError with path:line for whatever cannot be read."""
+    """Yield the documents of a file. Raises ValueError with path:line for anything that cannot be read."""
     kind = file_format(path)
     if kind == "parquet":
         yield from _parquet_rows(path, columns)
@@ -64,11 +66,11 @@ def read(path: Path, columns: Columns) -> Iterator[Row]:
         raise ValueError(f"{path}: cannot be unpacked by gzip: {error}") from None
 
 
-def parts(document: Document) -> Iterator[Document]:
-    """The document in parts of at most PART_CHARACTERS, cut before a single space and through no entity if possible.
+def split_document(document: Document) -> Iterator[Document]:
+    """Split a document into parts of at most PART_CHARACTERS, before a single space and outside entities if possible.
 
-    There WordPiece, byte-level BPE and SentencePiece with word marks split a text anyway, so that the pieces of the
-    parts are those of the whole. Only where half a part offers no such place, pieces at the joint may differ.
+    WordPiece, byte-level BPE and SentencePiece with word marks split text there anyway, so the tokens of the parts are
+    those of the whole. If half a part contains no such place, tokens at the cut may differ.
     """
     text, entities, continues = document
     begin = 0
@@ -89,7 +91,7 @@ def _part_end(text: str, least: int, most: int, entities: Offsets) -> int:
         if alone and not any(start < at < end for start, end in entities):
             return at
         at = text.rfind(" ", least, at)
-    return max((found.start() for found in re.finditer(r"\s", text[least:most])), default=most - least) + least
+    return max((space.start() for space in re.finditer(r"\s", text[least:most])), default=most - least) + least
 
 
 def _within(entities: Offsets, begin: int, end: int) -> Offsets:
@@ -102,13 +104,13 @@ def _open(path: Path) -> IO[str]:
 
 
 def _text_rows(path: Path) -> Iterator[Row]:
-    """Documents between blank lines; of a long one, what is read so far, in parts."""
+    """Yield documents between blank lines; a long one in parts while it is read."""
     held: list[str] = []
-    size, number, fresh, continues = 0, 1, True, False  # fresh: at the begin of a line
+    size, number, fresh, continues = 0, 1, True, False  # fresh: at the beginning of a line
     with _open(path) as file:
         while line := file.readline(PART_CHARACTERS):
             if "\x00" in line:
-                raise ValueError(f"{path}:{number}: holds a NUL character; expected text, and this looks binary")
+                raise ValueError(f"{path}:{number}: contains a NUL character; expected text, and this looks binary")
             ended = line.endswith("\n")
             number += ended
             if fresh and ended and line.isspace():
@@ -120,7 +122,7 @@ def _text_rows(path: Path) -> Iterator[Row]:
             held.append(line)
             size += len(line)
             if size > PART_CHARACTERS:
-                *done, rest = parts(Document("".join(held), (), continues))
+                *done, rest = split_document(Document("".join(held), (), continues))
                 yield from map(Row, done)
                 held, size, continues = [rest.text], len(rest.text), rest.continues
     if held:
@@ -131,13 +133,13 @@ def _json_rows(path: Path, columns: Columns) -> Iterator[Row]:
     with _open(path) as file:
         for number, line in enumerate(file, start=1):
             if "\x00" in line:
-                raise ValueError(f"{path}:{number}: holds a NUL character; expected text, and this looks binary")
+                raise ValueError(f"{path}:{number}: contains a NUL character; expected text, and this looks binary")
             if line.isspace():
                 continue
             try:
                 content = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise ValueError(f"{path}:{number}: expected one JSON object a line, got no JSON: {error}") from None
+                raise ValueError(f"{path}:{number}: expected a JSON object on each line: {error}") from None
             yield row_of(content, columns, f"{path}:{number}")
 
 
@@ -153,8 +155,8 @@ def _parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
     with file:
         if columns.text not in file.schema_arrow.names:
             raise ValueError(f"{path}: {_no_column(columns.text, file.schema_arrow.names)}")
-        further = {"title": columns.title, "entities": columns.entities}
-        wanted = [columns.text, *(name for name, asked in further.items() if asked and name in file.schema_arrow.names)]
+        optional = [name for name in ("title", "entities") if getattr(columns, name)]
+        wanted = [columns.text, *(name for name in optional if name in file.schema_arrow.names)]
         try:
             for batch in file.iter_batches(PARQUET_ROWS, columns=wanted, use_threads=False):
                 for content in batch.to_pylist():
@@ -165,7 +167,7 @@ def _parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
 
 
 def row_of(content: Any, columns: Columns, where: str) -> Row:
-    """The document of one JSON object, Parquet row or example of a data set."""
+    """Read the document of one JSON object, Parquet row or example of a data set."""
     if not isinstance(content, Mapping):
         raise ValueError(f"{where}: expected a JSON object with {columns.text!r}, got {str(content)[:60]}")
     if columns.text in content:
@@ -179,16 +181,16 @@ def row_of(content: Any, columns: Columns, where: str) -> Row:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        shown = text[error.start]
-        raise ValueError(f"{where}: the text has a lone surrogate, {shown!r}, at character {error.start}") from None
+        message = f"the text has a lone surrogate, {text[error.start]!r}, at character {error.start}"
+        raise ValueError(f"{where}: {message}") from None
     title = content.get("title") if columns.title else None
     entities = _offsets(content.get("entities"), text, where) if columns.entities else ()
     return Row(Document(text, entities), None if title is None else str(title))
 
 
 def _offsets(entities: Any, text: str, where: str) -> Offsets:
-    """Offsets from {"start", "end"} objects or [start, end] pairs, ascending."""
-    found = []
+    """Read offsets from {"start", "end"} objects or [start, end] pairs, ascending."""
+    offsets = []
     if not isinstance(entities or [], list | tuple):
         raise ValueError(f"{where}: expected a list of entities, got {str(entities)[:60]}")
     for entity in entities or ():
@@ -200,22 +202,22 @@ def _offsets(entities: Any, text: str, where: str) -> Offsets:
         start, end = pair
         if not 0 <= start < end <= len(text):
             raise ValueError(f"{where}: entity [{start}, {end}) lies outside the text of {len(text)} characters")
-        found.append((start, end))
-    return tuple(sorted(found))
+        offsets.append((start, end))
+    return tuple(sorted(offsets))
 
 
 def _no_column(wanted: str, columns: Iterable[str]) -> str:
     columns = sorted(columns)
     near = ", ".join(difflib.get_close_matches(wanted, columns, n=3) or columns[:5])
-    return f"has no column {wanted!r} but {near}; name the one that holds the text (--text_column)"
+    return f"has no column {wanted!r} but {near}; name the one with the text (--text-column)"
 
 
-def _raw(path: Path) -> IO[bytes]:
-    return (gzip.open if path.suffix == ".gz" else open)(path, "rb")
+def _raw(path: Path) -> gzip.GzipFile | IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
 
 
 def _not_utf8(path: Path) -> str:
-    """Where a file stops being UTF-8, found by reading it once more: text is decoded ahead of its lines."""
+    """Say where a file stops being UTF-8, by reading it again: text is decoded ahead of its lines."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     number, shown = 1, b"the end of the file"
     with _raw(path) as file:

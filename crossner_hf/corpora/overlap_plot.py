@@ -5,29 +5,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from crossner_hf.display import check_matplotlib, readable_on
+from crossner_hf.results.records import OverlapRecord
+
 FORMATS = (".png", ".svg")
-COLOURS = "Blues"  # one hue that only gets darker, so it reads alike in grey and with any colour blindness
+COLOURS = "Blues"  # one hue that only gets darker, readable in grey and with any colour blindness
 DIAGONAL = "#ececec"
 CELL = 0.78  # inches
-LEVEL_NAMES = 10  # characters; longer names would run into each other
+LEVEL_NAMES = 10  # characters; longer names would overlap
 
 
 def check_plot(path: str | Path) -> None:
-    """Raises ValueError for an ending that is not `.png` or `.svg`, ImportError where matplotlib is not installed."""
+    """Raise ValueError unless the ending is `.png` or `.svg`, and ImportError if matplotlib is not installed."""
     if Path(path).suffix.lower() not in FORMATS:
         raise ValueError(f"{path}: the heat map is written as {' or '.join(FORMATS)}; choose such a name")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "heat maps need matplotlib, which the extra brings: pip install 'crossner-hf[plots]'"
-        ) from error
+    check_matplotlib("heat maps")
 
 
-def plot_overlap(record: dict[str, Any], path: str | Path) -> None:
-    """Write the heat map of an overlap record, whole or not at all.
+def plot_overlap(record: OverlapRecord, path: str | Path) -> None:
+    """Write the heat map of an overlap record, completely or not at all.
 
-    The colours span the values off the diagonal, which is grey: it is always 100 and would flatten the rest.
+    The colours span the values off the diagonal. The diagonal is grey: it is always 100 and would hide differences.
     """
     check_plot(path)
     import matplotlib
@@ -46,14 +44,14 @@ def plot_overlap(record: dict[str, Any], path: str | Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _figure(record: dict[str, Any]):
+def _figure(record: OverlapRecord) -> Any:
     import numpy
     from matplotlib.figure import Figure
 
-    labels = [stream["label"] for stream in record["streams"]]
-    percent = numpy.array(record["matrix"]["percent"])
+    labels = [stream.label for stream in record.streams]
+    percent = numpy.array(record.matrix.percent)
     others = numpy.ma.masked_array(percent, numpy.eye(len(labels), dtype=bool))
-    low = 5 * numpy.floor(others.min() / 5)  # in whole fives, so that small differences look small
+    low = 5 * numpy.floor(others.min() / 5)  # in steps of five, so that small differences look small
     high = max(5 * numpy.ceil(others.max() / 5), low + 5)
     figure = Figure(figsize=(CELL * len(labels) + 2.2, CELL * len(labels) + 1.2), layout="constrained")
     axes = figure.add_subplot()
@@ -71,8 +69,8 @@ def _figure(record: dict[str, Any]):
     return figure
 
 
-def _frame(axes, labels: Sequence[str]) -> None:
-    """Names at the edges, white lines between the cells, nothing else."""
+def _frame(axes: Any, labels: Sequence[str]) -> None:
+    """Put names at the edges and white lines between the cells."""
     places = range(len(labels))
     slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) > LEVEL_NAMES else {}
     axes.set_xticks(places, labels, **slanted)
@@ -84,16 +82,9 @@ def _frame(axes, labels: Sequence[str]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def readable_on(background: Sequence[float]) -> str:
-    """Black or white, whichever has the higher contrast by the WCAG's relative luminance."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
-
-
-def caption(record: dict[str, Any]) -> tuple[str, str]:
-    """What the numbers are, in two lines."""
-    stops = record["stop_words"]["name"]
+def caption(record: OverlapRecord) -> tuple[str, str]:
+    """Describe the numbers in two lines."""
+    stops = record.stop_words.name
     without = "no stop words taken out" if stops == "none" else f"stop words out ({stops})"
-    case = "lower case" if record["casing"] == "lower" else "case kept"
-    return f"Percent of words shared among the {record['top_k']:,} most frequent", f"{without}, {case}"
+    case = "lower case" if record.casing == "lower" else "case kept"
+    return f"Percent of words shared among the {record.top_k:,} most frequent", f"{without}, {case}"

@@ -1,4 +1,4 @@
-"""Streams of words: the labelled words of a domain as its files split them, or raw text split by a named splitter."""
+"""Streams of words: the labelled words of a domain as in its files, or raw text split by a named splitter."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,32 +16,54 @@ from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER, split_words
 
 
 @dataclass(frozen=True)
-class LabelledWords:
-    """The words of a domain's sentences. data_dir, verify: as for `crossner_hf.load`."""
+class StreamOptions:
+    """How streams are read.
 
-    label: str
-    domain: Domain
+    Args:
+        splits: The splits of a domain.
+        data_dir: Folder of the official files, as for `crossner_hf.load`.
+        verify: Check the official files, as for `crossner_hf.load`.
+        splitter: Word splitter for raw text.
+        text_column: Column of the text in JSON lines, Parquet and data sets.
+        config: Configuration of a data set of the Hub.
+        corpus_split: Split of a data set of the Hub.
+    """
+
     splits: tuple[str, ...] = SPLITS
     data_dir: str | Path | None = None
     verify: bool = True
+    splitter: str = DEFAULT_SPLITTER
+    text_column: str = "text"
+    config: str | None = None
+    corpus_split: str = "train"
+
+
+@dataclass(frozen=True)
+class LabelledWords:
+    """The words of the labelled sentences of a domain."""
+
+    label: str
+    domain: Domain
+    options: StreamOptions
 
     def words(self) -> Iterator[list[str]]:
-        """The words of each sentence."""
-        files_of = partial(domain_files, data_dir=self.data_dir, verify=self.verify)
-        for split in self.splits:
+        """Yield the words of each sentence."""
+        files_of = partial(domain_files, data_dir=self.options.data_dir, verify=self.options.verify)
+        for split in self.options.splits:
             sentences = read_sentences(self.domain, files_of(self.domain)[split])
             deduplicated = self.domain.name in DEDUPLICATED
             seen = deduplicate.seen_texts(self.domain, split, files_of) if deduplicated else set()
             yield from (tokens for tokens, _ in sentences if deduplicate.sentence_text(tokens) not in seen)
 
-    def check(self) -> None:
-        """Raises ValueError or FileNotFoundError where the files are not there."""
-        domain_files(self.domain, self.data_dir, verify=self.verify)
+    def check(self) -> dict[str, Path]:
+        """Give the files of the splits. Raises ValueError or FileNotFoundError if they are missing."""
+        files = domain_files(self.domain, self.options.data_dir, verify=self.options.verify)
+        return {split: files[split] for split in self.options.splits}
 
     def describe(self) -> dict[str, Any]:
-        files = domain_files(self.domain, self.data_dir, verify=self.verify)
-        sums = {files[split].name: sha256_of(files[split]) for split in self.splits}
-        return {"domain": self.domain.name, "splits": list(self.splits), "splitter": None, "sha256": sums}
+        """Describe the stream for a record."""
+        sums = {path.name: sha256_of(path) for path in self.check().values()}
+        return {"domain": self.domain.name, "splits": list(self.options.splits), "splitter": None, "sha256": sums}
 
 
 @dataclass(frozen=True)
@@ -53,67 +75,82 @@ class TextWords:
     splitter: str = DEFAULT_SPLITTER
 
     def words(self) -> Iterator[list[str]]:
+        """Yield the words of each document."""
         for document in self.corpus.documents(entities=False):
             yield [word.text for word in split_words(document.text, self.splitter)]
 
     def check(self) -> None:
-        """Raises ValueError where a file, or the data set, is not there."""
+        """Raise ValueError if a file, the data set or the splitter does not exist."""
         split_words("", self.splitter)
         if not self.corpus.files():
             self.corpus.checksums()
 
     def describe(self) -> dict[str, Any]:
+        """Describe the stream for a record."""
         return {"domain": None, "splits": None, "splitter": self.splitter, "sha256": self.corpus.checksums()}
 
 
 Stream = LabelledWords | TextWords
 
 
-def open_stream(
-    text: str,
-    *,
-    splits: tuple[str, ...] = SPLITS,
-    data_dir: str | Path | None = None,
-    verify: bool = True,
-    splitter: str = DEFAULT_SPLITTER,
-    text_column: str = "text",
-    config: str | None = None,
-    corpus_split: str = "train",
-) -> Stream:
-    """The stream that `music`, `zoo/`, `articles.jsonl`, `user/data_set` or `NAME=` and one of these stands for.
+def open_stream(text: str, options: StreamOptions | None = None) -> Stream:
+    """Find what `music`, `zoo/`, `articles.jsonl`, `user/data_set` or `NAME=` and one of these stands for.
 
-    The name of a domain of the package comes first; then a path: a folder with a domain of one's own, or a file or
-    folder of text; then a data set of the Hub, whose configuration and split are `config` and `corpus_split`. A path
-    may hold '='. Nothing but the presence of the files is looked at. Raises ValueError where there is nothing of the
-    kind, with the names of domains that come near.
+    A domain of the package comes first; then a path (a folder with a domain of your own, or a file or folder of text);
+    then a data set of the Hub. A path may contain '='. Only the presence of the files is checked.
+
+    Args:
+        text: What to read.
+        options: How to read it.
+
+    Returns:
+        A stream of words.
+
+    Raises:
+        ValueError: If there is no such domain, path or data set; the message names similar domains.
     """
+    options = options or StreamOptions()
     label, source = _label_and_source(text)
     path = Path(source).expanduser()
+    stream: Stream
     if source in BUILT_IN or (path / DOMAIN_FILE).is_file():
         domain = get_domain(source)
+        stream = LabelledWords(label or domain.name, domain, options)
     elif path.exists():
-        return _checked(TextWords(label or _name_of(path.resolve()), _corpus_at(path, text_column), splitter))
+        stream = TextWords(label or _name_of(path.resolve()), _corpus_at(path, options), options.splitter)
     else:
+        return _domain_or_data_set(label, source, options)
+    stream.check()
+    return stream
+
+
+def _domain_or_data_set(label: str, source: str, options: StreamOptions) -> Stream:
+    """Open a domain by another of its spellings, else a data set of the Hub."""
+    stream: Stream
+    try:
+        domain = get_domain(source)
+    except ValueError as no_domain:
+        corpus = Corpus((source,), options.config, options.corpus_split, options.text_column)
+        stream = TextWords(label or source.rpartition("/")[2], corpus, options.splitter)
         try:
-            domain = get_domain(source)
-        except ValueError as no_domain:
-            corpus = Corpus((source,), config=config, split=corpus_split, text_column=text_column)
-            try:
-                return _checked(TextWords(label or source.rpartition("/")[2], corpus, splitter))
-            except ValueError as error:
-                if "/" in source or Path(source).suffix:
-                    raise
-                raise ValueError(f"{error}; nor is it a domain: {no_domain}") from error
-    return _checked(LabelledWords(label or domain.name, domain, splits, data_dir, verify))
+            stream.check()
+        except ValueError as error:
+            if "/" in source or Path(source).suffix:
+                raise
+            raise ValueError(f"{error}; nor is it a domain: {no_domain}") from error
+    else:
+        stream = LabelledWords(label or domain.name, domain, options)
+        stream.check()
+    return stream
 
 
-def _corpus_at(path: Path, text_column: str) -> Corpus:
+def _corpus_at(path: Path, options: StreamOptions) -> Corpus:
     if path.is_dir() and all((path / name).is_file() for name in FILE_NAMES.values()):
         raise ValueError(
-            f"{path}: holds {', '.join(FILE_NAMES.values())} but no {DOMAIN_FILE}: describe the domain there, or name "
-            "a domain of the package and give the folder above with --data_dir, or name the files if this is raw text"
+            f"{path}: has {', '.join(FILE_NAMES.values())} but no {DOMAIN_FILE}: describe the domain there, or name "
+            "a domain of the package and give the folder above with --data-dir, or name the files if this is raw text"
         )
-    return Corpus((str(path),), text_column=text_column)
+    return Corpus((str(path),), text_column=options.text_column)
 
 
 def _label_and_source(text: str) -> tuple[str, str]:
@@ -129,8 +166,3 @@ def _label_and_source(text: str) -> tuple[str, str]:
 
 def _name_of(path: Path) -> str:
     return path.name if path.is_dir() else path.name.removesuffix(".gz").rpartition(".")[0] or path.name
-
-
-def _checked(stream: Stream) -> Stream:
-    stream.check()
-    return stream

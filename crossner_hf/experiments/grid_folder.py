@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from crossner_hf.atomic_write import write_text
 from crossner_hf.experiments.claims import Claims
 from crossner_hf.experiments.grid import Grid, Run
 from crossner_hf.experiments.grid_entries import Dapt
@@ -15,12 +16,11 @@ from crossner_hf.finetuning.settings import WORD_TAGGERS
 from crossner_hf.finetuning.word_taggers import vectors_name
 from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
-from crossner_hf.results import records
+from crossner_hf.results.record_files import GRID_FILE, RECORD_FILE, RUN_FILE, read_record
+from crossner_hf.results.records import SCHEMA_VERSION, DaptRecord, FewShotSample, RunRecord
 from crossner_hf.schema import get_domain
 from crossner_hf.training.run_arguments import recorded_arguments
-from crossner_hf.training.run_folder import RECORD_FILE, RUN_FILE
 
-GRID_FILE = "grid.json"
 SOURCES = "sources"  # a folder of source stages, which runs share
 
 
@@ -44,10 +44,10 @@ class GridFolder:
             with claims.held("grid") as lost:
                 if lost is not None:
                     self.check(extend=extend)
-                    asked = {"schema_version": records.SCHEMA_VERSION, **self._asked()}
+                    asked = {"schema_version": SCHEMA_VERSION, **self._asked()}
                     if asked != self._before():
                         text = json.dumps(asked, indent=1, ensure_ascii=False)
-                        records.write_text(self.folder / GRID_FILE, text + "\n")
+                        write_text(self.folder / GRID_FILE, text + "\n")
                     return
             time.sleep(claims.seconds / 20)
 
@@ -94,10 +94,10 @@ class GridFolder:
     def has_record(self, task: Run | Dapt) -> bool:
         return (self.of(task) / RECORD_FILE).is_file()
 
-    def record(self, task: Run | Dapt) -> tuple[dict[str, Any] | None, str | None]:
+    def record(self, task: Run | Dapt) -> tuple[RunRecord | DaptRecord | None, str | None]:
         """The record, or what is wrong with it."""
         try:
-            return records.read_record(self.of(task) / RECORD_FILE), None
+            return read_record(self.of(task) / RECORD_FILE, RunRecord if isinstance(task, Run) else DaptRecord), None
         except ValueError as error:
             return None, str(error)
 
@@ -107,7 +107,7 @@ class GridFolder:
             found = json.loads((self.of(task) / RECORD_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return False
-        return isinstance(found, dict) and found.get("schema_version", records.SCHEMA_VERSION) != records.SCHEMA_VERSION
+        return isinstance(found, dict) and found.get("schema_version", SCHEMA_VERSION) > SCHEMA_VERSION
 
     def set_broken_record_aside(self, task: Run | Dapt) -> str | None:
         """Rename a record that cannot be read, and say so; None where there is none."""
@@ -131,7 +131,7 @@ class GridFolder:
 
     def note_failure(self, task: Run | Dapt, content: Mapping[str, Any]) -> None:
         text = json.dumps({"run": task.name, **content}, indent=1, ensure_ascii=False)
-        records.write_text(self._failure(task), text + "\n")
+        write_text(self._failure(task), text + "\n")
 
     def forget_failure(self, task: Run | Dapt) -> None:
         self._failure(task).unlink(missing_ok=True)
@@ -152,7 +152,9 @@ class GridFolder:
         return "resumable" if (self.of(task) / RUN_FILE).is_file() else "to do"
 
 
-def difference(task: Run | Dapt, record: Mapping[str, Any], sums: Callable[[str], Mapping[str, str]]) -> str | None:
+def difference(
+    task: Run | Dapt, record: RunRecord | DaptRecord, sums: Callable[[str], Mapping[str, str]]
+) -> str | None:
     """In what a record differs from the run that is asked for; None where it is that run's.
 
     sums: gives the SHA-256 of each file of a domain
@@ -160,11 +162,11 @@ def difference(task: Run | Dapt, record: Mapping[str, Any], sums: Callable[[str]
     kind = DaptArguments if isinstance(task, Dapt) else FineTuningArguments
     told, usual = kind(output_dir="grid", **task.arguments), kind(output_dir="grid").to_dict()
     arguments = usual | json.loads(json.dumps(recorded_arguments(told)))
-    asked: dict[str, Any] = {"kind": "dapt", "encoder": _encoder(task.model)}
+    asked: dict[str, Any] = {"encoder": _encoder(task.model)}
+    found: dict[str, Any] = {"encoder": record.encoder.name}
     if isinstance(task, Run):
-        size = task.size and {"sentences": task.size, "draw": task.arguments["few_shot_draw"]}
+        size = FewShotSample(sentences=task.size, draw=task.arguments["few_shot_draw"]) if task.size else None
         asked = {
-            "kind": "fine_tuning",
             "domain": get_domain(task.domain).name,
             "setting": task.setting,
             "seed": task.seed,
@@ -173,11 +175,11 @@ def difference(task: Run | Dapt, record: Mapping[str, Any], sums: Callable[[str]
         asked |= {"few_shot": size, "encoder": name, "data_sha256": dict(sums(task.domain))}
         if task.setting != "direct":
             asked["source_sha256"] = dict(sums(told.source))
-    found = {"setting": "direct", "few_shot": None, **record, "encoder": (record.get("encoder") or {}).get("name")}
-    found["source_sha256"] = (record.get("source") or {}).get("data_sha256")
+        found |= {key: getattr(record, key) for key in ("domain", "setting", "seed", "few_shot", "data_sha256")}
+        found["source_sha256"] = record.source and record.source.data_sha256
     if asked["encoder"] is None:
         asked["encoder"] = found["encoder"]
-    there = usual | (record.get("arguments") or {})
+    there = usual | record.arguments.given()
     compared = [(key, found.get(key), value) for key, value in asked.items()]
     compared += [(key, value, arguments.get(key)) for key, value in there.items()]
     for key, is_there, wanted in compared:

@@ -10,12 +10,15 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from crossner_hf.display import in_words
 from crossner_hf.experiments.claims import Claims
 from crossner_hf.experiments.grid import Run
 from crossner_hf.experiments.grid_entries import Dapt
 from crossner_hf.experiments.grid_folder import SOURCES, GridFolder, difference
 from crossner_hf.experiments.job import Superseded
-from crossner_hf.training.run_folder import RECORD_FILE, FolderInUse, locked
+from crossner_hf.results.record_files import RECORD_FILE
+from crossner_hf.results.records import DaptRecord, Record, RunRecord
+from crossner_hf.training.run_folder import FolderInUse, locked
 
 FINISHED = 10**9  # more than the steps of any source stage
 MAX_ATTEMPTS = 3  # begun, none of them ended, and no new checkpoint: then the run is taken to kill its process
@@ -41,7 +44,7 @@ class Worker:
         self.tasks = place.tasks()
         known = all(costs.get(task.name) for task in self.tasks)
         self.costs = {task.name: costs[task.name] if known else 1.0 for task in self.tasks}
-        self.records: dict[str, Mapping[str, Any]] = {}  # of finished ones
+        self.records: dict[str, RunRecord | DaptRecord] = {}  # of finished ones
         self.failed: dict[str, str] = {}  # name to reason, of those that are not tried again
         self.before = {task.name: found["id"] for task in self.tasks if (found := place.failure(task))}
         self.done_here: list[str] = []
@@ -167,7 +170,7 @@ class Worker:
 
     def _seconds_left(self) -> float | None:
         """From what the finished ones cost in FLOP and took in seconds, all processes counted."""
-        took = {name: r["wall_seconds"] for name, r in self.records.items() if r.get("wall_seconds")}
+        took = {name: r.wall_seconds for name, r in self.records.items() if r.wall_seconds}
         left = sum(cost for name, cost in self.costs.items() if name not in self.records and name not in self.failed)
         if not took or not left:
             return None
@@ -198,16 +201,9 @@ def _sentence(error: BaseException) -> str:
     return said if isinstance(error, ValueError | OSError) and said else f"{type(error).__name__}: {said}".rstrip(": ")
 
 
-def _scores(record: Mapping[str, Any]) -> str:
+def _scores(record: Record) -> str:
+    if not isinstance(record, RunRecord):
+        return "done"
     names = {"validation": "dev", "test": "test"}
-    scores = record.get("scores", {})
-    f1 = {split: scores[split]["conlleval"]["overall"]["f1"] for split in names if split in scores}
-    return "  ".join(f"{names[split]} F1 {100 * value:.2f}" for split, value in f1.items()) or "done"
-
-
-def in_words(seconds: float) -> str:
-    """2 h 5 min, 3 min 20 s or 12 s."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    f1 = {split: record.scores[split]["conlleval"].overall.f1 for split in names if split in record.scores}
+    return "  ".join(f"{names[split]} F1 {100 * value:.2f}" for split, value in f1.items())

@@ -3,7 +3,6 @@
 import logging
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import AutoModelForTokenClassification, PreTrainedConfig, PreTrainedModel
@@ -12,12 +11,12 @@ from crossner_hf.finetuning.config_overrides import override
 from crossner_hf.finetuning.settings import LINEAR, TaggerChoice
 from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
-from crossner_hf.results import records
+from crossner_hf.results.record_files import RECORD_FILE, read_record
+from crossner_hf.results.records import DaptRecord, PreTraining
 from crossner_hf.schema import Domain
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
 from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER
 from crossner_hf.training.resume import weights_hash
-from crossner_hf.training.run_folder import RECORD_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -87,17 +86,12 @@ class EncoderTaggers:
         """Of the encoder's weights."""
         return weights_hash(model)
 
-    def pre_training(self) -> dict[str, Any] | None:
+    def pre_training(self) -> PreTraining | None:
         """What the encoder's own record says of its domain-adaptive pre-training; None where it has none."""
         try:
-            record = records.read_record(Path(self.path) / RECORD_FILE)
+            return read_record(Path(self.path) / RECORD_FILE, DaptRecord).as_pre_training()
         except ValueError:
             return None
-        if record["kind"] != "dapt":
-            return None
-        known = {name: record["arguments"].get(name) for name in ("percent", "max_tokens")}
-        told = {name: record[name] for name in ("domain", "level", "masking", "pieces_seen", "corpus_sha256")}
-        return {"start": record["encoder"]["name"], **told, **known}
 
 
 def begins_word(tokenizer, size: int) -> torch.Tensor:

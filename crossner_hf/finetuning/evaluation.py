@@ -8,6 +8,7 @@ from crossner_hf.data.builder import load
 from crossner_hf.data.sources import is_official
 from crossner_hf.metric import check_conventions, score
 from crossner_hf.metric.calibration import calibration
+from crossner_hf.results.records import EvaluationRecord
 from crossner_hf.schema import Domain, canonical, get_domain
 from crossner_hf.tagger.iob2 import split_tag
 from crossner_hf.tagger.tagger import Tagger
@@ -54,15 +55,42 @@ def evaluate(
     data_dir: str | Path | None = None,
     verify: bool = True,
     conventions: Sequence[str] = ("conlleval", "strict", "pooled"),
-) -> dict[str, Any]:
-    """Scores of a tagger on one split: convention to `overall`, `specialised`, `generic` and `per_type`.
+) -> EvaluationRecord:
+    """Score a tagger on one split.
 
     Long sentences are tagged in overlapping windows, so every gold entity can be found.
+
+    Args:
+        model: A folder, a Hub id, or a tagger.
+        domain: A domain or its name.
+        split: 'train', 'validation' or 'test'.
+        data_dir: Folder of the official files; see `crossner_hf.load`.
+        verify: Whether the files must be the official ones.
+        conventions: The conventions to score under.
+
+    Returns:
+        The record of the evaluation; `record.scores["test"]["conlleval"].overall.f1` is the F1 on the test split.
+
+    Raises:
+        ValueError: The tagger's labels are not the domain's.
     """
     conventions = check_conventions(conventions, has_tokens=True)
     domain = domain if isinstance(domain, Domain) else get_domain(domain)
     tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(str(model))
-    return tagged_split(tagger, domain, split, data_dir=data_dir, verify=verify).scores(conventions)
+    tagged = tagged_split(tagger, domain, split, data_dir=data_dir, verify=verify)
+    return EvaluationRecord.new(
+        model=_model_name(model),
+        domain=domain.name,
+        split=split,
+        is_crossner=is_crossner(domain, verify),
+        scores={split: tagged.scores(conventions)},
+    )
+
+
+def _model_name(model: str | Path | Tagger) -> str:
+    """The name for records: a Hub id, or the last part of a folder's path."""
+    name = model.model.config._name_or_path or "unnamed" if isinstance(model, Tagger) else str(model)
+    return Path(name).resolve().name if Path(name).exists() else name
 
 
 class TaggedSplit(NamedTuple):

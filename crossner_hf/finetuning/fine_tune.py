@@ -15,8 +15,9 @@ from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
 from crossner_hf.finetuning.trainer import TaggerTrainer
 from crossner_hf.finetuning.transfer import Transfer
-from crossner_hf.results import records
-from crossner_hf.results.predictions import PREDICTIONS_FILE, write_predictions
+from crossner_hf.results.predictions import write_predictions
+from crossner_hf.results.record_files import PREDICTIONS_FILE, RECORD_FILE, write_record
+from crossner_hf.results.records import RunRecord
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagger.tagger import Tagger
 from crossner_hf.training import run_folder
@@ -35,7 +36,7 @@ def fine_tune(
     data_dir: str | Path | None = None,
     resume: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
-) -> dict[str, Any]:
+) -> RunRecord:
     """Train a tagger on a domain, choose the epoch on dev, and score test once.
 
     `args.setting` says on whose sentences; a source stage that `args.source_cache` does not hold is trained first. The
@@ -78,7 +79,7 @@ def fine_tune(
         source, carried = settings.get("source"), None
         for earlier in earlier_stages:
             folder, came = source_stage(earlier, task, args)
-            source = {**source, "dev": came["dev"], "wall_seconds": came["wall_seconds"]}
+            source = {**source, "dev": came.dev, "wall_seconds": came.wall_seconds}
             transfer = Transfer(folder, domains[earlier.labels], domains["target"])
             transfer.into_model(tagger)
             carried = transfer if stage.optimizer == "carried" else None
@@ -121,7 +122,7 @@ def _settings(task: Task, tagger: PreTrainedModel, args: FineTuningArguments) ->
     return settings
 
 
-def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> dict[str, Any]:
+def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> RunRecord:
     """Score the best model, then write it, its predictions and the record into the folder, the record last."""
     args, folder, domain = trainer.args, Path(trainer.args.output_dir), task.domains["target"]
     ready = Tagger(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class)
@@ -130,8 +131,7 @@ def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> dict[str
         for split in (("validation", "test") if about["test"] else ("validation",))
     }
     few_shot = {"sentences": args.num_sentences, "draw": args.few_shot_draw} if args.num_sentences else None
-    record = records.new_record(
-        "fine_tuning",
+    record = RunRecord.new(
         is_crossner=is_crossner(domain, task.verify),
         setting=args.setting,
         few_shot=few_shot,
@@ -147,7 +147,7 @@ def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> dict[str
     run_folder.put_model(folder, ready.model, ready.tokenizer)
     if about["test"]:
         write_predictions(folder / PREDICTIONS_FILE, domain, {"test": tagged["test"].predicted_ids()})
-    records.write_record(folder / run_folder.RECORD_FILE, record)
+    write_record(folder / RECORD_FILE, record)
     run_folder.remove_checkpoints(folder)
     return record
 

@@ -19,7 +19,9 @@ from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
 from crossner_hf.finetuning.trainer import TaggerTrainer
 from crossner_hf.finetuning.transfer import OPTIMIZER_FILE, save_optimizer
-from crossner_hf.results import records
+from crossner_hf.results.environment import package_versions
+from crossner_hf.results.record_files import RECORD_FILE, read_record, write_record
+from crossner_hf.results.records import SourceStageRecord
 from crossner_hf.tagger.tagger import Tagger
 from crossner_hf.training import run_folder
 from crossner_hf.training.progress import FineTuningProgress, show_progress
@@ -38,7 +40,7 @@ _NOT_OF_THE_SOURCE = (
 )
 
 
-def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[Path, dict[str, Any]]:
+def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[Path, SourceStageRecord]:
     """Return the folder and the record of the source stage of a run; train it if it is not there.
 
     The folder's name is a hash of all that shapes the result: data, labels, encoder, arguments, versions. If another
@@ -60,7 +62,7 @@ def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[P
         "epochs": stage.epochs,
         "processes": args.world_size * max(1, args.n_gpu),
         "arguments": arguments,
-        "versions": records.package_versions(),
+        "versions": package_versions(),
     }
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     folder = Path(args.source_cache or download_cache().parent / "sources").expanduser() / key
@@ -86,14 +88,14 @@ def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[P
 
 def _set_aside_if_damaged(folder: Path, *, with_optimizer: bool) -> None:
     """Rename the record of a stage that is incomplete, so that the stage is trained again."""
-    record = folder / run_folder.RECORD_FILE
+    record = folder / RECORD_FILE
     if not record.is_file():
         return
     needed = ["config.json", "model.safetensors", *([OPTIMIZER_FILE] if with_optimizer else [])]
     missing = [name for name in needed if not (folder / name).is_file()]
     wrong = f"lacks {', '.join(missing)}" if missing else ""
     try:
-        records.read_record(record)
+        read_record(record, SourceStageRecord)
     except ValueError as error:
         wrong = str(error).removeprefix(f"{record}: ")
     if wrong:
@@ -121,7 +123,7 @@ def _stage_arguments(
     )
 
 
-def _save(trainer: TaggerTrainer, task: Task, stage: Stage, about: dict[str, Any], checkpoint) -> dict[str, Any]:
+def _save(trainer: TaggerTrainer, task: Task, stage: Stage, about: dict[str, Any], checkpoint) -> SourceStageRecord:
     """Write model, optimizer state and record into the folder, the record last."""
     folder = Path(trainer.args.output_dir)
     model = trainer.accelerator.unwrap_model(trainer.model)
@@ -134,11 +136,9 @@ def _save(trainer: TaggerTrainer, task: Task, stage: Stage, about: dict[str, Any
     if trainer.optimizer is None:  # the run was stopped between the end of training and the record
         optimizer = trainer.create_optimizer()
         optimizer.load_state_dict(torch.load(Path(checkpoint) / "optimizer.pt", map_location="cpu", weights_only=True))
-    record = records.new_record(
-        "source_stage", seed=trainer.args.seed, **about, steps=trainer.state.global_step, dev=dev
-    )
+    record = SourceStageRecord.new(seed=trainer.args.seed, **about, steps=trainer.state.global_step, dev=dev)
     run_folder.put_model(folder, model, trainer.processing_class)
     save_optimizer(trainer.optimizer, model, folder)
-    records.write_record(folder / run_folder.RECORD_FILE, record)
+    write_record(folder / RECORD_FILE, record)
     run_folder.remove_checkpoints(folder)
     return record

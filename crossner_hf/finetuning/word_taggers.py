@@ -17,8 +17,9 @@ from crossner_hf.finetuning.config_overrides import override
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.models.bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from crossner_hf.models.coach import CoachConfig, CoachForTokenClassification
-from crossner_hf.models.word_tokenizer import Layout, WordTokenizer, build_tokenizer, initial_rows, spellings
+from crossner_hf.models.word_tokenizer import WordTokenizer
 from crossner_hf.models.word_vectors import GLOVE, GLOVE_NAME, WordVectors, gram_vectors, load_vectors
+from crossner_hf.models.word_vocabulary import EmbeddingRows, build_tokenizer, initial_rows, spellings
 from crossner_hf.schema import SOURCE, Domain
 from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER
 
@@ -75,7 +76,7 @@ class WordTaggers:
         return load_vectors(self.model, None if self.choice.vocabulary == "vectors" else spellings(self.counts))
 
     @cached_property
-    def _vocabulary(self) -> tuple[WordTokenizer, Layout]:
+    def _vocabulary(self) -> tuple[WordTokenizer, EmbeddingRows]:
         config = MODELS[self.choice.tagger][0]()
         override(config, text=self.choice.config_overrides)
         every = self.choice.vocabulary == "vectors"

@@ -1,13 +1,13 @@
 """A model's scores for the Hub: as `model-index` in its card, and as `.eval_results/*.yaml` beside it."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import yaml
 from huggingface_hub import EvalResult, EvalResultEntry, eval_result_entries_to_yaml
 
 from crossner_hf.hub.model_runs import ModelRuns, data_name, model_runs, shown
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
+from crossner_hf.results.records import Record
 
 CONVENTION = DEFAULT_CONVENTIONS[0]
 TASK = "token-classification"
@@ -15,7 +15,7 @@ TASK = "token-classification"
 STATED = (*((CONVENTION, metric) for metric in ("f1", "precision", "recall")), ("strict", "f1"), ("pooled", "f1"))
 
 
-def eval_results(records: Iterable[Mapping[str, Any]], *, dataset_repo: str) -> str:
+def eval_results(records: Iterable[Record], *, dataset_repo: str) -> str:
     """YAML with the test F1, in percent, as a result on a configuration of `dataset_repo`.
 
     `[]` where there is nothing to claim: the test split was not scored, or it is not CrossNER's.
@@ -32,7 +32,7 @@ def eval_results(records: Iterable[Mapping[str, Any]], *, dataset_repo: str) -> 
                 dataset_id=dataset_repo,
                 task_id=runs.domain,
                 value=round(summary.mean, 2),
-                date=max(record["created"] for record in runs.records)[:10],
+                date=max(record.created for record in runs.records)[:10],
                 notes=notes,
             )
         )

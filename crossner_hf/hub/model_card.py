@@ -2,9 +2,8 @@
 
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
 from huggingface_hub.utils import validate_repo_id
@@ -13,10 +12,12 @@ from crossner_hf.data.builder import CITATION
 from crossner_hf.data.sources import COMMIT, REPOSITORY
 from crossner_hf.hub.eval_results import CONVENTION, TASK, model_index, said_seeds
 from crossner_hf.hub.model_card_fields import Facts, cost_facts, training_facts, training_sentences
-from crossner_hf.hub.model_runs import DAPT, LICENCES, ModelRuns, data_name, hub_id, model_runs, pre_training, shown
+from crossner_hf.hub.model_runs import LICENCES, ModelRuns, dapt_chain, data_name, hub_id, model_runs, shown
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 from crossner_hf.pretraining.dapt_card import dapt_card, fence
 from crossner_hf.results.markdown import plain
+from crossner_hf.results.records import Checkpoint, DaptRecord, Record
+from crossner_hf.results.scores import GROUPS, NO_ENTITIES
 from crossner_hf.results.statistics import summarise
 from crossner_hf.schema import BUILT_IN, SOURCE
 
@@ -26,7 +27,7 @@ TAGS = ("named-entity-recognition", "domain-adaptation")
 NOT_CROSSNER = "These are no CrossNER scores: the data is not the official CrossNER data."
 
 
-def model_card(records: Iterable[Mapping[str, Any]], *, repo: str, dataset_repo: str = "USER/crossner") -> str:
+def model_card(records: Iterable[Record], *, repo: str, dataset_repo: str = "USER/crossner") -> str:
     """Markdown with the metadata that the Hub reads.
 
     records: of a tagger, one or several seeds; or first that of the pre-training whose checkpoint it is. Records of
@@ -38,10 +39,11 @@ def model_card(records: Iterable[Mapping[str, Any]], *, repo: str, dataset_repo:
     validate_repo_id(repo)
     validate_repo_id(dataset_repo)
     records = list(records)
-    if records and all(record.get("kind") == DAPT for record in records):
-        return _dapt(records[0], records[1:], repo)
+    dapt_records = [record for record in records if isinstance(record, DaptRecord)]
+    if records and dapt_records == records:
+        return _dapt(dapt_records[0], dapt_records[1:], repo)
     runs = model_runs(records)
-    commands = list(dict.fromkeys(record["command"] for record in runs.records))
+    commands = list(dict.fromkeys(record.command for record in runs.records))
     card = ModelCard.from_template(
         _metadata(runs, repo, dataset_repo),
         template_path=str(TEMPLATES / "model_card.md"),
@@ -64,7 +66,7 @@ def model_card(records: Iterable[Mapping[str, Any]], *, repo: str, dataset_repo:
         by_type=_by_type(runs),
         calibration=_calibration(runs),
         limits=_limits(runs),
-        cost=_plain_facts(cost_facts(runs.records, runs.pre_training or ())),
+        cost=_plain_facts(cost_facts(runs.records, runs.dapt_records)),
         commands=commands,
         fence=fence(commands),
         citation=CITATION if runs.is_crossner else "",
@@ -73,12 +75,11 @@ def model_card(records: Iterable[Mapping[str, Any]], *, repo: str, dataset_repo:
 
 
 def _metadata(runs: ModelRuns, repo: str, dataset_repo: str) -> ModelCardData:
-    source = (runs.first.get("source") or {}).get("domain")
     data = [dataset_repo] if runs.is_official else []
     known = LICENCES.get(runs.base_model)
     return ModelCardData(
         language="en" if runs.domain in BUILT_IN else None,
-        license=known if source is None and known else "other",
+        license=known if runs.first.source is None and known else "other",
         library_name="transformers",
         pipeline_tag=TASK,
         base_model=runs.base_model,
@@ -90,7 +91,7 @@ def _metadata(runs: ModelRuns, repo: str, dataset_repo: str) -> ModelCardData:
 
 
 def _summary(runs: ModelRuns) -> str:
-    types = ", ".join(runs.first["entity_types"])
+    types = ", ".join(runs.first.entity_types)
     said = f"Tags named entities ({types}) in text about {runs.domain.removesuffix('_dedup')}. "
     said += (
         f"{runs.system.model}, fine-tuned on {training_sentences(runs)} of {data_name(runs)} ({runs.system.training})."
@@ -113,44 +114,44 @@ def _overall(runs: ModelRuns) -> list[list[str]]:
     for split in runs.splits:
         for convention in DEFAULT_CONVENTIONS:
             values = [shown(runs.summary(split, convention, metric=m)) for m in ("precision", "recall", "f1")]
-            rows.append([split, convention, *values, f"{runs.scores(split, convention)[0]['overall']['support']:,}"])
+            rows.append([split, convention, *values, f"{runs.scores(split, convention)[0].overall.support:,}"])
     return rows
 
 
 def _groups(runs: ModelRuns) -> list[list[str]]:
-    split = runs.splits[0]
-    scores = runs.scores(split, CONVENTION)
-    return [
-        [name, shown(runs.summary(split, CONVENTION, name)), f"{scores[0][name]['support']:,}"]
-        for name in ("specialised", "generic")
-        if all(name in found for found in scores)
-    ]
+    rows = []
+    for name in GROUPS[:2]:
+        scores = [score for of_run in runs.scores(runs.splits[0], CONVENTION) if (score := of_run.group(name))]
+        if len(scores) == len(runs.records):
+            rows.append([name, shown(summarise([100 * score.f1 for score in scores])), f"{scores[0].support:,}"])
+    return rows
 
 
 def _by_type(runs: ModelRuns) -> list[list[str]]:
     """Types that are among gold or predictions, in the order of their label ids; a run without one has 0 for it."""
     scores = runs.scores(runs.splits[0], CONVENTION)
     rows = []
-    for name in runs.first["entity_types"]:
-        found = [of_run["per_type"].get(name, {}) for of_run in scores]
-        if any(found):
-            values = [shown(summarise([100 * f.get(m, 0.0) for f in found])) for m in ("precision", "recall", "f1")]
-            rows.append([plain(name), *values, f"{max(f.get('support', 0) for f in found):,}"])
+    for name in runs.first.entity_types:
+        of_type = [of_run.per_type.get(name, NO_ENTITIES) for of_run in scores]
+        if any(name in of_run.per_type for of_run in scores):
+            values = [shown(summarise([100 * getattr(s, m) for s in of_type])) for m in ("precision", "recall", "f1")]
+            rows.append([plain(name), *values, f"{max(score.support for score in of_type):,}"])
     return rows
 
 
 def _calibration(runs: ModelRuns) -> list[list[str]]:
     rows = []
     for split in runs.splits:
-        found = [(record.get("calibration") or {}).get(split) or {} for record in runs.records]
-        if all(f.get("ece") is not None for f in found):
-            values = [shown(summarise([100 * f[name] for f in found])) for name in ("confidence", "precision", "ece")]
-            rows.append([split, f"{sum(f['entities'] for f in found) / len(found):,.0f}", *values])
+        of_runs = [c for record in runs.records if (c := record.calibration.get(split)) and c.ece is not None]
+        if len(of_runs) == len(runs.records):
+            values = [summarise([100 * getattr(c, m) for c in of_runs]) for m in ("confidence", "precision", "ece")]
+            entities = sum(c.entities for c in of_runs) / len(of_runs)
+            rows.append([split, f"{entities:,.0f}", *map(shown, values)])
     return rows
 
 
 def _limits(runs: ModelRuns) -> list[str]:
-    domain, source = runs.domain, (runs.first.get("source") or {}).get("domain")
+    domain, source = runs.domain, runs.first.source and runs.first.source.domain
     limits = [
         f"Trained for one domain, {domain.removesuffix('_dedup')}, on {training_sentences(runs)} of it. It was not "
         "tried on other text, and knows the types above alone: other entities are missed, or taken for one of these.",
@@ -184,19 +185,19 @@ def _tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
 
-def _dapt(record: Mapping[str, Any], before: Sequence[Mapping[str, Any]], repo: str) -> str:
+def _dapt(record: DaptRecord, before: Sequence[DaptRecord], repo: str) -> str:
     """The README that lies in such a checkpoint's folder, with the repository's name, metadata and cost."""
-    earlier = pre_training(record["encoder"], before) or [{"start": record["encoder"]["name"]}]
-    base = hub_id(earlier[-1]["start"])
+    first = [record, *dapt_chain(record.encoder, before)][-1]
+    base = hub_id(first.encoder.name)
     about = {
-        "checkpoint": {"name": repo},
-        "encoder": {**record["encoder"], "name": plain(record["encoder"]["name"])},
-        "corpus_sha256": {plain(name): value for name, value in record["corpus_sha256"].items()},
-        "domain": record["domain"] and html.escape(record["domain"], quote=False),
-        "level": record["level"] and plain(" ".join(record["level"].split())),
+        "checkpoint": Checkpoint(name=repo),
+        "encoder": record.encoder.model_copy(update={"name": plain(record.encoder.name)}),
+        "corpus_sha256": {plain(name): value for name, value in record.corpus_sha256.items()},
+        "domain": record.domain and html.escape(record.domain, quote=False),
+        "level": record.level and plain(record.level),
     }
-    card = ModelCard(dapt_card({**record, **about}))
-    card.data.language = "en" if record["domain"] in BUILT_IN else None
+    card = ModelCard(dapt_card(record.model_copy(update=about)))
+    card.data.language = "en" if record.domain in BUILT_IN else None
     card.data.license = LICENCES.get(base, "other")
     card.data.base_model = base
     whole = ModelCard.from_template(

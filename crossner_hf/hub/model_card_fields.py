@@ -1,12 +1,11 @@
-"""What a card tells of training and its cost, as rows of a name and a text, from records alone."""
+"""What a card says of training and its cost, as rows of a name and a text, from records alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from crossner_hf.experiments.worker import in_words
+from crossner_hf.display import in_words
 from crossner_hf.hub.model_runs import ModelRuns
 from crossner_hf.pretraining.dapt_card import MASKING_SAID
-from crossner_hf.results.systems import SETTINGS
+from crossner_hf.results.records import SETTINGS, DaptRecord, PreTraining, RunRecord
 from crossner_hf.schema import BUILT_IN
 
 Facts = list[tuple[str, str]]
@@ -16,9 +15,9 @@ Facts = list[tuple[str, str]]
 WATTS_PER_CORE = 10
 WATTS_PER_GPU = 400
 
-TAGGERS_SAID = {
-    "linear": "a linear layer over the encoder, a label for each word's first piece",
-    "crf": "a linear layer and a CRF over the encoder's first pieces of words",
+TAGGER_DESCRIPTIONS = {
+    "linear": "a linear layer over the encoder, one label for each word's first token",
+    "crf": "a linear layer and a CRF over the first tokens of words",
     "bilstm-crf": "BiLSTM-CRF over word and character vectors (Lample et al., 2016)",
     "coach": "Coach: first boundaries, then types (Liu et al., 2020)",
 }
@@ -28,141 +27,130 @@ def training_facts(runs: ModelRuns) -> Facts:
     first = runs.first
     facts = [
         ("starts from", _start(runs)),
-        ("tagger", TAGGERS_SAID.get(runs.tagger, runs.tagger)),
+        ("tagger", TAGGER_DESCRIPTIONS.get(runs.tagger, runs.tagger)),
         *_pre_training(runs),
-        ("setting", _setting(runs)),
+        ("setting", _setting(first)),
         ("training sentences", f"{training_sentences(runs)} of {runs.domain}"),
         ("recipe", _recipe(first)),
         ("seed" if len(runs.seeds) == 1 else "seeds", ", ".join(map(str, runs.seeds))),
         ("epoch, chosen on dev" if runs.is_chosen_on_dev else "epoch", ", ".join(map(_epoch, runs.records))),
     ]
-    cut = {split: n for split, n in (first.get("entities_beyond_max_length") or {}).items() if n}
+    cut = ", ".join(f"{number:,} of {split}" for split, number in first.entities_beyond_max_length.items() if number)
     if cut:
-        said = ", ".join(f"{n:,} of {split}" for split, n in cut.items())
-        facts.append(("entities beyond max_length", f"{said}, not seen in training"))
-    checksums = first.get("data_sha256") or {}
+        facts.append(("entities beyond max_length", f"{cut}, not seen in training"))
+    checksums = ", ".join(f"{split} {value[:12]}…" for split, value in first.data_sha256.items())
     if checksums:
-        facts.append(("data (SHA-256)", ", ".join(f"{split} {value[:12]}…" for split, value in checksums.items())))
+        facts.append(("data (SHA-256)", checksums))
     names = ("crossner-hf", "torch", "transformers")
-    versions = {f"{name} {r['versions'][name]}": None for r in runs.records for name in names if name in r["versions"]}
+    versions = {f"{name} {r.versions[name]}": None for r in runs.records for name in names if name in r.versions}
     return [*facts, ("versions", ", ".join(versions))]
 
 
 def _start(runs: ModelRuns) -> str:
-    name = runs.first["encoder"]["name"]
-    if runs.first.get("random_weights"):
+    name = runs.first.encoder.name
+    if runs.first.random_weights:
         return f"the architecture of {name} with random weights"
-    own = runs.base_model and not runs.pre_training
-    return f"{name} ({runs.base_model} on the Hub)" if own and runs.base_model != name else name
+    is_from_hub = runs.base_model and not runs.pre_training
+    return f"{name} ({runs.base_model} on the Hub)" if is_from_hub and runs.base_model != name else name
 
 
 def _pre_training(runs: ModelRuns) -> Facts:
-    """A row for each pre-training on raw text, the last first."""
+    """One row for each pre-training on raw text, the last first."""
     name = "domain-adaptive pre-training"
     if not runs.pre_training:
         return [(name, "none on record" if runs.pre_training is None else "none")]
-    return [(name if n == 0 else "before that", said) for n, said in enumerate(map(_dapt, runs.pre_training))]
+    return [(name if n == 0 else "before that", text) for n, text in enumerate(map(_dapt, runs.pre_training))]
 
 
-def _dapt(dapt: Mapping[str, Any]) -> str:
+def _dapt(dapt: PreTraining) -> str:
     """One pre-training: what was masked, on which text, at which level, how much of it, from which model."""
-    about = f"text about {dapt['domain']}" if dapt.get("domain") else "general text"
-    masking = MASKING_SAID.get(dapt.get("masking"), dapt.get("masking"))
-    level = f"corpus level: {dapt['level']}" if dapt.get("level") else "corpus level not stated"
-    corpus = ", ".join(dapt.get("corpus_sha256") or {}) or "corpus not stated"
-    seen = f"{dapt['pieces_seen']:,} pieces" if dapt.get("pieces_seen") else "pieces not counted"
-    percent = dapt.get("percent", (dapt.get("arguments") or {}).get("percent"))
-    share = f", {percent:g} % of the corpus" if percent not in (None, 100) else ""
-    return f"{about} ({corpus}; {level}); masking: {masking}; {seen}{share}; from {dapt['start']}"
+    about = f"text about {dapt.domain}" if dapt.domain else "general text"
+    level = f"corpus level: {dapt.level}" if dapt.level else "corpus level not stated"
+    corpus = ", ".join(dapt.corpus_sha256) or "corpus not stated"
+    masking = MASKING_SAID.get(dapt.masking or "", dapt.masking or "not stated")
+    seen = f"{dapt.tokens_seen:,} tokens" if dapt.tokens_seen else "tokens not counted"
+    share = "" if dapt.percent in (None, 100) else f", {dapt.percent:g} % of the corpus"
+    return f"{about} ({corpus}; {level}); masking: {masking}; {seen}{share}; from {dapt.start}"
 
 
-def _setting(runs: ModelRuns) -> str:
-    record = runs.first
-    setting, source = record.get("setting") or "direct", record.get("source") or {}
-    said = SETTINGS.get(setting, setting)
-    if setting == "direct":
-        return f"{said}: the labelled sentences of {runs.domain} alone"
-    name = source.get("domain", "a source that is not named")
-    if setting == "joint":
-        repeats = source.get("target_repeats")
-        return f"{said}: together with {name}, a sentence of {runs.domain} drawn {repeats} times for one of {name}"
-    told = (
-        f"{source['epochs']:g} epochs" if "epochs" in source else "",
-        f"head: {source['head']}" if "head" in source else "",
-        f"optimizer: {source['optimizer']}" if "optimizer" in source else "",
+def _setting(record: RunRecord) -> str:
+    setting, source = SETTINGS[record.setting], record.source
+    if source is None:
+        return f"{setting}: the labelled sentences of {record.domain} alone"
+    if record.setting == "joint":
+        repeats = f"a sentence of {record.domain} drawn {source.target_repeats} times for one of {source.domain}"
+        return f"{setting}: together with {source.domain}, {repeats}"
+    details = (
+        "" if source.epochs is None else f"{source.epochs:g} epochs",
+        f"head: {source.head}" if source.head else "",
+        f"optimizer: {source.optimizer}" if source.optimizer else "",
     )
-    return f"{said}: first {name} ({', '.join(part for part in told if part)}), then {runs.domain}"
+    return f"{setting}: first {source.domain} ({', '.join(filter(None, details))}), then {record.domain}"
 
 
 def training_sentences(runs: ModelRuns) -> str:
     """'all 100 training sentences', or 'the first 25' or '25, drawn by the seed, of the 100 training sentences'."""
     sizes = BUILT_IN[runs.domain].split_sizes if runs.is_official and runs.domain in BUILT_IN else {}
     every = f"{sizes['train']:,} training sentences" if sizes else "training sentences"
-    few_shot = runs.first.get("few_shot")
+    few_shot = runs.first.few_shot
     if not few_shot:
         return f"all {every}"
-    number = f"{few_shot['sentences']:,}"
-    drawn = f"{number}, drawn by the seed," if few_shot.get("draw") == "seeded" else f"the first {number}"
+    number = f"{few_shot.sentences:,}"
+    drawn = f"{number}, drawn by the seed," if few_shot.draw == "seeded" else f"the first {number}"
     return f"{drawn} of the {every}"
 
 
-def _recipe(record: Mapping[str, Any]) -> str:
-    arguments = record.get("arguments") or {}
-    said = []
-    if "learning_rate" in arguments:
-        schedule = arguments.get("lr_scheduler_type")
-        said.append(f"learning rate {arguments['learning_rate']:g}" + (f" ({schedule})" if schedule else ""))
-    if "per_device_train_batch_size" in arguments:
-        times = arguments.get("gradient_accumulation_steps", 1) * record.get("processes", 1)
-        said.append(f"batches of {arguments['per_device_train_batch_size'] * times}")
-    if "num_train_epochs" in arguments:
-        said.append(f"at most {arguments['num_train_epochs']:g} epochs")
-    if arguments.get("early_stopping_patience"):
-        said.append(f"patience {arguments['early_stopping_patience']}")
-    return ", ".join(said) or "not stated"
+def _recipe(record: RunRecord) -> str:
+    arguments, parts = record.arguments, []
+    if arguments.learning_rate is not None:
+        schedule = f" ({arguments.lr_scheduler_type})" if arguments.lr_scheduler_type else ""
+        parts.append(f"learning rate {arguments.learning_rate:g}{schedule}")
+    if arguments.per_device_train_batch_size is not None:
+        times = arguments.gradient_accumulation_steps * record.processes
+        parts.append(f"batches of {arguments.per_device_train_batch_size * times}")
+    if arguments.num_train_epochs is not None:
+        parts.append(f"at most {arguments.num_train_epochs:g} epochs")
+    if arguments.early_stopping_patience:
+        parts.append(f"patience {arguments.early_stopping_patience}")
+    return ", ".join(parts) or "not stated"
 
 
-def _epoch(record: Mapping[str, Any]) -> str:
-    best, trained = record.get("best_epoch"), record.get("epochs")
+def _epoch(record: RunRecord) -> str:
+    best, trained = record.best_epoch, record.epochs
     if best is None:
         return "the last one" if trained is None else f"{trained:g} (the last one)"
     return f"{best:g}" + ("" if trained is None else f" of {trained:g}")
 
 
-def cost_facts(records: Sequence[Mapping[str, Any]], before: Iterable[Mapping[str, Any]] = ()) -> Facts:
-    """Hardware, time and energy of runs; `before`: records, or parts of them, of the pre-trainings they build on."""
+def cost_facts(records: Sequence[RunRecord | DaptRecord], dapt_records: Sequence[DaptRecord] = ()) -> Facts:
+    """Hardware, time and energy of runs, and of the pre-trainings that they build on."""
     facts = [("hardware", "; ".join(dict.fromkeys(map(_hardware, records))))]
-    seconds = [record.get("wall_seconds") or 0.0 for record in records]
+    seconds = [record.wall_seconds for record in records]
     each = f" ({', '.join(f'{s:.0f} s' for s in seconds)})" if len(seconds) > 1 else ""
-    facts.append(("wall time", f"{in_words(sum(seconds))}{each}, scoring at the end left out"))
-    energy = sum(map(_watt_hours, records))
-    stages = [(record, (record.get("source") or {}).get("wall_seconds") or 0.0) for record in records]
-    if any(seconds for _, seconds in stages):
-        total = sum(seconds for _, seconds in stages)
-        facts.append(("source stage", f"{in_words(total)}, which other targets may share"))
-        energy += sum(_watt_hours(*stage) for stage in stages)
-    earlier = [record for record in before if record.get("wall_seconds") and record.get("hardware")]
-    if earlier:
-        facts.append(("pre-training", in_words(sum(record["wall_seconds"] for record in earlier))))
-        energy += sum(map(_watt_hours, earlier))
-    gpu = any(record["hardware"].get("gpu") for record in (*records, *earlier))
-    watts = f"{WATTS_PER_CORE} W a core" + (f" and {WATTS_PER_GPU} W an accelerator" if gpu else "")
+    facts.append(("wall time", f"{in_words(sum(seconds))}{each}, without scoring at the end"))
+    energy = sum(_watt_hours(record, record.wall_seconds) for record in (*records, *dapt_records))
+    stages = [r for r in records if isinstance(r, RunRecord) and r.source and r.source.wall_seconds]
+    if stages:
+        of_stages = [r.source.wall_seconds for r in stages]
+        facts.append(("source stage", f"{in_words(sum(of_stages))}, which other targets may share"))
+        energy += sum(map(_watt_hours, stages, of_stages))
+    if dapt_records:
+        facts.append(("pre-training", in_words(sum(record.wall_seconds for record in dapt_records))))
+    has_gpu = any(record.hardware.gpu for record in (*records, *dapt_records))
+    watts = f"{WATTS_PER_CORE} W a core" + (f" and {WATTS_PER_GPU} W an accelerator" if has_gpu else "")
     shown = f"{energy:,.0f}" if energy >= 100 else f"{energy:.1f}"
-    said = f"about {shown} Wh in all: an estimate, not a measurement; it assumes {watts} over all of the time above"
-    return [*facts, ("energy", said)]
+    text = f"about {shown} Wh in all: an estimate, not a measurement; it assumes {watts} over all of the time above"
+    return [*facts, ("energy", text)]
 
 
-def _hardware(record: Mapping[str, Any]) -> str:
-    about = record["hardware"]
-    cores = about.get("cpu_cores")
-    parts = [about.get("gpu"), about.get("cpu") or about.get("machine"), f"{cores} cores" if cores else None]
-    processes = record.get("processes", 1)
-    return ", ".join(part for part in parts if part) + (f", {processes} processes" if processes > 1 else "")
+def _hardware(record: RunRecord | DaptRecord) -> str:
+    about = record.hardware
+    parts = [about.gpu, about.cpu or about.machine, f"{about.cpu_cores} cores" if about.cpu_cores else None]
+    return ", ".join(filter(None, parts)) + (f", {record.processes} processes" if record.processes > 1 else "")
 
 
-def _watt_hours(record: Mapping[str, Any], seconds: float | None = None) -> float:
-    """Of all cores that the run could use, and of an accelerator a process, at the assumed power."""
-    about = record["hardware"]
-    watts = WATTS_PER_CORE * (about.get("cpu_cores") or 1)
-    watts += WATTS_PER_GPU * record.get("processes", 1) if about.get("gpu") else 0
-    return watts * ((record.get("wall_seconds") or 0.0) if seconds is None else seconds) / 3_600
+def _watt_hours(record: RunRecord | DaptRecord, seconds: float) -> float:
+    """Of all cores that the run could use, and of one accelerator for each process, at the assumed power."""
+    watts = WATTS_PER_CORE * (record.hardware.cpu_cores or 1)
+    watts += WATTS_PER_GPU * record.processes if record.hardware.gpu else 0
+    return watts * seconds / 3_600

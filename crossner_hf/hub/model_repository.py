@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,11 @@ from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHT
 from crossner_hf.atomic_write import new_folder, write_text
 from crossner_hf.hub.eval_results import eval_results
 from crossner_hf.hub.model_card import model_card
-from crossner_hf.hub.model_runs import DAPT
 from crossner_hf.hub.remote_code import config_entries, remote_files, tokenizer_entries
-from crossner_hf.results.collect import KIND
-from crossner_hf.results.records import read_record
+from crossner_hf.results.record_files import RECORD_FILE, read_record
+from crossner_hf.results.records import DaptRecord, RunRecord
 from crossner_hf.schema import Domain
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
-from crossner_hf.training.run_folder import RECORD_FILE
 
 CARD_FILE = "README.md"
 EVAL_RESULTS_FILE = ".eval_results/crossner.yaml"
@@ -30,7 +27,7 @@ TOKENIZER_FILES = (
     *("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model"),
 )
 NOT_WEIGHTS = ("training_args.bin",)  # Trainer's own, which stays behind
-MADE_BY = {KIND: "ForTokenClassification", DAPT: "ForMaskedLM"}  # kind of a record: what its model's class ends in
+MADE_BY = {RunRecord: "ForTokenClassification", DaptRecord: "ForMaskedLM"}  # what the class of its model ends in
 
 
 def write_model_repository(
@@ -59,9 +56,9 @@ def write_model_repository(
     with new_folder(folder) as temporary:
         for name in (*weights, *(n for n in TOKENIZER_FILES if (run_folder / n).is_file()), RECORD_FILE):
             shutil.copyfile(run_folder / name, temporary / name)
-        _write_code(run_folder, temporary, config.model_type, is_tagger=record["kind"] == KIND)
+        _write_code(run_folder, temporary, config.model_type, is_tagger=isinstance(record, RunRecord))
         write_text(temporary / CARD_FILE, model_card([record], repo=repo, dataset_repo=dataset_repo))
-        if record["kind"] == KIND:
+        if isinstance(record, RunRecord):
             claimed = eval_results([record], dataset_repo=dataset_repo)
             if claimed.strip() != "[]":
                 write_text(temporary / EVAL_RESULTS_FILE, claimed)
@@ -80,13 +77,13 @@ def _check_one_model(folder: Path) -> None:
     raise ValueError(f"{folder}: holds no model (no {CONFIG_NAME}){found}; give the folder of a finished run")
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def _record(folder: Path) -> RunRecord | DaptRecord:
     path = folder / RECORD_FILE
     if not path.is_file():
         raise ValueError(f"{folder}: has no {RECORD_FILE}, of which the card is made; finish the run first (--resume)")
     record = read_record(path)
-    if record["kind"] not in MADE_BY:
-        raise ValueError(f"{path}: expected a record of kind {' or '.join(MADE_BY)}, got {record['kind']!r}")
+    if not isinstance(record, RunRecord | DaptRecord):
+        raise ValueError(f"{path}: expected a record of kind {RunRecord.KIND} or {DaptRecord.KIND}, got {record.KIND}")
     return record
 
 
@@ -115,14 +112,13 @@ def _weights(folder: Path) -> list[str]:
     return [*found, *([index.name] if index.is_file() else [])]
 
 
-def _check_record(folder: Path, record: Mapping[str, Any], config: PreTrainedConfig) -> None:
+def _check_record(folder: Path, record: RunRecord | DaptRecord, config: PreTrainedConfig) -> None:
     """Whether the record can be that of the model."""
-    made, ending = ", ".join(config.architectures or ["no class"]), MADE_BY[record["kind"]]
+    made, ending = ", ".join(config.architectures or ["no class"]), MADE_BY[type(record)]
     if not made.endswith(ending):
-        raise ValueError(f"{folder / RECORD_FILE}: is of kind {record['kind']}, but the model beside it is {made}")
-    if record["kind"] == KIND:
-        types = tuple(record.get("entity_types") or ())
-        labels = Domain("recorded", types).labels if types else ()
+        raise ValueError(f"{folder / RECORD_FILE}: is of kind {record.KIND}, but the model beside it is {made}")
+    if isinstance(record, RunRecord):
+        labels = Domain("recorded", record.entity_types).labels
         given = tuple(config.id2label[i] for i in range(config.num_labels))
         if labels != given:
             raise ValueError(

@@ -1,16 +1,16 @@
 """The runs that a model's card is about: one system on one domain, and the pre-training that its encoder had."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
 from crossner_hf.finetuning.settings import WORD_TAGGERS
-from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
-from crossner_hf.results.collect import KIND, Run
+from crossner_hf.results.collect import RunResult
+from crossner_hf.results.records import DaptRecord, Encoder, PreTraining, Record, RunRecord, StartEncoder
+from crossner_hf.results.scores import ConventionScores
 from crossner_hf.results.statistics import Summary, summarise
 from crossner_hf.results.systems import System, group
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, SAMPLES, SOURCE
@@ -20,7 +20,6 @@ ON_THE_HUB = {
     "all-MiniLM-L6-v2": "sentence-transformers/all-MiniLM-L6-v2",
     "bert-base-cased": "google-bert/bert-base-cased",
 }
-DAPT = "dapt"  # kind of the records of pre-training
 LICENCES = dict.fromkeys(ON_THE_HUB.values(), "apache-2.0")
 
 
@@ -28,64 +27,65 @@ LICENCES = dict.fromkeys(ON_THE_HUB.values(), "apache-2.0")
 class ModelRuns:
     """Runs of one system in the order of their seeds; of a pushed model it is one.
 
-    pre_training: what is known of the encoder's pre-trainings on raw text, the last one first: the records of them, or
-                  what the runs' own records say of it; None where those, being old, would not say
+    pre_training: the encoder's pre-trainings on raw text, the last one first; None where old records do not say
+    dapt_records: the records of those pre-trainings, where they were given
     """
 
-    records: list[Mapping[str, Any]]
+    records: list[RunRecord]
     system: System
-    pre_training: list[Mapping[str, Any]] | None
+    pre_training: list[PreTraining] | None
+    dapt_records: list[DaptRecord]
 
     @property
-    def first(self) -> Mapping[str, Any]:
+    def first(self) -> RunRecord:
         return self.records[0]
 
     @property
     def domain(self) -> str:
-        return self.first["domain"]
+        return self.first.domain
 
     @property
     def is_crossner(self) -> bool:
         """Whether scores are scores on CrossNER: its five domains, and those without their duplicates."""
-        return self.first.get("is_crossner") is True and self.domain.removesuffix("_dedup") != SOURCE.name
+        return self.first.is_crossner and self.domain.removesuffix("_dedup") != SOURCE.name
 
     @property
     def is_official(self) -> bool:
         """The same, or scores on the source's published files."""
-        return self.first.get("is_crossner") is True
+        return self.first.is_crossner
 
     @property
     def is_chosen_on_dev(self) -> bool:
         """Whether every run kept its best epoch, and not its last."""
-        return all(record.get("best_epoch") is not None for record in self.records)
+        return all(record.best_epoch is not None for record in self.records)
 
     @property
     def seeds(self) -> list[int]:
-        return [record["seed"] for record in self.records]
+        return [record.seed for record in self.records]
 
     @property
     def tagger(self) -> str:
-        return (self.first.get("arguments") or {}).get("tagger", "linear")
+        return self.first.arguments.tagger
 
     @cached_property
     def splits(self) -> list[str]:
-        """Those that were scored, the test split first."""
-        return [split for split in ("test", "validation") if all(r["scores"].get(split) for r in self.records)]
+        """Those that every run was scored on, the test split first."""
+        return [split for split in ("test", "validation") if all(split in r.scores for r in self.records)]
 
     @property
     def base_model(self) -> str | None:
         """The Hub id of the model that all training started from; None where there is none, or it is not known."""
-        if self.first.get("random_weights") or self.tagger in WORD_TAGGERS:
+        if self.first.random_weights or self.tagger in WORD_TAGGERS:
             return None
-        chain = self.pre_training or []
-        return hub_id(chain[-1]["start"] if chain else self.first["encoder"]["name"])
+        return hub_id(self.pre_training[-1].start if self.pre_training else self.first.encoder.name)
 
-    def scores(self, split: str, convention: str) -> list[Mapping[str, Any]]:
-        """Of each run: `overall`, `per_type` and, for some domains, `specialised` and `generic`."""
-        return [record["scores"][split][convention] for record in self.records]
+    def scores(self, split: str, convention: str) -> list[ConventionScores]:
+        """Of each run."""
+        return [record.scores[split][convention] for record in self.records]
 
-    def summary(self, split: str, convention: str, group: str = "overall", metric: str = "f1") -> Summary:
-        return summarise([100 * scores[group][metric] for scores in self.scores(split, convention)])
+    def summary(self, split: str, convention: str, metric: str = "f1") -> Summary:
+        """Of all entity types together, in percent."""
+        return summarise([100 * getattr(scores.overall, metric) for scores in self.scores(split, convention)])
 
 
 def shown(summary: Summary) -> str:
@@ -93,56 +93,50 @@ def shown(summary: Summary) -> str:
     return f"{summary.mean:.2f}" + ("" if summary.deviation is None else f" ± {summary.deviation:.2f}")
 
 
-def model_runs(records: Iterable[Mapping[str, Any]]) -> ModelRuns:
+def model_runs(records: Iterable[Record]) -> ModelRuns:
     """The fine-tuning runs among the records, and the pre-trainings that led to their encoder; others do not count.
 
     Raises ValueError where the runs are of several systems or domains, contradict one another, or are none.
     """
     records = list(records)
-    runs = [r for r in records if r.get("kind") == KIND]
+    runs = [record for record in records if isinstance(record, RunRecord)]
     if not runs:
-        kinds = ", ".join(sorted({str(r.get("kind")) for r in records})) or "none at all"
-        raise ValueError(f"a card of a tagger wants at least one record of kind {KIND}, got {kinds}")
-    for record in runs:
-        missing = [k for k in ("domain", "seed", "entity_types", "encoder", "scores") if not record.get(k)]
-        if missing or not all(c in scores for scores in record["scores"].values() for c in DEFAULT_CONVENTIONS):
-            lacking = ", ".join(missing) or f"scores under {', '.join(DEFAULT_CONVENTIONS)}"
-            raise ValueError(f"a record of kind {KIND} lacks {lacking}: no card can be made of it")
-    # The grouping reads the test scores, which a run may not have.
-    told = {f"record {n}": {**r, "scores": {"test": None, **r["scores"]}} for n, r in enumerate(runs, 1)}
-    found = group([Run(name, record, None) for name, record in told.items()])
-    if found.set_aside:
-        raise ValueError(f"{found.set_aside[0].shown} of {len(runs)}: {found.set_aside[0].reason}")
-    if len(found.cells) != 1:
-        several = "; ".join(f"{system.label} on {split.label}" for system, split in found.cells)
+        kinds = ", ".join(sorted({record.KIND for record in records})) or "none at all"
+        raise ValueError(f"a card of a tagger needs at least one record of kind {RunRecord.KIND}, got {kinds}")
+    results = group([RunResult(f"record {number}", record) for number, record in enumerate(runs, 1)])
+    if results.set_aside:
+        raise ValueError(f"{results.set_aside[0].shown} of {len(runs)}: {results.set_aside[0].reason}")
+    if len(results.cells) != 1:
+        several = "; ".join(f"{system.label} on {split.label}" for system, split in results.cells)
         raise ValueError(f"a card is of one system and one domain; these records are of several: {several}")
-    ((system, _), cell), *_ = found.cells.items()
-    kept = [runs[list(told).index(run.shown)] for run in cell]
-    return ModelRuns(kept, system, pre_training(kept[0]["encoder"], [r for r in records if r.get("kind") == DAPT]))
+    ((system, _), cell), *_ = results.cells.items()
+    kept = [run.record for run in cell]
+    chain = dapt_chain(kept[0].encoder, [record for record in records if isinstance(record, DaptRecord)])
+    return ModelRuns(kept, system, pre_training(kept[0].encoder, chain), chain)
 
 
-def pre_training(encoder: Mapping[str, Any], dapt: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]] | None:
-    """What led to an encoder, the last one first: found by checksums of weights, by names where records have none.
+def dapt_chain(encoder: Encoder | StartEncoder, records: Sequence[DaptRecord]) -> list[DaptRecord]:
+    """The pre-trainings that led to an encoder, the last one first: by checksums of weights, else by names."""
+    chain: list[DaptRecord] = []
+    while made := next((r for r in records if _made(r, encoder) and r not in chain), None):
+        chain.append(made)
+        encoder = made.encoder
+    return chain
 
-    encoder: what the record of a run says of it; each of the result has the model that it began with as `start`
-    """
-    chain, at = [], encoder
-    while found := next((r for r in dapt if _made(r, at) and not any(r is c for c in chain)), None):
-        chain.append(found)
-        at = found["encoder"]
+
+def pre_training(encoder: Encoder, chain: Sequence[DaptRecord]) -> list[PreTraining] | None:
+    """The chain, or else what the encoder's entry in a run's record says; None where that entry does not say."""
     if chain:
-        return [{**r, "start": r["encoder"]["name"]} for r in chain]
-    if encoder.get("dapt"):
-        return [encoder["dapt"]]
-    return [] if "dapt" in encoder else None
+        return [record.as_pre_training() for record in chain]
+    if encoder.dapt:
+        return [encoder.dapt]
+    return [] if encoder.tells_of_dapt else None
 
 
-def _made(record: Mapping[str, Any], encoder: Mapping[str, Any]) -> bool:
-    """Whether this pre-training gave that encoder."""
-    checkpoint = record["checkpoint"]
-    if isinstance(checkpoint, str):  # the first records have no checksum of what they made
-        return checkpoint == encoder["name"]
-    return checkpoint["sha256"] == encoder.get("sha256")
+def _made(record: DaptRecord, encoder: Encoder | StartEncoder) -> bool:
+    """Whether this pre-training gave that encoder; the first records have no checksum of what they made."""
+    made = record.checkpoint
+    return made.sha256 == encoder.sha256 if made.sha256 else made.name == encoder.name
 
 
 def hub_id(name: str) -> str | None:
@@ -159,9 +153,9 @@ def hub_id(name: str) -> str | None:
 def data_name(runs: ModelRuns) -> str:
     """What the scores are on, in words that claim no more than the records do."""
     domain = runs.domain
+    without_duplicates = " without duplicates between splits" if domain in DEDUPLICATED else ""
     if runs.is_crossner:
-        plain = domain.removesuffix("_dedup")
-        return f"CrossNER {plain}" + (" without duplicates between splits" if domain in DEDUPLICATED else "")
+        return f"CrossNER {domain.removesuffix('_dedup')}{without_duplicates}"
     if runs.is_official:
-        return "CoNLL-2003" + (" without duplicates between splits" if domain in DEDUPLICATED else "")
+        return f"CoNLL-2003{without_duplicates}"
     return f"{domain} (files not verified)" if domain in BUILT_IN and domain not in SAMPLES else domain

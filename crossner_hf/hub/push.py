@@ -17,7 +17,7 @@ from huggingface_hub.utils import validate_repo_id
 from yaml import YAMLError
 
 from crossner_hf.hub.retry import with_retries
-from crossner_hf.results.records import TOKEN
+from crossner_hf.results.environment import TOKEN
 
 # Files that a push deletes on the Hub if the folder no longer has them, in directories that the folder has too. All
 # other files there belong to somebody else or to another push, and stay.

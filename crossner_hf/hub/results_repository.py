@@ -1,33 +1,39 @@
 """A repository of results: the records of runs with their predictions, and the report on them as its page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from huggingface_hub import DatasetCardData
 
 from crossner_hf.atomic_write import write_text
-from crossner_hf.experiments.report.build import write_report
-from crossner_hf.results import records
-from crossner_hf.results.collect import COLLECTED, collect
+from crossner_hf.results.collect import collect
+from crossner_hf.results.record_files import COLLECTED_PREDICTIONS, write_record
 from crossner_hf.schema import SOURCE
 
 
 def write_results_repository(
     folder: str | Path,
     runs: Sequence[str | Path],
+    write_report: Callable[[Path], object],
     *,
-    data_dirs: Sequence[str | Path] = (),
-    convention: str = "conlleval",
-    with_plots: bool = True,
     reuters_licence: bool = False,
 ) -> Path:
-    """Write records/, the report's files and README.md into a folder; gives the folder.
+    """Write records/, the files of the report and README.md into a folder.
 
-    runs: folders of records, as for the report. Raises ValueError where there are none, and where the report would
-    quote sentences of conll2003 without `reuters_licence`.
+    Args:
+        folder: Where to write.
+        runs: Folders of records, as for the report.
+        write_report: Writes the report on these runs, `report.md` among its files, into the folder that it is given.
+        reuters_licence: Whether the report may quote sentences of conll2003.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: There are no runs, or the report would quote conll2003 without the licence.
     """
-    folder, collected = Path(folder), collect(runs, convention)
-    of_reuters = [run.shown for run in collected.runs if run.record["domain"].startswith(SOURCE.name)]
+    folder, collected = Path(folder), collect(runs)
+    of_reuters = [run.shown for run in collected.runs if run.record.domain.startswith(SOURCE.name)]
     if of_reuters and not reuters_licence:
         raise ValueError(
             f"{of_reuters[0]}: the report would quote sentences of {SOURCE.name}, whose text is Reuters'; leave such "
@@ -39,10 +45,12 @@ def write_results_repository(
         if name in names:
             raise ValueError(f"{run.shown}: two runs would be records/{name}.json; rename one of their folders")
         names.add(name)
-        records.write_record(folder / "records" / f"{name}.json", run.record)
+        write_record(folder / "records" / f"{name}.json", run.record)
         if run.predictions:
-            write_text(folder / "records" / f"{name}{COLLECTED}", run.predictions.read_text(encoding="utf-8"))
-    write_report(runs, folder, data_dirs=data_dirs, convention=convention, with_plots=with_plots)
+            write_text(
+                folder / "records" / f"{name}{COLLECTED_PREDICTIONS}", run.predictions.read_text(encoding="utf-8")
+            )
+    write_report(folder)
     card = DatasetCardData(
         language="en",
         license="mit",

@@ -11,7 +11,7 @@ from typing import TypeVar
 from huggingface_hub import get_token
 from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-from crossner_hf.results.records import TOKEN
+from crossner_hf.results.environment import TOKEN
 
 WAITS = (1, 2, 4, 8, 16)  # seconds before each new attempt
 LONGEST_WAIT = 600  # seconds; a longer wait that the Hub asks for is left to the user

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from huggingface_hub import ModelCard, hf_hub_download
 from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError, RepositoryNotFoundError
@@ -12,15 +12,16 @@ from yaml import YAMLError
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.finetuning.evaluation import evaluate
-from crossner_hf.results import records
+from crossner_hf.results.record_files import RECORD_FILE, read_record
+from crossner_hf.results.records import RunRecord
+from crossner_hf.results.scores import Scores
 from crossner_hf.schema import BUILT_IN, Domain, get_domain
 from crossner_hf.tagger.tagger import Tagger
-from crossner_hf.training.run_folder import RECORD_FILE
 
 CARD_FILE = "README.md"
 
 
-class Score(NamedTuple):
+class ScoreKey(NamedTuple):
     """Which score: ('test', 'conlleval', 'overall', 'f1'), or with an entity type in the place of 'overall'."""
 
     split: str
@@ -35,7 +36,7 @@ class Score(NamedTuple):
 class Difference(NamedTuple):
     """A score, in percent, as stated and as found now; None where it is not found at all."""
 
-    score: Score
+    score: ScoreKey
     stated: str
     found: str | None
 
@@ -48,7 +49,7 @@ class Stated:
     """
 
     domain: str
-    scores: Mapping[Score, str]
+    scores: Mapping[ScoreKey, str]
     verify: bool = True
     data_sha256: Mapping[str, str] | None = None
 
@@ -57,12 +58,9 @@ class Stated:
         return list(dict.fromkeys(score.split for score in self.scores))
 
     @classmethod
-    def of_record(cls, record: Mapping[str, Any]) -> "Stated":
-        """Every score of a record of fine-tuning. Raises ValueError where it is of another kind."""
-        if record.get("kind") != "fine_tuning":
-            raise ValueError(f"a record of kind {record.get('kind')!r} has no scores of a tagger to check")
-        scores = printed(record["scores"])
-        return cls(record["domain"], scores, record.get("is_crossner") is True, record.get("data_sha256"))
+    def of_record(cls, record: RunRecord) -> "Stated":
+        """Every score of a record of fine-tuning."""
+        return cls(record.domain, printed(record.scores), record.is_crossner, record.data_sha256)
 
     @classmethod
     def of_card(cls, text: str) -> "Stated":
@@ -84,22 +82,21 @@ class Stated:
         return cls(
             domains[0],
             {
-                Score(r.dataset_split, r.metric_config, "overall", r.metric_type): value
+                ScoreKey(r.dataset_split, r.metric_config, "overall", r.metric_type): value
                 for r, value in zip(results, values)
             },
         )
 
 
-def printed(scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[Score, str]:
-    """Scores by split and convention, as records hold them, in the form that cards print."""
-    found = {}
-    for split, by_convention in scores.items():
-        for convention, groups in by_convention.items():
-            named = {name: values for name, values in groups.items() if name != "per_type"}
-            for name, values in {**groups["per_type"], **named}.items():
-                for metric in ("precision", "recall", "f1"):
-                    found[Score(split, convention, name, metric)] = f"{100 * values[metric]:.2f}"
-    return found
+def printed(scores: Scores) -> dict[ScoreKey, str]:
+    """Every score in the form that cards print."""
+    return {
+        ScoreKey(split, convention, name, metric): f"{100 * getattr(score, metric):.2f}"
+        for split, by_convention in scores.items()
+        for convention, of_convention in by_convention.items()
+        for name, score in of_convention.named()
+        for metric in ("precision", "recall", "f1")
+    }
 
 
 def stated_scores(model: str | Path) -> Stated:
@@ -109,7 +106,7 @@ def stated_scores(model: str | Path) -> Stated:
     """
     record = _beside(model, RECORD_FILE)
     if record:
-        return Stated.of_record(records.read_record(record))
+        return Stated.of_record(read_record(record, RunRecord))
     card = _beside(model, CARD_FILE)
     if card:
         try:
@@ -159,8 +156,8 @@ def check_scores(
     found = {}
     for split in stated.splits:
         conventions = _conventions(stated.scores, split)
-        scores = evaluate(tagger, chosen, split, data_dir=data_dir, verify=stated.verify, conventions=conventions)
-        found |= printed({split: scores})
+        record = evaluate(tagger, chosen, split, data_dir=data_dir, verify=stated.verify, conventions=conventions)
+        found |= printed(record.scores)
     return [
         Difference(score, text, found.get(score)) for score, text in stated.scores.items() if found.get(score) != text
     ]
@@ -178,5 +175,5 @@ def _domain(model: str | Path, stated: Stated, domain: str | Path | None) -> Dom
     return chosen
 
 
-def _conventions(scores: Iterable[Score], split: str) -> list[str]:
+def _conventions(scores: Iterable[ScoreKey], split: str) -> list[str]:
     return list(dict.fromkeys(score.convention for score in scores if score.split == split))

@@ -79,6 +79,7 @@ class DataCollatorForTokenMasking(DataCollatorMixin):
         self._epoch.share_memory_()  # a copy has its own epoch, for its own workers
 
     def __call__(self, features: Sequence[Any], return_tensors: str | None = None) -> BatchEncoding:
+        """Pad and mask `features`, which are rows of the tokenizer or sequences of token ids."""
         framework = _checked_framework(return_tensors or self.return_tensors)
         if not len(features):
             raise ValueError("there is nothing to mask: the list of features is empty")

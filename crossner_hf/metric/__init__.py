@@ -1,6 +1,6 @@
 """Scores of CrossNER: the folder for `evaluate.load`, and the scores for any `Trainer`.
 
-`crossner/span_f1.py` says what the conventions are. None of this imports torch, transformers, datasets or evaluate.
+`crossner/span_f1.py` describes the conventions. Nothing here imports torch, transformers, datasets or evaluate.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,15 +26,20 @@ __all__ = ["METRIC_DIR", "compute_metrics", "flatten", "score"]
 def compute_metrics(
     domain: str | Domain, conventions: Sequence[str] = DEFAULT_CONVENTIONS
 ) -> Callable[[Any], dict[str, float]]:
-    """The function that a `transformers.Trainer` takes as `compute_metrics`.
+    """Make the function that a `transformers.Trainer` takes as `compute_metrics`.
 
-    It gives the F1 of every convention and, of the first one, precision, recall and, where the domain has both,
-    the F1 of its generic and of its specialised types: `conlleval_f1`, `strict_f1`, `conlleval_precision`, …
+    The function takes an `EvalPrediction` with label_ids (sentences, time), -100 where nothing is scored, and with
+    predictions that are label ids (sentences, time) or logits (sentences, time, labels). Lists of batches, as with
+    `eval_do_concat_batches=False`, are accepted too. If a model returned several arrays, one with label ids (as a CRF
+    decodes them) takes precedence over the logits, which are the first.
 
-    It takes an `EvalPrediction` with label_ids (sentences, time), -100 where nothing is scored, and as predictions
-    label ids (sentences, time) or logits (sentences, time, labels); a list of such batches on both sides is one with
-    `eval_do_concat_batches=False`. Where a model returned several arrays, one of label ids, as a CRF decodes them,
-    counts before the logits, which are the first.
+    Args:
+        domain: Name of the domain, or the domain.
+        conventions: Names of conventions.
+
+    Returns:
+        A function that gives the F1 of every convention and, of the first one, precision, recall and, if the domain has
+        both, the F1 of its generic and of its specialised types: `conlleval_f1`, `strict_f1`, `conlleval_precision`, …
     """
     domain = domain if isinstance(domain, Domain) else get_domain(domain)
     conventions = check_conventions(conventions, has_tokens=False)
@@ -44,14 +49,16 @@ def compute_metrics(
         batches = [(prediction.predictions, prediction.label_ids)]
         if isinstance(prediction.label_ids, (list, tuple)):
             batches = list(zip(prediction.predictions, prediction.label_ids, strict=True))
-        predicted, gold = [], []
+        predicted: list[Any] = []
+        gold: list[Any] = []
         for outputs, label_ids in batches:
             references = np.asarray(label_ids)
             rows = without_padding(_predicted_ids(outputs, references.shape, len(domain.labels)), references)
             predicted += rows[0]
             gold += rows[1]
-        kinds = {"conventions": conventions, "generic_types": generic_types, "labels": domain.labels}
-        flat = flatten(score(predicted, gold, **kinds))
+        flat = flatten(
+            score(predicted, gold, conventions=conventions, generic_types=generic_types, labels=domain.labels)
+        )
         of_first = [f"{conventions[0]}_{name}" for name in ("precision", "recall", "specialised_f1", "generic_f1")]
         return {name: flat[name] for name in (*(f"{c}_f1" for c in conventions), *of_first) if name in flat}
 
@@ -59,9 +66,9 @@ def compute_metrics(
 
 
 def _predicted_ids(outputs: Any, shape: tuple[int, ...], num_labels: int) -> np.ndarray:
-    """Label ids (sentences, time) of a batch, whose label_ids have that shape."""
+    """Give the predicted label ids (sentences, time) of a batch whose label_ids have that shape."""
     outputs = outputs if isinstance(outputs, (list, tuple)) else (outputs,)
-    # What is nested deeper, such as the hidden states of all layers, holds no predictions.
+    # Deeper nested outputs, such as the hidden states of all layers, contain no predictions.
     arrays = [np.asarray(output) for output in outputs if not isinstance(output, (list, tuple, dict))]
     for array in arrays:
         if array.shape == shape and array.dtype.kind in "iu":

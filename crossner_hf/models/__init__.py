@@ -1,7 +1,7 @@
-"""Taggers of this package's own: each in a file with its config, under one contract of inputs and outputs.
+"""The package's own taggers, each in a file with its config, with the same inputs and outputs.
 
-Importing any of them makes all known to transformers. It is imported first, since that is when they are registered: a
-module of this package must not be half imported then.
+Importing any of them registers all with transformers. transformers is imported first, because its import triggers the
+registration and no module of this package may be half imported then.
 """
 
 import transformers.models.auto.modeling_auto

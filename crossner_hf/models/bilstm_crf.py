@@ -1,5 +1,7 @@
 """BiLSTM-CRF (Lample et al., 2016, "Neural Architectures for Named Entity Recognition", section 2)."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from .crf_head import CRFHead
@@ -9,9 +11,12 @@ from .word_encoder import WordEncoder, WordTagger
 
 
 class BiLSTMCRFConfig(WordTaggerConfig):
-    """
-    hidden_size, num_hidden_layers: of the LSTM, the size in each direction
-    constrained:                    sequences that are no IOB2 have probability 0, in training and in decoding
+    """Config of `BiLSTMCRFForTokenClassification`; takes the arguments of `WordTaggerConfig` too.
+
+    Args:
+        hidden_size: Size of the LSTM in each direction.
+        num_hidden_layers: Layers of the LSTM.
+        constrained: Give label sequences that are not IOB2 probability 0, in training and in decoding.
     """
 
     model_type = "bilstm-crf"
@@ -22,10 +27,12 @@ class BiLSTMCRFConfig(WordTaggerConfig):
 
 
 class BiLSTMCRFForTokenClassification(WordTagger):
-    """Word and character embeddings, a bidirectional LSTM, a linear layer, a CRF.
+    """Word and character embeddings, a bidirectional LSTM, a linear layer and a CRF.
 
-    Where the paper runs an LSTM over the characters, this runs a convolution, as later work does at the same scores
-    (Ma and Hovy, 2016); its hidden layer between LSTM and labels is left out; IOB2 takes the place of IOBES.
+    Departures from the paper: characters go through a convolution instead of an LSTM, as in later work with the same
+    scores (Ma and Hovy, 2016); there is no hidden layer between LSTM and labels; labels are IOB2, not IOBES.
+
+    Source: Lample et al. (2016), "Neural Architectures for Named Entity Recognition", section 2.
     """
 
     config_class = BiLSTMCRFConfig
@@ -44,12 +51,20 @@ class BiLSTMCRFForTokenClassification(WordTagger):
         attention_mask: Tensor | None = None,
         word_mask: Tensor | None = None,
         labels: Tensor | None = None,
-        domain_ids: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> TaggerOutput:
-        """input_ids, attention_mask: (batch, time); char_ids: (batch, time, chars); word_mask: (batch, time) bool;
-        labels: (batch, time), -100 where no word begins. `domain_ids` change nothing: there is one head."""
+        """Score or decode a batch.
+
+        Args:
+            input_ids: Word ids, (batch, time).
+            char_ids: Bytes of the words plus 1, (batch, time, chars), 0 for padding.
+            attention_mask: (batch, time).
+            word_mask: (batch, time) bool, True where a word begins.
+            labels: (batch, time), -100 where no word begins.
+            num_items_in_batch: Divisor of the loss.
+            **kwargs: Without effect.
+        """
         if attention_mask is None:
             attention_mask = input_ids != self.config.pad_token_id
         emissions = self.classifier(self.encoder(input_ids, char_ids, attention_mask))

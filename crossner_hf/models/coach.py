@@ -1,7 +1,7 @@
 """Coach (Liu et al., 2020, "Coach: A Coarse-to-Fine Approach for Cross-domain Slot Filling")."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +20,19 @@ COARSE = ("O", "B-entity", "I-entity")  # what step 1 tags
 
 
 class CoachConfig(WordTaggerConfig):
-    """The defaults are the paper's for named entities, save for templates: it has weight 1 and a delay of four epochs.
+    """Config of `CoachForTokenClassification`; takes the arguments of `WordTaggerConfig` too.
 
-    hidden_size, num_hidden_layers: of the LSTM over the sentence, the size in each direction
-    constrained:                    step 1 gives sequences that are no IOB2 probability 0
-    template_weight:                of the template regularisation in the loss; the paper's is 1, at 0 it is left out
-    template_margin:                how far, in mean square, a wrong template is pushed away
-    template_delay:                 training batches before templates move the sentence (the paper: four epochs)
-    type_token_ids:                 word ids of each type's description; `set_label_vectors` fills them in
+    The defaults are the paper's for named entities, except for templates, which it uses with weight 1 after a delay of
+    four epochs.
+
+    Args:
+        hidden_size: Size in each direction of the LSTM over the sentence.
+        num_hidden_layers: Layers of that LSTM.
+        constrained: Step 1 gives sequences that are not IOB2 probability 0.
+        template_weight: Weight of the template regularisation in the loss; 0 leaves it out.
+        template_margin: Mean square distance to which wrong templates are pushed away.
+        template_delay: Training batches before templates move the sentence.
+        type_token_ids: Word ids of the description of each type; `set_label_vectors` sets them.
     """
 
     model_type = "coach"
@@ -42,6 +47,7 @@ class CoachConfig(WordTaggerConfig):
     type_token_ids: list[list[int]] | None = None
 
     def check(self) -> None:
+        """Raise ValueError for impossible values."""
         super().check()
         for name in ("template_weight", "template_margin", "template_delay"):
             if not 0 <= getattr(self, name) < math.inf:
@@ -49,12 +55,13 @@ class CoachConfig(WordTaggerConfig):
 
 
 class Spans(NamedTuple):
-    """The spans of a batch of sentences of words, numbered from sentence to sentence.
+    """The spans of a batch of sentences of words, numbered through the batch.
 
-    begins: (batch, words) bool, True on a span's first word
-    number: (batch, words) the span that a word is in, -1 outside
-    words:  (spans, longest) places in the batch's words, one sentence after the other; any beyond a span's last word
-    mask:   (spans, longest) bool; a prefix of every row
+    Args:
+        begins: (batch, words) bool, True on the first word of a span.
+        number: (batch, words) the span that a word is in, -1 outside.
+        words: (spans, longest) positions in the flattened batch of words; any value beyond the last word of a span.
+        mask: (spans, longest) bool; a prefix of every row.
     """
 
     begins: Tensor
@@ -64,9 +71,12 @@ class Spans(NamedTuple):
 
     @classmethod
     def read(cls, prefixes: Tensor, types: Tensor, mask: Tensor) -> "Spans":
-        """As conlleval reads them: an `I-` that continues none of its type opens a span.
+        """Read spans as conlleval does: an `I-` that continues no span of its type opens one.
 
-        prefixes: (batch, words) 0 for O, 1 for B, 2 for I; types: (batch, words); mask: (batch, words) bool
+        Args:
+            prefixes: (batch, words), 0 for O, 1 for B, 2 for I.
+            types: (batch, words).
+            mask: (batch, words) bool.
         """
         inside = mask & (prefixes > 0)
         goes_on = torch.zeros_like(inside)
@@ -81,12 +91,14 @@ class Spans(NamedTuple):
 
 
 class SpanTyper(nn.Module):
-    """Step 2: from the encoder's states h of a span's words k to l the probability of each type.
+    """Step 2: the probability of each type, from the encoder's states h of the words k to l of a span.
 
         r = sum over i of BiLSTM(h_k, …, h_l)_i        p(type | span) = softmax over types of v_type . r
 
-    label_vectors: (types, width) the v, fixed: sums of the vectors of the words that describe a type
+    The v are `label_vectors` (types, width), which are fixed: sums of the vectors of the words that describe a type.
     """
+
+    label_vectors: Tensor
 
     def __init__(self, num_types: int, input_size: int, width: int):
         super().__init__()
@@ -96,14 +108,15 @@ class SpanTyper(nn.Module):
         self.register_buffer("label_vectors", torch.zeros(num_types, width))
 
     def reset_parameters(self) -> None:
+        """Set the label vectors to zeros."""
         nn.init.zeros_(self.label_vectors)
 
     def forward(self, states: Tensor, spans: Spans) -> Tensor:
-        """states: (batch, words, size); gives (spans, types), scores that a softmax makes probabilities"""
+        """Give scores (spans, types) from states (batch, words, size); their softmax gives the probabilities."""
         if not self.label_vectors.any():
-            raise ValueError("Coach has no label vectors yet; call set_label_vectors before it is run")
+            raise ValueError("Coach has no label vectors yet; call set_label_vectors first")
         words, mask = spans.words, spans.mask
-        if not len(words):  # a stand-in, so that every parameter gets its (zero) gradient, as DDP needs
+        if not len(words):  # one word stands in, so that every parameter gets its (zero) gradient, for DDP
             words, mask = words.new_zeros(1, 1), mask.new_ones(1, 1)
         hidden = self.lstm(states.flatten(0, 1)[words], mask)
         summed = hidden.sum(1)  # hidden is 0 beyond a span's words
@@ -111,12 +124,15 @@ class SpanTyper(nn.Module):
 
 
 class CoachForTokenClassification(WordTagger):
-    """Step 1 tags O, B, I: encoder, linear layer, CRF. Step 2 types each span, gold ones in training, else step 1's.
+    """Coach: step 1 finds spans with O, B and I (encoder, linear layer, CRF), step 2 gives each span a type.
 
-    The losses of both steps and of the templates (see `TemplateRegularizer`) are one sum. Left out are three slips of
-    code released for CrossNER: a second optimiser step, for the types, through weights that the first step has changed;
-    noise from N(0, 1) added to the label vectors; character n-gram vectors asked for with a list of words instead of
-    a word. Here characters also go through a convolution, beside the paper's fixed n-gram vectors or without them.
+    Training uses gold spans in step 2 and sums the losses of both steps and of the templates (`TemplateRegularizer`).
+    Three errors of the code released for CrossNER are left out: a second optimizer step, for the types, through weights
+    that the first step has changed; noise from N(0, 1) added to the label vectors; character n-gram vectors looked up
+    with a list of words instead of a word. Characters also go through a convolution, with or without the paper's fixed
+    n-gram vectors.
+
+    Source: Liu et al. (2020), "Coach: A Coarse-to-Fine Approach for Cross-domain Slot Filling".
     """
 
     config_class = CoachConfig
@@ -138,10 +154,14 @@ class CoachForTokenClassification(WordTagger):
 
     @torch.no_grad()
     def set_label_vectors(self, vectors: Tensor, token_ids: list[list[int]] | None = None) -> None:
-        """Describe the types, in the order of `type_names`, once the word vectors are in place.
+        """Describe the types, in the order of `type_names`, after the word vectors were set.
 
-        vectors:   (types, word_dim + gram_dim) sums of the vectors of each description's words
-        token_ids: ids of each description's words, which templates need
+        Args:
+            vectors: (types, word_dim + gram_dim), sums of the vectors of each description's words.
+            token_ids: Ids of each description's words, which templates need.
+
+        Raises:
+            ValueError: If a type has no vector or only zeros, or shapes do not match.
         """
         into = self.typer.label_vectors
         if vectors.shape != into.shape:
@@ -149,7 +169,7 @@ class CoachForTokenClassification(WordTagger):
                 f"expected a vector of width {into.shape[1]} (word_dim + gram_dim) for each of the {len(into)} types, "
                 f"got the shape {tuple(vectors.shape)}"
             )
-        useless = [t for t, v in zip(self.type_names, vectors) if not (v.isfinite().all() and v.any())]
+        useless = [t for t, v in zip(self.type_names, vectors, strict=True) if not (v.isfinite().all() and v.any())]
         if useless:
             raise ValueError(f"no vector, or one of zeros, for {', '.join(useless)}; describe it in words with vectors")
         into.copy_(vectors)
@@ -167,12 +187,10 @@ class CoachForTokenClassification(WordTagger):
         attention_mask: Tensor | None = None,
         word_mask: Tensor | None = None,
         labels: Tensor | None = None,
-        domain_ids: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> TaggerOutput:
-        """input_ids, attention_mask: (batch, time); char_ids: (batch, time, chars); word_mask: (batch, time) bool;
-        labels: (batch, time), -100 where no word begins. `domain_ids` change nothing: there is one head."""
+        """Score or decode a batch; arguments as of `BiLSTMCRFForTokenClassification.forward`."""
         if attention_mask is None:
             attention_mask = input_ids != self.config.pad_token_id
         states = self.encoder(input_ids, char_ids, attention_mask)
@@ -191,7 +209,7 @@ class CoachForTokenClassification(WordTagger):
         labels: Tensor,
         num_items_in_batch: Tensor | int | None,
     ) -> Tensor:
-        """Sums over the batch, by the contract of `TaggerOutput.loss`; templates only count in training."""
+        """Sum the losses of both steps, divided as `TaggerOutput.loss` says; templates count in training only."""
         words = Words.at(labels != IGNORED)
         states, ids = words.gather(states), words.gather(labels).where(words.mask, 0)
         prefixes, types = (torch.tensor(table, device=ids.device)[ids] for table in (self.prefixes, self.types))
@@ -200,7 +218,7 @@ class CoachForTokenClassification(WordTagger):
         total = F.cross_entropy(self.typer(states, gold), types[gold.begins], reduction="sum")
         if self.training and self.config.template_weight:
             if self.config.type_token_ids is None:
-                raise ValueError("templates need the word ids of the types' descriptions; give set_label_vectors them")
+                raise ValueError("templates need the word ids of the descriptions; pass them to set_label_vectors")
             sentences = Sentences(words.gather(input_ids), types, gold.begins, words.mask)
             described = self.config.type_token_ids
             regularizer = self.templates(states, sentences, described, self.encoder.embedding)
@@ -209,7 +227,7 @@ class CoachForTokenClassification(WordTagger):
         return tags + mean_loss(total, words.mask.sum(), num_items_in_batch)
 
     def _decode(self, states: Tensor, emissions: Tensor, words: Words, loss: Tensor | None) -> TaggerOutput:
-        """A word in a span has P(B-x) = P(B) P(x | span), likewise I; outside all types are as probable."""
+        """Decode; in a span P(B-x) = P(B) P(x | span), likewise I, and outside all types are equally probable."""
         coarse = self.head.decode(words.gather(emissions), words.mask)
         spans = Spans.read(coarse.ids, torch.zeros_like(coarse.ids), words.mask)
         typed = self.typer(words.gather(states), spans).softmax(-1)
@@ -219,17 +237,17 @@ class CoachForTokenClassification(WordTagger):
         ids = torch.tensor(self.label_of, device=chosen.device)[coarse.ids, chosen]
         of_type = torch.cat([typed, torch.ones_like(typed[..., :1])], -1)[..., self.types]  # 1 for O, whose type is -1
         logits = decoded_logits(coarse.marginals[..., self.prefixes] * of_type, ids)
-        nothing = emissions.new_zeros(emissions.shape[:2], dtype=torch.float)
+        zeros = emissions.new_zeros(emissions.shape[:2], dtype=torch.float)
         return TaggerOutput(
             loss=loss,
             logits=words.scatter(logits, emissions[..., self.prefixes].float()),
-            predicted_ids=words.scatter(ids, nothing.long()),
-            scores=words.scatter(coarse.scores * best.where(spans.number >= 0, 1.0), nothing),
+            predicted_ids=words.scatter(ids, zeros.long()),
+            scores=words.scatter(coarse.scores * best.where(spans.number >= 0, 1.0), zeros),
         )
 
 
 def _label_tables(labels: list[str]) -> tuple[list[int], list[int], list[str], list[list[int]]]:
-    """Of each label the prefix (0 O, 1 B, 2 I) and the type (-1 for O); the types; [prefix][type] to label."""
+    """Give each label's prefix (0 O, 1 B, 2 I) and type (-1 for O), the type names, and [prefix][type] to label."""
     parts = [split_tag(label) for label in labels]
     names = list(dict.fromkeys(name for _, name in parts if name))
     ids = {part: i for i, part in enumerate(parts)}

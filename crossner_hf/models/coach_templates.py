@@ -1,4 +1,4 @@
-"""Template regularisation of Coach (Liu et al., 2020): sentences near their templates and far from wrong ones.
+"""Template regularisation of Coach (Liu et al., 2020): sentences close to their templates and far from wrong ones.
 
 The template of a sentence is the sentence with each entity replaced by the description of its type: "Porto beat
 Monaco" becomes "organisation beat organisation". In wrong templates every entity has the description of another type.
@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from .lstm import BiLSTM
 from .word_char_embedding import WordCharEmbedding, WordTaggerConfig
 
-WRONG_TEMPLATES = 2  # a sentence, as in the paper
+WRONG_TEMPLATES = 2  # for each sentence, as in the paper
 
 
 def wrong_types(num_types: int) -> list[list[int]]:
-    """For each wrong template, type to the type put in its place: the first ones of the list that differ from it.
+    """Give for each wrong template the type that replaces each type: the first types of the list that differ from it.
 
-    So does the released code choose on CoNLL-2003. Fewer than three types make fewer than two wrong templates.
+    The released code chooses in this way on CoNLL-2003. Fewer than three types give fewer than two wrong templates.
     """
     others = [[other for other in range(num_types) if other != one] for one in range(num_types)]
     return [[chosen[i] for chosen in others] for i in range(min(WRONG_TEMPLATES, num_types - 1))]
@@ -28,10 +28,11 @@ def wrong_types(num_types: int) -> list[list[int]]:
 class Sentences(NamedTuple):
     """Sentences and their entities, all (batch, words).
 
-    word_ids: of the tokenizer
-    types:    of the entity that a word is in, -1 outside
-    begins:   bool, True on the first word of each entity
-    mask:     bool, True on real words; a prefix of every row
+    Args:
+        word_ids: Ids of the words.
+        types: Type of the entity that a word is in, -1 outside.
+        begins: Bool, True on the first word of each entity.
+        mask: Bool, True on real words; a prefix of every row.
     """
 
     word_ids: Tensor
@@ -41,9 +42,9 @@ class Sentences(NamedTuple):
 
 
 def fill_templates(sentences: Sentences, descriptions: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """The templates (batch, longest) and their mask; ids are 0 beyond a template's last word.
+    """Give templates (batch, longest) and their mask; ids are 0 beyond the last word of a template.
 
-    descriptions: word ids of each type's description, at least one
+    `descriptions` are the word ids of each type's description, at least one.
     """
     word_ids, types, begins, mask = sentences
     lengths = torch.tensor([len(ids) for ids in descriptions], device=types.device)
@@ -60,9 +61,10 @@ def fill_templates(sentences: Sentences, descriptions: Sequence[Sequence[int]]) 
 
 
 def contrast(vector: Tensor, templates: Tensor, margin: float) -> Tensor:
-    """Each sentence's distance to its template, and what its wrong ones lack to `margin`: (batch,), at least 0.
+    """Sum the distance of each sentence to its template and the shortfall of its wrong ones to `margin`, (batch,).
 
-    vector: (batch, width); templates: (1 + wrong, batch, width), the right one first. Distances are mean squares.
+    `vector` is (batch, width), `templates` (1 + wrong, batch, width) with the right one first. Distances are mean
+    squares.
     """
     distances = (templates - vector).square().mean(-1)
     return distances[0] + (margin - distances[1:]).clamp_min(0).sum(0)
@@ -77,25 +79,28 @@ class AttentionPooling(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """Draw the vector."""
         nn.init.normal_(self.vector, std=self.vector.shape[0] ** -0.5)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """(batch, words, width) to (batch, width); mask: (batch, words) bool, which may be False on a whole row"""
+        """Turn (batch, words, width) into (batch, width); `mask` (batch, words) may be False on a whole row."""
         scores = states @ self.vector
         weights = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1)
         return (weights.unsqueeze(-1) * states).sum(1)
 
 
 class TemplateRegularizer(nn.Module):
-    """With u the pooled sentence and r, w1, w2 the right and the wrong templates, sg a stop of gradients, m the margin:
+    """The loss of a sentence u, its right template r and its wrong ones w1, w2; sg stops gradients, m is the margin.
 
         D(u; r, w1, w2) = MSE(r, u) + max(0, m - MSE(w1, u)) + max(0, m - MSE(w2, u))
         loss = D(sg(u); r, w1, w2) + D(u; sg(r), sg(w1), sg(w2))
 
-    The first term moves the templates, the second the sentence and the encoder below it, from the training batch
+    The first term moves the templates. The second moves the sentence and the encoder below it, from training batch
     `delay` on. Departures: the paper has -MSE(w, u), which has no lower bound; the released code also detaches u in
-    the second term, so that nothing reaches the encoder.
+    the second term, so no gradient reaches the encoder.
     """
+
+    batches: Tensor
 
     def __init__(self, config: WordTaggerConfig, num_types: int, margin: float, delay: int):
         super().__init__()
@@ -113,21 +118,22 @@ class TemplateRegularizer(nn.Module):
         self.register_buffer("batches", torch.zeros((), dtype=torch.long))
 
     def reset_parameters(self) -> None:
+        """Count batches from 0."""
         nn.init.zeros_(self.batches)
 
     @torch.no_grad()
     def start_from(self, embedding: WordCharEmbedding) -> None:
-        """Begin with the sentence's word vectors."""
-        if self.number_trained:
+        """Take over the word vectors of the sentence encoder."""
+        if embedding.trained is not None:
             self.words.weight.copy_(embedding.trained.weight)
 
     def rows(self, ids: Tensor, embedding: WordCharEmbedding) -> Tensor:
-        """Templates have trained rows of their own; fixed ones are the sentence's. (…, word_dim)"""
-        standing = embedding.rows(ids).detach()
+        """Look up words of templates, (…, word_dim): trained rows are their own, fixed ones those of the sentence."""
+        of_sentence = embedding.rows(ids).detach()
         if not self.number_trained:
-            return standing
+            return of_sentence
         own = self.words(ids.clamp(max=self.number_trained - 1))
-        return torch.where((ids < self.number_trained).unsqueeze(-1), own, standing)
+        return torch.where((ids < self.number_trained).unsqueeze(-1), own, of_sentence)
 
     def forward(
         self,
@@ -136,13 +142,13 @@ class TemplateRegularizer(nn.Module):
         descriptions: Sequence[Sequence[int]],
         embedding: WordCharEmbedding,
     ) -> Tensor:
-        """The loss summed over the sentences that have entities.
+        """Sum the loss over the sentences that have entities.
 
-        states: (batch, words, 2 * hidden_size) of the encoder; embedding: the encoder's
+        `states` (batch, words, 2 * hidden_size) and `embedding` are those of the sentence encoder.
         """
         vector = self.sentence_pooling(states, sentences.mask)
-        every = [fill_templates(chosen, descriptions) for chosen in (sentences, *self._wrong(sentences))]
-        templates = torch.stack([self._encode(self.rows(ids, embedding), mask) for ids, mask in every])
+        filled = [fill_templates(typed, descriptions) for typed in (sentences, *self._wrong(sentences))]
+        templates = torch.stack([self._encode(self.rows(ids, embedding), mask) for ids, mask in filled])
         sentence_moves = (self.batches >= self.delay).to(vector.dtype)
         self.batches += 1
         loss = contrast(vector.detach(), templates, self.margin)
@@ -155,5 +161,5 @@ class TemplateRegularizer(nn.Module):
             yield sentences._replace(types=types.where(sentences.types >= 0, -1))
 
     def _encode(self, rows: Tensor, mask: Tensor) -> Tensor:
-        """(batch, words, word_dim) to (batch, 2 * hidden_size)"""
+        """Turn (batch, words, word_dim) into (batch, 2 * hidden_size)."""
         return self.template_pooling(self.dropout(self.lstm(self.dropout(rows), mask)), mask)

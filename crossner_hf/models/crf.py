@@ -14,14 +14,19 @@ from .crf_forward_backward import LogTotal, Scores, Sums, log_sums, marginals, n
 
 
 class CRF(nn.Module):
-    """allowed: rows as `tagging.allowed_transitions` gives them, the last one the start of a sentence; None: all is.
+    """A CRF whose sequences with a forbidden transition have probability 0 in likelihood, decoding and marginals.
 
-    Sequences with a transition that is not allowed have probability 0, in likelihood, decoding and marginals. All is
-    computed outside autocast and in float64 where the device has it; results have at least float32. In every method
+    Everything is computed outside autocast and in float64 if the device has it; results have at least float32. In every
+    method `emissions` are unnormalised scores (batch, time, tags), time at least 1, and `mask` (batch, time) bool is
+    True on real words, a prefix of every row, which may be empty.
 
-    emissions: (batch, time, tags)  scores, not normalised; time is at least 1
-    mask:      (batch, time) bool   True on real words, a prefix of every row, which may be empty
+    Args:
+        num_tags: Number of tags.
+        allowed: Rows as `tagger.iob2.allowed_transitions` gives them, the last one for the start of a sentence; None
+            allows every transition.
     """
+
+    forbidden: Tensor
 
     def __init__(self, num_tags: int, allowed: Sequence[Sequence[bool]] | None = None):
         super().__init__()
@@ -37,49 +42,64 @@ class CRF(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Also sets the constraints, which `from_pretrained` leaves as whatever the memory held."""
+        """Draw parameters from U(-0.1, 0.1) and set the constraints, which `from_pretrained` leaves uninitialised."""
         for parameter in self.parameters():
             init.uniform_(parameter, -0.1, 0.1)
         if self.allowed is not None:
             init.copy_(self.forbidden, ~torch.tensor(self.allowed, dtype=torch.bool, device=self.forbidden.device))
 
     def log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """Log-probability of `tags`, one value a row: (batch,); 0 for a row without words.
+        """Compute the log-probability of tag sequences.
 
-        tags: (batch, time) ids; any value where `mask` is False
+        Args:
+            emissions: (batch, time, tags).
+            tags: (batch, time) ids; any value where `mask` is False.
+            mask: (batch, time) bool.
+
+        Returns:
+            Log-probabilities, (batch,); 0 for a row without words.
         """
         with no_autocast(emissions):
             scores = self._scores(emissions, mask)
-            return (_score(scores, tags, mask) - LogTotal.apply(*scores)).to(_at_least_float32(emissions))
+            total: Tensor = LogTotal.apply(*scores)  # type: ignore[no-untyped-call]
+            return (_score(scores, tags, mask) - total).to(_at_least_float32(emissions))
 
     @torch.no_grad()
     def viterbi(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """The most probable tags of each row: (batch, time); 0 where `mask` is False."""
+        """Find the most probable tags of each row, (batch, time); 0 where `mask` is False."""
         with no_autocast(emissions):
             return _viterbi(self._scores(emissions, mask))
 
     @torch.no_grad()
     def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """Probability of each tag at each word: (batch, time, tags); 0 where `mask` is False."""
+        """Compute the probability of each tag at each word, (batch, time, tags); 0 where `mask` is False."""
         with no_autocast(emissions):
             probabilities = marginals(log_sums(self._scores(emissions, mask)))
             return probabilities.where(mask.unsqueeze(-1), 0).to(_at_least_float32(emissions))
 
     @torch.no_grad()
     def segment_probabilities(self, emissions: Tensor, tags: Tensor, mask: Tensor, continues: Tensor) -> Tensor:
-        """Probability of the segment that each word is in: (batch, time); 0 where `mask` is False.
+        """Compute the probability of the segment that each word is in.
 
-        continues: (tags, tags) bool [i, j]: j right after i goes on with i's segment. The segments of `tags` are its
-        longest runs of that kind. A segment's probability is that of all sequences with these tags at these words in
-        which the word before does not go on into it, nor the word after go on with it.
+        The probability of a segment is that of all sequences with its tags at its words in which the word before does
+        not continue into it, nor the word after continue it.
+
+        Args:
+            emissions: (batch, time, tags).
+            tags: (batch, time) ids, whose longest runs of continuing tags are the segments.
+            mask: (batch, time) bool.
+            continues: (tags, tags) bool, [i, j]: j right after i continues the segment of i.
+
+        Returns:
+            Probabilities, (batch, time); 0 where `mask` is False.
         """
         with no_autocast(emissions):
             scores = self._scores(emissions, mask)
-            found = _log_segments(scores, log_sums(scores), tags.where(mask, 0), mask, continues)
-            return found.exp().where(mask, 0).to(_at_least_float32(emissions))
+            log_probabilities = _log_segments(scores, log_sums(scores), tags.where(mask, 0), mask, continues)
+            return log_probabilities.exp().where(mask, 0).to(_at_least_float32(emissions))
 
     def _scores(self, emissions: Tensor, mask: Tensor) -> Scores:
-        """Scores in the widest type; emissions are at most 0, which changes no probability and keeps sums small."""
+        """Give scores in the widest type; emissions are shifted to at most 0, which keeps sums small."""
         wide = _widest_float(emissions.device)
         start, transitions, end = (
             parameter.to(wide) for parameter in (self.start_transitions, self.transitions, self.end_transitions)
@@ -100,7 +120,7 @@ def _at_least_float32(like: Tensor) -> torch.dtype:
 
 
 def _score(scores: Scores, tags: Tensor, mask: Tensor) -> Tensor:
-    """Score of `tags`: (batch,)"""
+    """Compute the score of `tags`, (batch,)."""
     emissions, lengths, start, transitions, end = scores
     tags = tags.where(mask, 0)
     at_words = emissions.gather(-1, tags.unsqueeze(-1)).squeeze(-1).where(mask, 0)
@@ -111,26 +131,26 @@ def _score(scores: Scores, tags: Tensor, mask: Tensor) -> Tensor:
 
 
 def _viterbi(scores: Scores) -> Tensor:
-    """Best scores forward; then from the end, the best tag before the one chosen."""
+    """Compute best scores forwards; then, from the end, choose the best tag before the one already chosen."""
     emissions, lengths, start, transitions, end = scores
     at_words = emissions.permute(1, 2, 0).contiguous()  # (time, tags, batch), so that maxima run over whole vectors
     into = transitions.T.contiguous()
     best = [start.unsqueeze(-1) + at_words[0]]
     for at_word in at_words[1:]:
         best.append((best[-1] + into.unsqueeze(-1)).amax(1) + at_word)
-    # One more tag stands for no word: sure beyond a row's words, impossible at them, and `end` leads into it.
+    # One more tag stands for "no word": certain beyond a row's words, impossible at them, and `end` leads into it.
     beyond = torch.arange(len(best), device=lengths.device).unsqueeze(1) >= lengths
     no_word = torch.where(beyond, torch.inf, -torch.inf).to(emissions.dtype)
-    best = torch.cat([torch.stack(best).transpose(1, 2), no_word.unsqueeze(-1)], dim=-1)
+    extended = torch.cat([torch.stack(best).transpose(1, 2), no_word.unsqueeze(-1)], dim=-1)
     into = nn.functional.pad(torch.cat([into, end.unsqueeze(0)]), (0, 1))
     tags = [torch.full_like(lengths, len(end))]
-    for at_word in reversed(best.unbind()):
+    for at_word in reversed(extended.unbind()):
         tags.append((at_word + into.index_select(0, tags[-1])).argmax(-1))
     return torch.stack(tags[:0:-1], dim=1).masked_fill(beyond.T, 0)
 
 
 def _log_segments(scores: Scores, sums: Sums, tags: Tensor, mask: Tensor, continues: Tensor) -> Tensor:
-    """Log-probability of each word's segment: (batch, time)"""
+    """Compute the log-probability of the segment of each word, (batch, time)."""
     emissions, _, start, transitions, end = scores
     apart = transitions.masked_fill(continues, -torch.inf)
     goes_on = continues[tags[:, :-1], tags[:, 1:]] & mask[:, 1:]  # (batch, time - 1): from a word to the next one

@@ -1,7 +1,7 @@
 """Sums over all tag sequences of a linear-chain CRF, in logarithms, with their gradients."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,9 +9,9 @@ from torch.autograd.function import once_differentiable
 
 
 class Scores(NamedTuple):
-    """What defines the distribution over each row's tag sequences; -inf where a transition is forbidden.
+    """What defines the distribution over each row's tag sequences; -inf for forbidden transitions.
 
-    emissions: (batch, time, tags); lengths: (batch,); start, end: (tags,); transitions: (tags, tags) [i, j]: j after i
+    Shapes: emissions (batch, time, tags), lengths (batch,), start and end (tags,), transitions (tags, tags).
     """
 
     emissions: Tensor
@@ -22,11 +22,12 @@ class Scores(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Logarithms of sums of exp(score) over sequences; forward and backward hold anything beyond a row's words.
+    """Logarithms of sums of exp(score) over sequences; `forward` and `backward` hold any value beyond a row's words.
 
-    total:    (batch,)             over all of a row's; 0 for a row without words
-    forward:  (batch, time, tags)  over the ways to the word, that word's emission included
-    backward: (batch, time, tags)  over the ways on from the word, its emission left out
+    Args:
+        total: (batch,) over all sequences of a row; 0 for a row without words.
+        forward: (batch, time, tags) over the ways to the word, its own emission included.
+        backward: (batch, time, tags) over the ways on from the word, its own emission not included.
     """
 
     total: Tensor
@@ -35,21 +36,24 @@ class Sums(NamedTuple):
 
 
 def no_autocast(like: Tensor) -> torch.autocast:
+    """Give a context in which operations on the device of `like` keep their types."""
     return torch.autocast(like.device.type, enabled=False)
 
 
 class LogTotal(torch.autograd.Function):
-    """`Sums.total`; its gradient is probabilities: of tags for emissions, of pairs of neighbours for transitions."""
+    """`Sums.total` with its gradient: probabilities of tags for emissions, of neighbouring pairs for transitions."""
 
     @staticmethod
-    def forward(ctx, *scores: Tensor) -> Tensor:
+    def forward(ctx: Any, *scores: Tensor) -> Tensor:
+        """Compute the total from the fields of `Scores`."""
         sums = log_sums(Scores(*scores))
         ctx.save_for_backward(*scores, *sums)
         return sums.total
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradient from sums that `forward` kept."""
         scores, sums = Scores(*ctx.saved_tensors[:5]), Sums(*ctx.saved_tensors[5:])
         until_end = scores.lengths.unsqueeze(1) - torch.arange(scores.emissions.shape[1], device=grad.device)
         weight = grad.unsqueeze(1).where(until_end > 0, 0)
@@ -60,37 +64,41 @@ class LogTotal(torch.autograd.Function):
 
 
 def marginals(sums: Sums) -> Tensor:
+    """Compute the probability of each tag at each word, (batch, time, tags)."""
     return (sums.forward + sums.backward - sums.total[:, None, None]).exp()
 
 
 def _pairs(scores: Scores, sums: Sums, weight: Tensor) -> Tensor:
-    """How often j is expected right after i, each row counted with its weight: (tags, tags)
+    """Sum over all neighbouring words the probability of tag j right after tag i, (tags, tags).
 
-    weight: (batch, time), 0 beyond a row's words
+    The probability of a pair is exp(before_i + transitions_ij + after_j - total). `weight` (batch, time) multiplies the
+    pairs of each second word; it is 0 beyond a row's words.
     """
     before = sums.forward[:, :-1]
     after = (scores.emissions + sums.backward)[:, 1:]
-    steepest = scores.transitions.amax()
-    highest = before.amax(-1) + steepest + after.amax(-1) - sums.total.unsqueeze(1)
-    real = torch.arange(1, weight.shape[1], device=weight.device) < scores.lengths.unsqueeze(1)
-    # One product of matrices where what it loses to underflow is nothing beside the total; elsewhere word by word.
-    near = real & (highest < -math.log(_margin(weight.dtype)))
-    factor = (highest[near].exp() * weight[:, 1:][near]).unsqueeze(-1)
-    left, right = ((values - values.amax(-1, keepdim=True)).exp() for values in (before[near], after[near]))
-    found = (scores.transitions - steepest).exp() * (left.T @ (right * factor))
-    row, word = (real & ~near).nonzero(as_tuple=True)
-    for rows, words in zip(row.split(1024), word.split(1024)):
-        ways = before[rows, words].unsqueeze(-1) + scores.transitions + after[rows, words].unsqueeze(1)
-        pairs = (ways - sums.total[rows, None, None]).exp()
-        found += (pairs * weight[rows, words + 1, None, None]).sum(0)
-    return found
+    highest_transition = scores.transitions.amax()
+    # An upper bound of the log-probability of all pairs of two words.
+    bound = before.amax(-1) + highest_transition + after.amax(-1) - sums.total.unsqueeze(1)
+    is_pair = torch.arange(1, weight.shape[1], device=weight.device) < scores.lengths.unsqueeze(1)
+    # Where the bound is low enough, underflow of the three factors loses nothing that counts beside the total, so one
+    # product of matrices is exact. The few other pairs of words are summed in logarithms.
+    safe = is_pair & (bound < -math.log(_margin(weight.dtype)))
+    factor = (bound[safe].exp() * weight[:, 1:][safe]).unsqueeze(-1)
+    left, right = ((values - values.amax(-1, keepdim=True)).exp() for values in (before[safe], after[safe]))
+    expected = (scores.transitions - highest_transition).exp() * (left.T @ (right * factor))
+    row, word = (is_pair & ~safe).nonzero(as_tuple=True)
+    for rows, words in zip(row.split(1024), word.split(1024), strict=True):
+        log_pairs = before[rows, words].unsqueeze(-1) + scores.transitions + after[rows, words].unsqueeze(1)
+        pairs = (log_pairs - sums.total[rows, None, None]).exp()
+        expected += (pairs * weight[rows, words + 1, None, None]).sum(0)
+    return expected
 
 
 def log_sums(scores: Scores) -> Sums:
-    """Both ways in one recursion: the way back is a way forward over the row read from its end.
+    """Compute both directions in one recursion: backward is forward over the row read from its end.
 
-    The scaled recursion overestimates the sums forward and underestimates those backward where it loses anything to
-    underflow. Where the totals by the one and by the other agree, it has lost nothing that counts.
+    If the scaled recursion loses anything to underflow, it overestimates the forward sums and underestimates the
+    backward sums. If both give the same total, it has lost nothing that counts; else logarithms are summed.
     """
     emissions, lengths, start, transitions, end = scores
     positions = torch.arange(emissions.shape[1], device=lengths.device)
@@ -112,17 +120,16 @@ def log_sums(scores: Scores) -> Sums:
 
 
 def _margin(dtype: torch.dtype) -> float:
-    """Beside sums of at least this, underflow loses less than this squared: the range in thirds and a little room."""
+    """Give a third of the range: beside sums of at least this, underflow loses less than its square."""
     return torch.finfo(dtype).tiny ** 0.3
 
 
 def _scaled_recursion(emissions: Tensor, into_first: Tensor, transitions: Tensor) -> Tensor:
-    """Log-sums over the ways to each word, its emission left out: (time, 2, batch, tags)
+    """Compute log-sums over the ways to each word without its emission, (time, 2, batch, tags).
 
-    Sums of probabilities, scaled to 1 at each word (Rabiner, 1989, section V.A): a product of matrices a word. Forward,
-    no share is let below what underflow may lose; NaN after a word whose sum leaves too little room for that.
-
-    emissions: (time, 2, batch, tags); into_first: (2, 1, tags); transitions: (2, tags, tags)
+    Sums of probabilities are scaled to 1 at each word (Rabiner, 1989, section V.A), with one product of matrices for
+    each word. Forward shares are clamped to what underflow may lose; after a word whose sum is too small for that, the
+    result is NaN. Shapes: emissions (time, 2, batch, tags), into_first (2, 1, tags), transitions (2, tags, tags).
     """
     margin = _margin(emissions.dtype)
     lowest = emissions.new_tensor([margin**2, 0]).view(2, 1, 1)
@@ -142,7 +149,7 @@ def _scaled_recursion(emissions: Tensor, into_first: Tensor, transitions: Tensor
 
 
 def _log_recursion(emissions: Tensor, into_first: Tensor, transitions: Tensor) -> Tensor:
-    """The same with sums of logarithms: many times slower, in range whatever the scores."""
+    """Compute the same as sums of logarithms: many times slower, but in range whatever the scores."""
     ways = [into_first.expand_as(emissions[0])]
     for at_word in emissions[:-1]:
         ways.append(((ways[-1] + at_word).unsqueeze(-1) + transitions.unsqueeze(1)).logsumexp(-2))

@@ -13,11 +13,12 @@ from .outputs import TaggerOutput, Words, mean_loss
 
 
 class Decoded(NamedTuple):
-    """Of the words of each row, gathered to the left.
+    """Decoded words of each row, gathered to the left.
 
-    ids:       (batch, words) labels of the most probable sequence
-    marginals: (batch, words, labels) probability of each label
-    scores:    (batch, words) probability of the decoded label; on an entity's words, of the whole entity
+    Args:
+        ids: (batch, words) labels of the most probable sequence.
+        marginals: (batch, words, labels) probability of each label.
+        scores: (batch, words) probability of the decoded label; on the words of an entity, of the whole entity.
     """
 
     ids: Tensor
@@ -26,10 +27,10 @@ class Decoded(NamedTuple):
 
 
 class CRFHead(nn.Module):
-    """The last layer of a tagger: emissions of first pieces in, `TaggerOutput` out.
+    """The last layer of a tagger: from emissions at first tokens to a `TaggerOutput`.
 
-    constrained: sequences that are no IOB2 have probability 0. Gold labels are then read as conlleval reads them: an
-    `I-` that continues nothing counts as `B-`.
+    If `constrained`, sequences that are not IOB2 have probability 0, and gold labels are read as conlleval reads them:
+    an `I-` that continues no entity counts as `B-`.
     """
 
     def __init__(self, labels: Sequence[str], constrained: bool):
@@ -37,14 +38,14 @@ class CRFHead(nn.Module):
         self.crf = CRF(len(labels), allowed_transitions(labels) if constrained else None)
         self.constrained = constrained
         parts = [split_tag(label) for label in labels]
-        lacking = [t for p, t in parts if p == "I" and ("B", t) not in parts]
-        if constrained and lacking:
+        missing = [t for p, t in parts if p == "I" and ("B", t) not in parts]
+        if constrained and missing:
             raise ValueError(
-                f"the labels have I-{lacking[0]} but no B-{lacking[0]}, so that no IOB2 sequence holds it; "
-                "add it, or say constrained=False"
+                f"the labels have I-{missing[0]} but no B-{missing[0]}, so no IOB2 sequence contains it; "
+                "add it, or set constrained=False"
             )
-        self.carried_on = [[new == ("I", old[1]) and old[0] != "O" for new in parts] for old in parts]
-        self.opening = [
+        self.continues = [[new == ("I", old[1]) and old[0] != "O" for new in parts] for old in parts]
+        self.as_opening = [
             parts.index(("B", t)) if p == "I" and ("B", t) in parts else i for i, (p, t) in enumerate(parts)
         ]
 
@@ -55,21 +56,21 @@ class CRFHead(nn.Module):
         labels: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
     ) -> TaggerOutput:
-        """emissions: (batch, time, labels); labels: (batch, time), -100 where nothing is scored"""
+        """Compute the loss from `emissions` (batch, time, labels) and `labels` (batch, time); decode in evaluation."""
         loss = None if labels is None else self.loss(emissions, labels, num_items_in_batch)
         if self.training:
             return TaggerOutput(loss=loss, logits=emissions)
         decoded = self.decode(words.gather(emissions), words.mask)
-        nothing = emissions.new_zeros(emissions.shape[:2], dtype=torch.float)
+        zeros = emissions.new_zeros(emissions.shape[:2], dtype=torch.float)
         return TaggerOutput(
             loss=loss,
             logits=words.scatter(decoded_logits(decoded.marginals, decoded.ids), emissions.float()),
-            predicted_ids=words.scatter(decoded.ids, nothing.long()),
-            scores=words.scatter(decoded.scores, nothing),
+            predicted_ids=words.scatter(decoded.ids, zeros.long()),
+            scores=words.scatter(decoded.scores, zeros),
         )
 
     def loss(self, emissions: Tensor, labels: Tensor, num_items_in_batch: Tensor | int | None) -> Tensor:
-        """Negative log-likelihood, summed, by the contract of `TaggerOutput.loss`."""
+        """Sum the negative log-likelihood, divided as `TaggerOutput.loss` says."""
         words = Words.at(labels != IGNORED)
         tags = words.gather(labels)
         if self.constrained:
@@ -78,25 +79,25 @@ class CRFHead(nn.Module):
         return mean_loss(total, words.mask.sum(), num_items_in_batch)
 
     def decode(self, emissions: Tensor, mask: Tensor) -> Decoded:
-        """emissions: (batch, words, labels); mask: (batch, words) bool, a prefix of every row"""
+        """Decode `emissions` (batch, words, labels); `mask` (batch, words) bool is a prefix of every row."""
         ids = self.crf.viterbi(emissions, mask)
-        continues = torch.tensor(self.carried_on, device=emissions.device)
+        continues = torch.tensor(self.continues, device=emissions.device)
         scores = self.crf.segment_probabilities(emissions, ids, mask, continues)
         return Decoded(ids, self.crf.marginals(emissions, mask), scores)
 
     def _as_iob2(self, tags: Tensor, mask: Tensor) -> Tensor:
-        """An `I-` whose word before is not of its entity becomes `B-`."""
+        """Turn each `I-` that does not continue the entity of the word before it into `B-`."""
         tags = tags.where(mask, 0)
-        continues = torch.tensor(self.carried_on, device=tags.device)
+        continues = torch.tensor(self.continues, device=tags.device)
         goes_on = torch.zeros_like(mask)
         goes_on[:, 1:] = continues[tags[:, :-1], tags[:, 1:]]
-        return torch.where(goes_on, tags, torch.tensor(self.opening, device=tags.device)[tags])
+        return torch.where(goes_on, tags, torch.tensor(self.as_opening, device=tags.device)[tags])
 
 
 def decoded_logits(marginals: Tensor, ids: Tensor) -> Tensor:
-    """Log-probabilities (batch, words, labels) whose argmax is the decoded label, for callers that ask for no more.
+    """Give log-probabilities (batch, words, labels) with the decoded label as argmax, for callers that take that.
 
-    Where another label is more probable by itself than the one in the best sequence, the latter is raised just above.
+    If another label is more probable by itself than the one in the best sequence, the latter is raised just above it.
     """
     logits = marginals.float().clamp_min(torch.finfo(torch.float32).tiny).log()
     best = logits.amax(-1, keepdim=True)

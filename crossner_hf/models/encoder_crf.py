@@ -1,7 +1,8 @@
-"""A linear tagger over any encoder, and on its scores a CRF (BERT-CRF, RoBERTa-CRF, …)."""
+"""A linear tagger over any encoder with a CRF on its scores (BERT-CRF, RoBERTa-CRF, …)."""
 
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,35 +14,43 @@ from .outputs import TaggerOutput, find_words
 
 
 class EncoderCRFConfig(PreTrainedConfig):
-    """
-    encoder_config: config of the linear tagger inside, of any architecture; a dict needs its `model_type`
-    constrained:    sequences that are no IOB2 have probability 0, in training and in decoding
+    """Config of `EncoderCRFForTokenClassification`.
+
+    Args:
+        encoder_config: Config of the linear tagger inside, of any architecture; a dict needs its `model_type`.
+        constrained: Give label sequences that are not IOB2 probability 0, in training and in decoding.
+        word_splitter: Name of the splitter for raw text.
     """
 
     model_type = "encoder-crf"
     sub_configs = {"encoder_config": AutoConfig}
 
-    encoder_config: Mapping | PreTrainedConfig | None = None
+    encoder_config: Mapping[str, Any] | PreTrainedConfig | None = None
     constrained: bool = True
     word_splitter: str | None = None
 
-    def __post_init__(self, **kwargs):
+    def __post_init__(self, **kwargs: Any) -> None:
         if isinstance(self.encoder_config, Mapping):
             values = dict(self.encoder_config)
             self.encoder_config = AutoConfig.for_model(values.pop("model_type"), **values)
-        if self.encoder_config is not None:
-            self.encoder_config._name_or_path = ""  # a folder of the machine that trained it is nobody's business
+        if isinstance(self.encoder_config, PreTrainedConfig):
+            self.encoder_config._name_or_path = ""  # a saved model must not name folders of the training machine
         super().__post_init__(**kwargs)
 
 
 class EncoderCRFForTokenClassification(PreTrainedModel):
-    """The encoder's stock linear tagger gives each word's emissions; over them runs a CRF, from word to word.
+    """A stock linear tagger that scores the labels of each word, and a CRF from word to word over these scores.
 
-    Emissions are taken at first pieces only. With the weights of an encoder:
-    `EncoderCRFForTokenClassification(config, emitter=AutoModelForTokenClassification.from_pretrained(…))`. Callers that
-    give no `word_mask` want the buffer `begins_word` filled: which pieces can begin a word; all, where nobody has.
+    Scores are taken at the first token of each word. For callers that give no `word_mask`, the buffer `begins_word`
+    says which tokens can begin a word; by default all can.
+
+    Args:
+        config: The config.
+        emitter: A linear tagger to start from, as `AutoModelForTokenClassification.from_pretrained` gives it for an
+            encoder; by default one with random weights.
     """
 
+    begins_word: Tensor
     config_class = EncoderCRFConfig
     base_model_prefix = "emitter"
     supports_gradient_checkpointing = True
@@ -50,32 +59,35 @@ class EncoderCRFForTokenClassification(PreTrainedModel):
     _supports_attention_backend = True
 
     def __init__(self, config: EncoderCRFConfig, emitter: PreTrainedModel | None = None):
-        if config.encoder_config is None:
+        encoder = config.encoder_config
+        if not isinstance(encoder, PreTrainedConfig):
             raise ValueError("an encoder-crf needs encoder_config, the config of the encoder under the CRF")
         super().__init__(config)
         for name in ("id2label", "label2id"):
-            setattr(config.encoder_config, name, getattr(config, name))
-        self.emitter = emitter or AutoModelForTokenClassification.from_config(config.encoder_config)
+            setattr(encoder, name, getattr(config, name))
+        self.emitter = emitter or AutoModelForTokenClassification.from_config(encoder)
         labels = [config.id2label[i] for i in range(config.num_labels)]
         self.head = CRFHead(labels, config.constrained)
-        # Which pieces can begin a word, for callers that do not say where words begin; the trainer fills it.
-        self.register_buffer("begins_word", torch.ones(config.encoder_config.vocab_size, dtype=torch.bool))
+        # Tokens that can begin a word, for callers that give no word_mask; set when a tagger is made for training.
+        self.register_buffer("begins_word", torch.ones(encoder.vocab_size, dtype=torch.bool))
         self._emitter_takes = set(inspect.signature(self.emitter.forward).parameters)
         self.post_init()
 
     @property
     def base_model(self) -> PreTrainedModel:
+        """The encoder without its linear layer."""
         return self.emitter.base_model
 
     def _init_weights(self, module: torch.nn.Module) -> None:
         if isinstance(module, CRF):
             module.reset_parameters()
 
-    def get_input_embeddings(self):
+    def get_input_embeddings(self) -> torch.nn.Module:
+        """Give the embedding of the encoder's tokens."""
         return self.emitter.get_input_embeddings()
 
-    def resize_token_embeddings(self, *args, **kwargs):
-        """As of any model; a new piece can begin a word."""
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> torch.nn.Module:
+        """Resize as in any model; a new token can begin a word."""
         embeddings = self.emitter.resize_token_embeddings(*args, **kwargs)
         size, before = embeddings.num_embeddings, self.begins_word
         self.begins_word = before.new_ones(size)
@@ -90,12 +102,20 @@ class EncoderCRFForTokenClassification(PreTrainedModel):
         token_type_ids: Tensor | None = None,
         word_mask: Tensor | None = None,
         labels: Tensor | None = None,
-        domain_ids: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> TaggerOutput:
-        """input_ids, attention_mask, token_type_ids: (batch, time); word_mask: (batch, time) bool, True on first
-        pieces; labels: (batch, time), -100 where no word begins. `domain_ids` change nothing: there is one head."""
+        """Score or decode a batch.
+
+        Args:
+            input_ids: Token ids, (batch, time).
+            attention_mask: (batch, time).
+            token_type_ids: (batch, time).
+            word_mask: (batch, time) bool, True on the first token of each word.
+            labels: (batch, time), -100 where no word begins.
+            num_items_in_batch: Divisor of the loss.
+            **kwargs: Without effect.
+        """
         given = {"attention_mask": attention_mask, "token_type_ids": token_type_ids}
         given = {name: value for name, value in given.items() if value is not None and name in self._emitter_takes}
         emissions = self.emitter(input_ids, **given).logits

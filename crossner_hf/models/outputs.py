@@ -1,4 +1,4 @@
-"""What every tagger of the package takes and gives: words gathered from their first pieces, scattered back."""
+"""Input and output that all taggers share: words gathered from their first tokens and scattered back."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,13 +12,14 @@ from ..tagger.tokenize_and_align import IGNORED
 
 @dataclass
 class TaggerOutput(ModelOutput):
-    """What a tagger gives.
+    """Output of a tagger.
 
-    loss:          summed over the labelled words, over `num_items_in_batch` if given, else over their number
-    logits:        (batch, time, labels); in evaluation their softmax is the probability of each label of a word, and
-                   their argmax its predicted label
-    predicted_ids: (batch, time) label ids, in evaluation; any value where no word begins
-    scores:        (batch, time) confidence in the predicted label; on the words of an entity, in the whole entity
+    Args:
+        loss: Sum over the labelled words, divided by `num_items_in_batch` if given, else by their number.
+        logits: (batch, time, labels); in evaluation their softmax is the probability of each label of a word, and
+            their argmax its predicted label.
+        predicted_ids: (batch, time) label ids, in evaluation; any value where no word begins.
+        scores: (batch, time) confidence in the predicted label; on the words of an entity, in the whole entity.
     """
 
     loss: Tensor | None = None
@@ -30,8 +31,9 @@ class TaggerOutput(ModelOutput):
 class Words(NamedTuple):
     """Where the words of each row begin, gathered to the left.
 
-    positions: (batch, words) positions in the row; beyond a row's last word, positions where none begins
-    mask:      (batch, words) bool, True on real words; a prefix of every row
+    Args:
+        positions: (batch, words) positions in the row; beyond a row's last word, positions where no word begins.
+        mask: (batch, words) bool, True on real words; a prefix of every row.
     """
 
     positions: Tensor
@@ -39,18 +41,18 @@ class Words(NamedTuple):
 
     @classmethod
     def at(cls, word_mask: Tensor) -> "Words":
-        """word_mask: (batch, time) bool, True on the first piece of each word"""
+        """Find the words from a mask (batch, time) bool, True on the first token of each word."""
         counts = word_mask.sum(1)
         width = max(1, int(counts.max())) if len(counts) else 1
         positions = (~word_mask).long().argsort(dim=1, stable=True)[:, :width]
         return cls(positions, torch.arange(width, device=counts.device) < counts.unsqueeze(1))
 
     def gather(self, values: Tensor) -> Tensor:
-        """(batch, time, …) to (batch, words, …)"""
+        """Turn (batch, time, …) into (batch, words, …)."""
         return values.gather(1, self._index(values))
 
     def scatter(self, values: Tensor, into: Tensor) -> Tensor:
-        """(batch, words, …) to (batch, time, …); where no word begins `into` shows."""
+        """Turn (batch, words, …) into (batch, time, …), with the values of `into` where no word begins."""
         index = self._index(into)
         mask = self.mask.view(*self.mask.shape, *[1] * (into.dim() - 2))
         return into.scatter(1, index, torch.where(mask, values.to(into.dtype), into.gather(1, index)))
@@ -67,10 +69,17 @@ def find_words(
     labels: Tensor | None,
     begins_word: Tensor | None = None,
 ) -> Words:
-    """The words by `word_mask`; else where `labels` are not -100; else at all attended pieces that can begin a word.
+    """Find words by `word_mask`, else where `labels` are not -100, else at attended tokens that can begin a word.
 
-    begins_word: (vocabulary,) bool; None: all can. The last way is for callers that know no words, such as the stock
-    pipeline, and inexact: a piece may stand in the middle of a word though it can begin one, as a hyphen's does.
+    The last way is for callers that know no words, such as the stock pipeline. It is inexact: a token that can begin a
+    word, such as a hyphen, may stand in the middle of one.
+
+    Args:
+        input_ids: (batch, time).
+        attention_mask: (batch, time).
+        word_mask: (batch, time) bool, True on the first token of each word.
+        labels: (batch, time) label ids.
+        begins_word: (vocabulary,) bool, tokens that can begin a word; None if all can.
     """
     if word_mask is None and labels is not None:
         word_mask = labels != IGNORED
@@ -82,6 +91,6 @@ def find_words(
 
 
 def mean_loss(total: Tensor, number: Tensor | int, num_items_in_batch: Tensor | int | None) -> Tensor:
-    """The loss of the contract: `total` over `num_items_in_batch` if given, else over `number` (at least 1)."""
+    """Divide `total` by `num_items_in_batch` if given, else by `number` (at least 1), as all losses here."""
     count = number if num_items_in_batch is None else num_items_in_batch
     return total / torch.as_tensor(count, device=total.device).clamp(min=1)

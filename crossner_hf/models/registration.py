@@ -1,4 +1,4 @@
-"""The package's models under their names in transformers: `AutoModelForTokenClassification.from_pretrained(…)`."""
+"""Registration of the package's models, so that `AutoModelForTokenClassification.from_pretrained(…)` knows them."""
 
 from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 
@@ -9,7 +9,7 @@ from .word_tokenizer import WordTokenizer
 
 
 def register() -> None:
-    """Safe to call again."""
+    """Make configs, models and tokenizers known to transformers. Calling it again changes nothing."""
     for config, model, tokenizer in (
         (EncoderCRFConfig, EncoderCRFForTokenClassification, None),
         (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification, WordTokenizer),

@@ -1,4 +1,6 @@
-"""Words as vectors: a row of a table, a mean of character n-grams, a convolution over characters, side by side."""
+"""Words as vectors: a row of a table, a mean of character n-grams and a convolution over characters, side by side."""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,18 +11,23 @@ BYTES = 257  # ids of a word's bytes: 0 for padding, then byte + 1
 
 
 class WordTaggerConfig(PreTrainedConfig):
-    """What the models over word vectors share.
+    """Config that the models over word vectors share.
 
-    vocab_size:     rows of words; `[PAD]` and `[UNK]` are among them
-    trained_words:  rows before this are trained, the others stay as they came from the vector file
-    once_from:      rows from this to `trained_words` are words that the training sets hold once
-    word_dim:       width of a row
-    gram_dim:       width of the fixed vectors of character n-grams; 0: none
-    char_dim, char_filters, char_kernel: width of a byte's vector, number and span of the filters over a word's bytes
-    max_word_bytes: bytes of a word that the tokenizer gives
-    unknown_rate:   how often, in training, a word that the training sets hold once counts as unknown, so that `[UNK]`
-                    is trained too (Lample et al., 2016, section 4.3)
-    freeze_words:   no row is trained
+    Args:
+        vocab_size: Rows of words, `[PAD]` and `[UNK]` included.
+        trained_words: Rows before this are trained; the others keep the vectors of the file.
+        once_from: Rows from this to `trained_words` are words that occur once in the training sets.
+        word_dim: Width of a row.
+        gram_dim: Width of the fixed vectors of character n-grams; 0 for none.
+        char_dim: Width of the vector of a byte.
+        char_filters: Number of filters over the bytes of a word.
+        char_kernel: Bytes that a filter spans.
+        max_word_bytes: Bytes of a word that the tokenizer gives.
+        unknown_rate: How often, in training, a word that occurs once counts as unknown, so that `[UNK]` is trained too
+            (Lample et al., 2016, section 4.3).
+        freeze_words: Train no row.
+        hidden_dropout_prob: Dropout before, between and after the layers of the LSTM.
+        word_splitter: Name of the splitter for raw text.
     """
 
     model_type = "word-tagger"
@@ -41,12 +48,12 @@ class WordTaggerConfig(PreTrainedConfig):
     unk_token_id: int = 1
     word_splitter: str | None = None
 
-    def __post_init__(self, **kwargs):
+    def __post_init__(self, **kwargs: Any) -> None:
         self.check()
         super().__post_init__(**kwargs)
 
     def check(self) -> None:
-        """Raises ValueError for values that no tagger can have; called again where one is built."""
+        """Raise ValueError for impossible values; called again when a tagger is built."""
         for name in ("word_dim", "char_dim", "char_filters", "char_kernel", "max_word_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -67,17 +74,18 @@ class TrainedRows(nn.Embedding):
     """Rows drawn from U(-sqrt(3/dim), sqrt(3/dim)), as by Lample et al. (2016, section 4.3); zeros for padding."""
 
     def reset_parameters(self) -> None:
+        """Draw all rows."""
         bound = (3 / self.embedding_dim) ** 0.5
         nn.init.uniform_(self.weight, -bound, bound)
         self._fill_padding_idx_with_zero()
 
 
 class CharCNN(nn.Module):
-    """A word's bytes to (filters,): convolution, then the largest value over the word's own bytes.
+    """A convolution over the bytes of a word, then for each filter the largest value over the word's own bytes.
 
-    A filter's value is a sum of one number for each byte and place in its span. Those are computed once for all bytes
-    and looked up at real bytes only, which was four times as fast in training as convolving padded words (two CPU
-    cores, CoNLL-2003 in batches of 32).
+    The value of a filter is a sum of one number for each byte and place in its span. These are computed once for all
+    bytes and looked up at real bytes only, which was four times as fast in training as convolving padded words (two
+    CPU cores, CoNLL-2003 in batches of 32).
     """
 
     def __init__(self, dim: int, filters: int, kernel: int):
@@ -86,28 +94,33 @@ class CharCNN(nn.Module):
         self.convolution = nn.Conv1d(dim, filters, kernel)  # holds the parameters
 
     def forward(self, char_ids: Tensor) -> Tensor:
-        """char_ids: (batch, time, chars), 0 after a word's bytes; gives (batch, time, filters), zeros for no bytes"""
+        """Turn `char_ids` (batch, time, chars), 0 after a word's bytes, into (batch, time, filters); zeros if none."""
         filters, _, kernel = self.convolution.weight.shape
+        bias = self.convolution.bias
+        assert bias is not None  # Conv1d has one unless told otherwise
         vectors = self.bytes(torch.arange(BYTES, device=char_ids.device))
         table = torch.einsum("bd,fdk->kbf", vectors, self.convolution.weight).flatten(0, 1)
         real = char_ids != 0
         lengths = real.sum(-1)
         words = lengths > 0
-        if not words.any():  # each parameter gets its (zero) gradient, as DDP needs
-            nothing = table.new_zeros(*words.shape, filters)
-            return nothing + 0 * (table.sum() + self.convolution.bias.sum())
+        if not words.any():  # each parameter needs a (zero) gradient, for DDP
+            zeros = table.new_zeros(*words.shape, filters)
+            return zeros + 0 * (table.sum() + bias.sum())
         spans = F.pad(char_ids, ((kernel - 1) // 2, kernel // 2)).unfold(-1, kernel, 1)[real]
         spans = spans + BYTES * torch.arange(kernel, device=spans.device)  # (bytes, kernel), rows of the table
-        features = F.embedding_bag(spans, table, mode="sum") + self.convolution.bias
+        features = F.embedding_bag(spans, table, mode="sum") + bias
         largest = torch.segment_reduce(features, "max", lengths=lengths[words], unsafe=True)
         return largest.new_zeros(*words.shape, filters).masked_scatter(words.unsqueeze(-1), largest)
 
 
 class WordCharEmbedding(nn.Module):
-    """[row; n-grams; characters] of each word. `width`: of all three
+    """Row, n-grams and characters of each word side by side; `width` is that of all three.
 
-    trained: rows [0, trained_words); fixed, grams: buffers that are saved with the model
+    The rows [0, trained_words) are parameters; the fixed rows and the n-grams are buffers, saved with the model.
     """
+
+    fixed: Tensor
+    grams: Tensor
 
     def __init__(self, config: WordTaggerConfig):
         super().__init__()
@@ -126,19 +139,20 @@ class WordCharEmbedding(nn.Module):
         self.width = config.word_dim + config.gram_dim + config.char_filters
 
     def reset_parameters(self) -> None:
-        """Fixed rows and n-grams are zeros until `start_from`."""
-        for module in (self.trained, self.characters.bytes, self.characters.convolution):
-            if module is not None:
-                module.reset_parameters()
+        """Draw what is trained; fixed rows and n-grams are zeros until `start_from`."""
+        if self.trained is not None:
+            self.trained.reset_parameters()
+        self.characters.bytes.reset_parameters()
+        self.characters.convolution.reset_parameters()
         for buffer in self.buffers(recurse=False):
             nn.init.zeros_(buffer)
 
     @torch.no_grad()
     def start_from(self, rows: Tensor, grams: Tensor | None = None) -> None:
-        """Take over first values. rows: (vocab_size, word_dim); grams: (vocab_size, gram_dim), used for known words"""
+        """Take over first values: `rows` (vocab_size, word_dim); `grams` (vocab_size, gram_dim), of known words."""
         self._check("rows", rows, self.word_dim)
         self._check("grams", grams, self.gram_dim)
-        if self.number_trained:
+        if self.trained is not None:
             self.trained.weight.copy_(rows[: self.number_trained])
         if hasattr(self, "fixed"):
             self.fixed.copy_(rows[self.number_trained :])
@@ -152,17 +166,17 @@ class WordCharEmbedding(nn.Module):
             raise ValueError(f"{name}: the config asks for {(self.vocab_size, dim) if dim else None}, got {shape}")
 
     def rows(self, ids: Tensor) -> Tensor:
-        """The words' rows of the table, (…, word_dim), for ids of any shape."""
+        """Look up the rows of words, (…, word_dim), for ids of any shape."""
+        if self.trained is None:
+            return F.embedding(ids, self.fixed)
         if self.number_trained == self.vocab_size:
             return self.trained(ids)
-        if not self.number_trained:
-            return F.embedding(ids, self.fixed)
         trained = self.trained(ids.clamp(max=self.number_trained - 1))
         fixed = F.embedding((ids - self.number_trained).clamp(min=0), self.fixed)
         return torch.where((ids < self.number_trained).unsqueeze(-1), trained, fixed)
 
     def forward(self, input_ids: Tensor, char_ids: Tensor) -> Tensor:
-        """input_ids: (batch, time); char_ids: (batch, time, chars); gives (batch, time, width)"""
+        """Turn `input_ids` (batch, time) and `char_ids` (batch, time, chars) into (batch, time, width)."""
         if self.training and self.unknown_rate:
             first, end = self.once
             once = (input_ids >= first) & (input_ids < end)

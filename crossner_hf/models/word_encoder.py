@@ -1,4 +1,4 @@
-"""Words to states: embeddings of words and their characters, and over them a bidirectional LSTM."""
+"""Words to states: embeddings of words and their characters, then a bidirectional LSTM."""
 
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -8,7 +8,7 @@ from .word_char_embedding import WordCharEmbedding, WordTaggerConfig
 
 
 class WordEncoder(nn.Module):
-    """What the word-level taggers share. `width`: of a state, both directions"""
+    """The encoder of the word-level taggers; `width` is the size of a state of both directions."""
 
     def __init__(self, config: WordTaggerConfig):
         super().__init__()
@@ -21,20 +21,23 @@ class WordEncoder(nn.Module):
         self.width = 2 * config.hidden_size
 
     def forward(self, input_ids: Tensor, char_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
-        """input_ids, attention_mask: (batch, time); char_ids: (batch, time, chars); gives (batch, time, width)"""
+        """Give states (batch, time, width) of words `input_ids` (batch, time), `char_ids` (batch, time, chars)."""
         mask = input_ids != self.embedding.pad_token_id if attention_mask is None else attention_mask.bool()
         return self.dropout(self.lstm(self.dropout(self.embedding(input_ids, char_ids)), mask))
 
 
 class WordTagger(PreTrainedModel):
-    """Base of the models over a `WordEncoder`: `encoder`, and how it is initialised."""
+    """Base of the models over a `WordEncoder`."""
 
+    encoder: WordEncoder
     config_class = WordTaggerConfig
     base_model_prefix = "encoder"
 
     def _init_weights(self, module: nn.Module) -> None:
-        if module is not self and hasattr(module, "reset_parameters"):
-            module.reset_parameters()
+        reset = getattr(module, "reset_parameters", None)
+        if module is not self and callable(reset):
+            reset()
 
     def get_input_embeddings(self) -> nn.Module:
+        """Give the embedding of words and characters."""
         return self.encoder.embedding

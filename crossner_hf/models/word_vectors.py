@@ -1,4 +1,4 @@
-"""Word vectors, read from text files or the package of the extra `glove`; vectors of words from character n-grams."""
+"""Word vectors from text files or from the package of the extra `glove`; word vectors from character n-grams."""
 
 import gzip
 import hashlib
@@ -23,12 +23,14 @@ BLOCK = 4_096  # lines whose numbers are parsed together
 
 @dataclass(frozen=True, eq=False)
 class WordVectors:
-    """
-    words:     in the order of the file, each once
-    matrix:    (words, dim) float32
-    name:      for records; no folder of this machine
-    sha256:    of the file; of the package, of its data files one after the other
-    lowercase: no word of the file, wanted or not, has an upper-case letter
+    """Words and their vectors.
+
+    Args:
+        words: Distinct words in the order of the file.
+        matrix: (words, dim) float32.
+        name: Name for records, without folders.
+        sha256: Checksum of the file; for the package, of its data files one after the other.
+        lowercase: No word of the file, wanted or not, has an upper-case letter.
     """
 
     words: list[str]
@@ -39,16 +41,23 @@ class WordVectors:
 
     @property
     def dim(self) -> int:
+        """Width of a vector."""
         return self.matrix.shape[1]
 
 
 def load_vectors(name_or_path: str | Path, wanted: Collection[str] | None = None) -> WordVectors:
-    """The vectors of a text file, or of 'glove', GloVe's 400,000 words x 50 of Wikipedia 2014 and Gigaword 5.
+    """Load vectors from a text file, or 'glove': GloVe's 400,000 words x 50 of Wikipedia 2014 and Gigaword 5.
 
-    Text files are GloVe's (a word and its numbers, one space between them), also with words that hold spaces, or
-    word2vec's (the same after a line `count dim`); a name that ends in .gz is unpacked on the way. `wanted`: only these
-    words are kept in memory, and only their numbers are looked at. Of a word that stands there twice the first counts.
-    Raises ValueError with path:line for a file that is none of these, ImportError where the package is not installed.
+    Text files are GloVe's (a word and its numbers with one space between, words may contain spaces) or word2vec's (the
+    same after a line `count dim`), also compressed as .gz. If a word is repeated, its first vector counts.
+
+    Args:
+        name_or_path: A text file, or 'glove'.
+        wanted: Keep only these words in memory, and parse only their numbers.
+
+    Raises:
+        ValueError: With path:line, for a file in another format.
+        ImportError: If the package of 'glove' is not installed.
     """
     path = vectors_file(name_or_path)
     keep = None if wanted is None else frozenset(wanted)
@@ -59,7 +68,7 @@ def load_vectors(name_or_path: str | Path, wanted: Collection[str] | None = None
 
 
 def vectors_file(name_or_path: str | Path) -> Path | None:
-    """Where the vectors lie; None for 'glove'. Raises FileNotFoundError where there are none."""
+    """Give the file of vectors; None for 'glove'. Raises FileNotFoundError if there is no such file."""
     if Path(name_or_path).is_file():
         return Path(name_or_path)
     if str(name_or_path) == GLOVE:
@@ -68,12 +77,19 @@ def vectors_file(name_or_path: str | Path) -> Path | None:
 
 
 def gram_vectors(path: str | Path, words: Sequence[str]) -> np.ndarray:
-    """Vectors of words as means of vectors of their character n-grams: (words, dim) float32.
+    """Compute vectors of words as means of the vectors of their character n-grams, as Coach's "CharNGram".
 
-    So does Coach have them (its "CharNGram"), from a text file of Hashimoto et al. (2017, "A Joint Many-Task Model",
-    section 2.1) whose words are `2gram-ab`, `3gram-#BEGIN#ab`. A word is a row of symbols, `#BEGIN#`, its characters as
-    they stand, `#END#`; of its n-grams for n = 2, 3, 4 those that the file holds count, each distinct one once. Zeros
-    where there is none. (The paper also counts n = 1, for which its published file has no vectors.)
+    The symbols of a word are `#BEGIN#`, its characters and `#END#`. Its distinct n-grams for n = 2, 3, 4 count once
+    each if the file has them. (The paper also counts n = 1, for which its published file has no vectors.)
+
+    Args:
+        path: A text file of vectors whose words are `2gram-ab`, `3gram-#BEGIN#ab`, …
+        words: The words.
+
+    Returns:
+        (words, dim) float32; zeros for words without n-grams in the file.
+
+    Source: Hashimoto et al. (2017), "A Joint Many-Task Model", section 2.1.
     """
     wanted: set[str] = set()
     for word in words:
@@ -81,10 +97,10 @@ def gram_vectors(path: str | Path, words: Sequence[str]) -> np.ndarray:
     vectors = load_vectors(path, wanted)
     rows = {gram: row for row, gram in enumerate(vectors.words)}
     means = np.zeros((len(words), vectors.dim), dtype=np.float32)
-    for mean, word in zip(means, words):
-        found = [rows[gram] for gram in _grams(word) if gram in rows]
-        if found:
-            mean[:] = vectors.matrix[found].mean(0)
+    for mean, word in zip(means, words, strict=True):
+        places = [rows[gram] for gram in _grams(word) if gram in rows]
+        if places:
+            mean[:] = vectors.matrix[places].mean(0)
     return means
 
 
@@ -130,12 +146,12 @@ def _read_text(path: Path, wanted: frozenset[str] | None) -> tuple[list[str], np
     if lines:
         blocks.append(_parse(path, lines, dim))
     if repeated:
-        logger.warning("%s: %d lines hold a word that stood before; its first vector counts", path, repeated)
+        logger.warning("%s: %d lines repeat a word; its first vector counts", path, repeated)
     return list(words), np.concatenate(blocks) if blocks else np.zeros((0, dim), dtype=np.float32), lowercase
 
 
 def _entries(path: Path) -> Iterator[tuple[int, str, bytes]]:
-    """Line number, word and the text of its numbers, as many on every line."""
+    """Yield line number, word and the text of its numbers, which are equally many on every line."""
     number, dim, promised = 0, 0, None
     for number, line in _lines(path):
         if number == 1:
@@ -158,13 +174,13 @@ def _entries(path: Path) -> Iterator[tuple[int, str, bytes]]:
         raise ValueError(f"{path}:{max(number, 1)}: holds no vectors; expected lines of a word and its numbers")
     if promised is not None and promised != number - 1:
         raise ValueError(
-            f"{path}:1: says that {promised} words follow, but {number - 1} do; was the file cut? "
-            "Get it again, or mend or delete that line"
+            f"{path}:1: announces {promised} words, but {number - 1} follow; is the file incomplete? "
+            "Get it again, or correct or delete that line"
         )
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines without their end. Only a line feed ends one: words may hold any other control character."""
+    """Yield numbered lines. Only a line feed ends a line: words may contain any other control character."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             for number, line in enumerate(file, start=1):
@@ -172,11 +188,11 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     raise ValueError(f"{path}:1: starts with a byte-order mark; save the file as UTF-8 without BOM")
                 yield number, line.rstrip(b" \r\n")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path}: is no whole gzip file ({error}); get it again") from None
+        raise ValueError(f"{path}: is not a complete gzip file ({error}); get it again") from None
 
 
 def _first_line(path: Path, line: bytes) -> tuple[int | None, int]:
-    """How many words it says that follow (None: it is a word's line), and how many numbers a word has."""
+    """Give the promised number of words (None if this is the line of a word) and how many numbers a word has."""
     columns = line.split(b" ")
     if len(columns) == 2 and all(column.isdigit() for column in columns):
         promised, dim = map(int, columns)
@@ -189,7 +205,7 @@ def _first_line(path: Path, line: bytes) -> tuple[int | None, int]:
 
 
 def _parse(path: Path, lines: list[tuple[int, bytes]], dim: int) -> np.ndarray:
-    """(lines, dim) float32 from the text of the numbers."""
+    """Parse the text of the numbers into (lines, dim) float32."""
     import pyarrow
     from pyarrow import csv
 
@@ -202,7 +218,7 @@ def _parse(path: Path, lines: list[tuple[int, bytes]], dim: int) -> np.ndarray:
             convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pyarrow.float32()), null_values=[]),
         )
         matrix = np.stack([column.to_numpy() for column in table.columns], axis=1)
-    except pyarrow.ArrowInvalid:  # which does not say where; and Arrow takes no `+1`
+    except pyarrow.ArrowInvalid:  # gives no line number, and Arrow accepts no `+1`
         matrix = np.array([_floats(path, *line) for line in lines], dtype=np.float32)
     broken = np.flatnonzero(~np.isfinite(matrix).all(1))
     if len(broken):
@@ -235,6 +251,6 @@ def _sha256(*paths: Path) -> str:
     digest = hashlib.sha256()
     for path in paths:
         with open(path, "rb") as file:
-            while some := file.read(1 << 20):
-                digest.update(some)
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()

@@ -19,7 +19,8 @@ from filelock import FileLock
 from tqdm.auto import tqdm
 
 from crossner_hf.data.sources import sha256_of
-from crossner_hf.pretraining.packing import BlockCounts, Packing, Tally
+from crossner_hf.pretraining.packing import Packing, Tally
+from crossner_hf.results.records import BlockCounts
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ def _key(packing: Packing) -> str:
 
 
 def _read(folder: Path) -> tuple[datasets.Dataset, BlockCounts]:
-    counts = BlockCounts(**json.loads((folder / "counts.json").read_text(encoding="utf-8")))
+    counts = BlockCounts.model_validate_json((folder / "counts.json").read_bytes())
     blocks = datasets.Dataset.from_file(str(folder / "blocks.arrow"))
     if len(blocks) != counts.blocks:
         raise ValueError(f"{folder}: expected {counts.blocks} blocks, got {len(blocks)}")
@@ -154,7 +155,7 @@ def _write(folder: Path, packing: Packing, progress: bool) -> None:
         counts = tally.counts(packing.names_left_out)
         if packing.is_tagged and not counts.entities:
             logger.warning("no entity in %d blocks of %s", counts.blocks, packing.corpus)
-        (temporary / "counts.json").write_text(json.dumps(asdict(counts), indent=1) + "\n", encoding="utf-8")
+        (temporary / "counts.json").write_text(counts.model_dump_json(indent=1) + "\n", encoding="utf-8")
         os.rename(temporary, folder)
     except OSError as error:
         raise OSError(

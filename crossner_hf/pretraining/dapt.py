@@ -5,7 +5,6 @@ import json
 import logging
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,15 +12,17 @@ from accelerate.utils import broadcast_object_list
 from datasets import Dataset, IterableDataset
 from transformers import TrainerCallback, set_seed
 
+from crossner_hf.atomic_write import write_text
 from crossner_hf.corpora.corpus import Corpus, Selection
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.pretraining.blocks import block_dataset, block_stream
 from crossner_hf.pretraining.dapt_card import dapt_card
 from crossner_hf.pretraining.masked_lm import load_masked_lm
-from crossner_hf.pretraining.packing import BlockCounts, Packing
+from crossner_hf.pretraining.packing import Packing
 from crossner_hf.pretraining.trainer import DaptTrainer
-from crossner_hf.results import records
+from crossner_hf.results.record_files import RECORD_FILE, write_record
+from crossner_hf.results.records import BlockCounts, DaptRecord
 from crossner_hf.training import run_folder
 from crossner_hf.training.flops import training_speed
 from crossner_hf.training.progress import DaptProgress, show_progress
@@ -50,7 +51,7 @@ def dapt(
     held_out_corpus: Corpus | None = None,
     resume: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
-) -> dict[str, Any]:
+) -> DaptRecord:
     """Pre-train a masked language model on a corpus and save it for `from_pretrained`.
 
     The output folder then holds the model, `run.json`, `record.json` and a README made from it.
@@ -125,29 +126,28 @@ def first_columns(path: str | Path) -> list[str]:
     return columns
 
 
-def _save(trainer: DaptTrainer, texts: Texts, about: dict[str, Any]) -> dict[str, Any]:
+def _save(trainer: DaptTrainer, texts: Texts, about: dict[str, Any]) -> DaptRecord:
     """Write model, README and record into the folder, the record last."""
     args, folder, state = trainer.args, Path(trainer.args.output_dir), trainer.state
     trainer.head.remove()
     trained = trainer.accelerator.unwrap_model(trainer.model)
-    record = records.new_record(
-        "dapt",
+    record = DaptRecord.new(
         checkpoint={"name": folder.resolve().name, "sha256": weights_hash(trained)},
         seed=args.seed,
         **about,
         masking=args.masking,
-        corpus=asdict(texts.counts),
-        held_out=texts.held_out_counts and asdict(texts.held_out_counts),
+        corpus=texts.counts,
+        held_out=texts.held_out_counts,
         epochs=None if args.streaming else state.epoch,
         steps=state.global_step,
-        pieces_seen=state.num_input_tokens_seen,  # special tokens included
+        tokens_seen=state.num_input_tokens_seen,  # special tokens included
         losses=trainer.history(),
         head_on_masked_positions_only=trainer.head.sparse,
         speed=training_speed(trainer),
     )
     run_folder.put_model(folder, trained, trainer.processing_class)
-    records.write_text(folder / README_FILE, dapt_card(record))
-    records.write_record(folder / run_folder.RECORD_FILE, record)
+    write_text(folder / README_FILE, dapt_card(record))
+    write_record(folder / RECORD_FILE, record)
     if not args.keep_checkpoints:
         run_folder.remove_checkpoints(folder)
     return record

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+
+from crossner_hf.results.records import DaptRecord
 
 MASKING_SAID = {
     "span": "spans, by the rule of CrossNER's released code",
@@ -65,46 +66,46 @@ def fence(lines: Iterable[str]) -> str:
     return "`" * (max([2, *runs]) + 1)
 
 
-def dapt_card(record: Mapping[str, Any]) -> str:
+def dapt_card(record: DaptRecord) -> str:
     """Markdown with the metadata that the Hub reads."""
     rows = [
         "| {step:,} | {token_loss:.4f} | {token_perplexity:.2f} | {span_loss:.4f} | {span_perplexity:.2f} |".format(
-            **row
+            **row.model_dump()
         )
-        for row in record["losses"]
+        for row in record.losses
     ]
-    domain = record["domain"] or "DOMAIN"
-    named = record["domain"] or "a domain's text"
+    domain = record.domain or "DOMAIN"
+    named = record.domain or "a domain's text"
     return TEMPLATE.format(
-        base_model=json.dumps(record["encoder"]["name"]),
-        title=f"{record['encoder']['name']}, {named}, {record['masking']} masking",
-        encoder=record["encoder"]["name"],
-        corpus=f"text about {record['domain']}" if record["domain"] else "raw text",
-        folder=record["checkpoint"]["name"],
+        base_model=json.dumps(record.encoder.name),
+        title=f"{record.encoder.name}, {named}, {record.masking} masking",
+        encoder=record.encoder.name,
+        corpus=f"text about {record.domain}" if record.domain else "raw text",
+        folder=record.checkpoint.name,
         domain=domain,
         facts="\n".join(f"| {name} | {value} |" for name, value in _facts(record)),
         losses="\n".join(rows) or "| none held out | | | | |",
-        command=record["command"],
-        fence=fence([record["command"]]),
+        command=record.command,
+        fence=fence([record.command]),
     )
 
 
-def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    corpus, arguments = record["corpus"], record["arguments"]
-    passes = "streamed" if record["epochs"] is None else f"{record['epochs']:g} times the corpus"
+def _facts(record: DaptRecord) -> list[tuple[str, str]]:
+    corpus, arguments = record.corpus, record.arguments
+    passes = "streamed" if record.epochs is None else f"{record.epochs:g} times the corpus"
     facts = [
-        ("corpus", _some(list(record["corpus_sha256"]))),
-        ("level", record["level"] or "not stated"),
-        ("documents, pieces", f"{_number(corpus['documents_used'])}, {_number(corpus['pieces'])}"),
-        ("masking", f"{MASKING_SAID[record['masking']]}; {100 * arguments['mlm_probability']:g} % of the pieces"),
-        ("pieces seen", f"{record['pieces_seen']:,} ({passes}, {record['steps']:,} steps)"),
-        ("block", f"{arguments['block_size']} pieces"),
-        ("learning rate", f"{arguments['learning_rate']:g}, {arguments['lr_scheduler_type']}"),
-        ("masked-LM head", record["encoder"]["head"]),
-        ("seed", str(record["seed"])),
+        ("corpus", _some(list(record.corpus_sha256))),
+        ("level", record.level or "not stated"),
+        ("documents, pieces", f"{_number(corpus.documents_used)}, {_number(corpus.tokens)}"),
+        ("masking", f"{MASKING_SAID[record.masking]}; {100 * arguments.mlm_probability:g} % of the pieces"),
+        ("pieces seen", f"{record.tokens_seen:,} ({passes}, {record.steps:,} steps)"),
+        ("block", f"{arguments.block_size} pieces"),
+        ("learning rate", f"{arguments.learning_rate:g}, {arguments.lr_scheduler_type}"),
+        ("masked-LM head", record.encoder.head),
+        ("seed", str(record.seed)),
     ]
-    if record["speed"]:
-        facts.append(("pieces a second", f"{record['speed']['pieces_per_second']:,.0f}"))
+    if record.speed:
+        facts.append(("pieces a second", f"{record.speed.tokens_per_second:,.0f}"))
     return facts
 
 

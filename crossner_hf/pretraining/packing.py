@@ -13,40 +13,12 @@ from transformers import PreTrainedTokenizerBase
 
 from crossner_hf.corpora.corpus import Corpus, Document, Selection
 from crossner_hf.pretraining.entity_tags import EntityTagger
+from crossner_hf.results.records import BlockCounts
 
 WHOLE_CORPUS = Selection()
 PARTS = ("train", "held_out")
 BATCH_CHARACTERS = 1_000_000  # tokenized at once: enough for every core, little in memory
 SEPARATOR = -1  # marks a separator, besides the entity tags 0, 1 and 2
-
-
-@dataclass(frozen=True)
-class BlockCounts:
-    """What was read and what became of it; None is what a stream does not know beforehand.
-
-    documents_read:     all that were looked at, those left out by title, as blank or as held out included
-    documents_used:     those whose pieces were packed
-    characters:         of the documents used; where max_tokens ends reading, all of the last document's part
-    pieces, separators: in the blocks; the special pieces around each block are in neither
-    pieces_left_over:   pieces of documents after the last whole block
-    entities:           first pieces of entities in the blocks, 0 where none were asked for
-    names_left_out:     names of more than 16 pieces, of none, or with an unknown one
-    sha256:             of the blocks' ids, one after the other, as little-endian int32
-    """
-
-    documents_read: int | None = None
-    documents_excluded: int | None = None
-    documents_blank: int | None = None
-    documents_held_out: int | None = None
-    documents_used: int | None = None
-    characters: int | None = None
-    pieces: int | None = None
-    separators: int | None = None
-    blocks: int | None = None
-    pieces_left_over: int | None = None
-    entities: int | None = None
-    names_left_out: int | None = None
-    sha256: str | None = None
 
 
 @dataclass
@@ -72,10 +44,10 @@ class Tally:
             documents_held_out=self.seen["held_out"],
             documents_used=self.documents,
             characters=self.characters,
-            pieces=self.tokens - self.left_over,
+            tokens=self.tokens - self.left_over,
             separators=self.separators,
             blocks=self.blocks,
-            pieces_left_over=self.left_over,
+            tokens_left_over=self.left_over,
             entities=self.entities,
             names_left_out=names_left_out,
             sha256=self.digest.hexdigest(),

@@ -1,113 +1,379 @@
-"""The JSON record of a run: what ran, on what, with which result. Reports and cards are made from records alone."""
+"""The record of a run: what ran, on what, with which result. Reports and cards are made from records alone.
+
+`docs/record.schema.json` is the JSON Schema of these classes. A key whose meaning changes gets a step in
+`record_files.upgrade`, so that older records still load.
+"""
 
 import json
-import os
-import platform
-import re
-import shlex
-import subprocess
-import sys
-from collections.abc import Mapping
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from crossner_hf import __version__
-from crossner_hf.atomic_write import write_text
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-SCHEMA_VERSION = 1
-SECRET = re.compile(r"--\w*(token|_key|password)", re.ASCII)  # options whose values no record tells
-HIDDEN = "HIDDEN"
-TOKEN = re.compile(r"\bhf_\w{8,}", re.ASCII)  # of the Hub
-REQUIRED = ("schema_version", "kind", "created", "command", "versions", "hardware")
-PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate", "numpy")
+from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
+from crossner_hf.results.environment import Hardware, command_line, git_commit, hardware, package_versions
+from crossner_hf.results.scores import Calibration, RecordPart, Scores, SplitScores
+from crossner_hf.schema import BUILT_IN
 
+SCHEMA_VERSION = 2
 
-def new_record(kind: str, **content: Any) -> dict[str, Any]:
-    """A record of `kind` ('fine_tuning', 'evaluation', …): where and with what it ran, then `content`."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "kind": kind,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": command_line(),
-        "git_commit": git_commit(),
-        "versions": package_versions(),
-        "hardware": hardware(),
-        **content,
-    }
+# The paper's settings (Liu et al., 2021, section 4), as tables name them.
+SETTINGS = {
+    "direct": "direct",
+    "pre_train_then_fine_tune": "pre-train, then fine-tune",
+    "joint": "joint",
+}
+
+Checksums = dict[str, str]  # file or split to SHA-256
+Names = Annotated[tuple[str, ...], Field(strict=False)]  # a JSON list
+Seconds = Annotated[float, Field(ge=0)]
 
 
-def write_record(path: str | Path, record: Mapping[str, Any]) -> None:
-    """Write the record as JSON, whole or not at all."""
-    write_text(path, json.dumps(record, indent=1, ensure_ascii=False, sort_keys=False) + "\n")
+class RecordedArguments(RecordPart):
+    """The arguments that a run was given, and its recipe; any others of transformers' TrainingArguments may follow."""
+
+    model_config = ConfigDict(extra="allow")
+
+    learning_rate: float | None = None
+    lr_scheduler_type: str | None = None
+    num_train_epochs: float | None = None
+    per_device_train_batch_size: int | None = None
+    gradient_accumulation_steps: int = 1
+    early_stopping_patience: int | None = None
+    tagger: str = "linear"
+    block_size: int | None = None
+    mlm_probability: float | None = None
+    percent: float | None = None
+    max_tokens: int | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Name to value of those that the record holds."""
+        return self.model_dump(exclude_unset=True)
 
 
-def read_record(path: str | Path) -> dict[str, Any]:
-    """Read a record back. Raises ValueError for anything that is not a record of this schema version."""
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read as a record: {error}") from error
-    missing = [key for key in REQUIRED if not isinstance(record, dict) or key not in record]
-    if missing:
-        raise ValueError(f"{path}: is no record of a run; it lacks {', '.join(missing)}")
-    if record["schema_version"] != SCHEMA_VERSION:
-        raise ValueError(f"{path}: record of schema version {record['schema_version']}, this is {SCHEMA_VERSION}")
-    return record
+class FewShotSample(RecordPart):
+    """How many training sentences of the target a run used, and whether the first or a draw by the seed."""
+
+    sentences: Annotated[int, Field(ge=1)]
+    draw: Literal["first", "seeded"] = "first"
 
 
-def command_line() -> str:
-    """The command as a shell takes it, the program by its name alone, folders of this machine and secrets left out."""
-    program = Path(sys.argv[0] or "python")
-    ours = program.parts[-2:] == ("crossner_hf", "__main__.py")  # python -m crossner_hf
-    words = ["crossner-hf" if ours else program.name, *sys.argv[1:]]
-    secret = [SECRET.fullmatch(before) for before in ("", *words)]  # --hub_token hf_… and --hub_token=hf_…
-    return shlex.join(HIDDEN if hidden else _without_folders(word) for hidden, word in zip(secret, words))
+class PreTraining(RecordPart):
+    """Domain-adaptive pre-training as the record of a later run tells it. start: the model that it began with"""
+
+    start: str
+    domain: str | None = None
+    level: str | None = None
+    masking: str | None = None
+    corpus_sha256: Checksums = {}
+    tokens_seen: int | None = None
+    percent: float | None = None
+    max_tokens: int | None = None
 
 
-def _without_folders(word: str) -> str:
-    word = TOKEN.sub(HIDDEN, word)
-    option, equals, value = word.partition("=")  # --output=/runs/a, and NAME=/texts/a of `crossner-hf overlap`
-    if os.path.isabs(word):
-        return Path(word).name
-    if SECRET.fullmatch(option) and equals:
-        return f"{option}={HIDDEN}"
-    return option + equals + (Path(value).name if os.path.isabs(value) else value)
+class Encoder(RecordPart):
+    """What a tagger started from. sha256: of its weights or word vectors; dapt: None where there was none"""
+
+    name: str
+    sha256: str = ""
+    dapt: PreTraining | None = None
+
+    @property
+    def tells_of_dapt(self) -> bool:
+        """Whether the record says if there was pre-training; the first records do not."""
+        return "dapt" in self.model_fields_set
 
 
-def package_versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "crossner-hf": __version__}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+class Source(RecordPart):
+    """How the source data came in. dev: scores after the source stage; wall_seconds: of that stage"""
+
+    domain: str
+    data_sha256: Checksums = {}
+    target_repeats: int | None = None
+    head: str | None = None
+    epochs: float | None = None
+    optimizer: str | None = None
+    dev: SplitScores | None = None
+    wall_seconds: Seconds | None = None
 
 
-def hardware() -> dict[str, Any]:
-    """Processor, cores that this process may use, and GPU if torch is loaded and sees one."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found = {"system": platform.system(), "machine": platform.machine(), "cpu_cores": usable}
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        found["cpu"] = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        found["cpu"] = platform.processor()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        found["gpu"] = torch.cuda.get_device_name()
-    return found
+class Record(RecordPart):
+    """What all records have: when, by which command, with which packages and on what hardware it ran."""
+
+    KIND: ClassVar[str]
+
+    schema_version: Literal[2]
+    created: str
+    command: str
+    git_commit: str | None = None
+    versions: dict[str, str]
+    hardware: Hardware
+
+    @classmethod
+    def new(cls, **content: Any) -> Self:
+        """A record of this moment and this machine. Raises ValueError (pydantic's) for content that does not fit."""
+        about = {
+            "schema_version": SCHEMA_VERSION,
+            "kind": cls.KIND,
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "command": command_line(),
+            "git_commit": git_commit(),
+            "versions": package_versions(),
+            "hardware": hardware(),
+        }
+        return cls.model_validate({**about, **content})
+
+    def as_json(self) -> str:
+        """The text of its file. Raises ValueError (pydantic's) for a copy that was changed to what does not fit."""
+        content = self.model_dump(mode="json", exclude_unset=True, warnings=False)
+        type(self).model_validate(content)
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def git_commit() -> str | None:
-    """The commit of the checkout this package runs from, '+' behind it with uncommitted changes; None outside one."""
-    folder = Path(__file__).resolve().parent
-    try:
-        if not (folder.parent / ".git").exists():
-            return None
-        run = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
-        return subprocess.run(run, capture_output=True, text=True, timeout=10, check=True).stdout.strip() or None
-    except (OSError, subprocess.SubprocessError):
-        return None
+class RunRecord(Record):
+    """A fine-tuned tagger. `scores["test"]["conlleval"].overall.f1` is its F1.
+
+    is_crossner: whether the data were the official files
+    test:        whether the test split was scored
+    epochs:      trained; best_epoch: the one kept, None where dev chose none
+    dev_by_epoch: F1 (conlleval) at each scoring of dev
+    entities_beyond_max_length: gold entities that the model did not see, by split
+    """
+
+    KIND = "fine_tuning"
+
+    kind: Literal["fine_tuning"]
+    is_crossner: bool = False
+    setting: Literal["direct", "pre_train_then_fine_tune", "joint"] = "direct"
+    few_shot: FewShotSample | None = None
+    seed: int
+    domain: str
+    entity_types: Names
+    descriptions: dict[str, str] = {}
+    data_sha256: Checksums = {}
+    encoder: Encoder
+    random_weights: bool = False
+    test: bool = True
+    processes: int = 1
+    arguments: RecordedArguments = RecordedArguments()
+    source: Source | None = None
+    wall_seconds: Seconds = 0.0
+    resumed: bool = False
+    entities_beyond_max_length: dict[str, int] = {}
+    epochs: float | None = None
+    steps: int | None = None
+    best_epoch: float | None = None
+    dev_by_epoch: Annotated[tuple[float, ...], Field(strict=False)] = ()
+    scores: Scores
+    calibration: dict[str, Calibration] = {}
+
+    @field_validator("scores")
+    @classmethod
+    def _has_the_usual_conventions(cls, scores: Scores) -> Scores:
+        for split, by_convention in scores.items():
+            missing = [name for name in DEFAULT_CONVENTIONS if name not in by_convention]
+            if missing:
+                raise ValueError(f"of {split} should be under {', '.join(DEFAULT_CONVENTIONS)}, lacks {missing[0]}")
+        return scores
+
+    @model_validator(mode="after")
+    def _types_belong_to_the_domain(self) -> Self:
+        expected = BUILT_IN[self.domain].entity_types if self.domain in BUILT_IN else self.entity_types
+        if self.entity_types != expected:
+            differing = ", ".join(sorted({*self.entity_types} ^ {*expected})) or "the same, in another order"
+            raise ValueError(f"entity_types should be those of {self.domain} ({differing})")
+        every = (scores for by_convention in self.scores.values() for scores in by_convention.values())
+        unknown = sorted({name for scores in every for name in scores.per_type} - {*self.entity_types})
+        if unknown:
+            raise ValueError(f"scores should be of the types of {self.domain}, got {', '.join(unknown)}")
+        return self
+
+
+class SourceStageRecord(Record):
+    """The source stage of pre-train-then-fine-tune, which runs share. data_sha256: of the training file"""
+
+    KIND = "source_stage"
+
+    kind: Literal["source_stage"]
+    seed: int
+    domain: str
+    labels: Names
+    descriptions: dict[str, str] = {}
+    data_sha256: str
+    encoder_sha256: str
+    vocabulary_sha256: str | None = None
+    random_weights: bool
+    epochs: float
+    processes: int
+    arguments: RecordedArguments
+    wall_seconds: Seconds
+    resumed: bool
+    entities_beyond_max_length: int
+    steps: int
+    dev: SplitScores | None
+
+
+class BlockCounts(RecordPart):
+    """What was read of a corpus and what became of it; None is what a stream does not know beforehand.
+
+    documents_read:     all that were looked at, those left out by title, as blank or as held out included
+    documents_used:     those whose tokens were packed
+    characters:         of the documents used; where max_tokens ends reading, all of the last document's part
+    tokens, separators: in the blocks; the special tokens around each block are in neither
+    tokens_left_over:   tokens of documents after the last whole block
+    entities:           first tokens of entities in the blocks, 0 where none were asked for
+    names_left_out:     names of more than 16 tokens, of none, or with an unknown one
+    sha256:             of the blocks' ids, one after the other, as little-endian int32
+    """
+
+    documents_read: int | None = None
+    documents_excluded: int | None = None
+    documents_blank: int | None = None
+    documents_held_out: int | None = None
+    documents_used: int | None = None
+    characters: int | None = None
+    tokens: int | None = None
+    separators: int | None = None
+    blocks: int | None = None
+    tokens_left_over: int | None = None
+    entities: int | None = None
+    names_left_out: int | None = None
+    sha256: str | None = None
+
+
+class HeldOutLoss(RecordPart):
+    """Loss per masked token of the held-out text, and its exponential, after so many optimizer steps."""
+
+    step: int
+    token_loss: float
+    token_perplexity: float
+    span_loss: float
+    span_perplexity: float
+
+
+class TrainingSpeed(RecordPart):
+    """Speed of the optimizer steps. mfu: model FLOPs utilisation, the share of the machine's matrix-product peak"""
+
+    tokens_per_second: float
+    gflop_per_token: float | None = None
+    matmul_peak_gflop_per_second: float | None = None
+    mfu: float | None = None
+
+
+class Checkpoint(RecordPart):
+    """A model that was made: the name of its folder and the SHA-256 of its weights ("" in the first records)."""
+
+    name: str
+    sha256: str = ""
+
+
+class StartEncoder(RecordPart):
+    """The encoder that pre-training began with. head: where its masked-LM head came from"""
+
+    name: str
+    sha256: str = ""
+    head: str = ""
+
+
+class DaptRecord(Record):
+    """Domain-adaptive pre-training of an encoder. tokens_seen: special tokens included"""
+
+    KIND = "dapt"
+
+    kind: Literal["dapt"]
+    checkpoint: Checkpoint
+    seed: int
+    domain: str | None = None
+    level: str | None = None
+    corpus_sha256: Checksums
+    texts_sha256: str | None = None
+    excluded_titles: int = 0
+    held_out_sha256: Checksums | None = None
+    gazetteer_names: int | None = None
+    encoder: StartEncoder
+    processes: int = 1
+    arguments: RecordedArguments
+    masking: str
+    corpus: BlockCounts
+    held_out: BlockCounts | None = None
+    epochs: float | None
+    steps: int
+    tokens_seen: int
+    losses: Annotated[tuple[HeldOutLoss, ...], Field(strict=False)]
+    wall_seconds: Seconds
+    resumed: bool = False
+    head_on_masked_positions_only: bool = True
+    speed: TrainingSpeed | None = None
+
+    def as_pre_training(self) -> PreTraining:
+        """What the record of a run that starts from this checkpoint tells of it."""
+        same = ("domain", "level", "masking", "corpus_sha256", "tokens_seen")
+        arguments = {"percent": self.arguments.percent, "max_tokens": self.arguments.max_tokens}
+        return PreTraining(start=self.encoder.name, **{name: getattr(self, name) for name in same}, **arguments)
+
+
+class EvaluationRecord(Record):
+    """The scores of a saved tagger on one split."""
+
+    KIND = "evaluation"
+
+    kind: Literal["evaluation"]
+    model: str
+    domain: str
+    split: str
+    is_crossner: bool
+    scores: Scores
+
+
+class RecordedStopWords(RecordPart):
+    """Words that did not count. name: english, none, or the name of a file"""
+
+    name: str
+    words: int
+    sha256: str
+
+
+class OverlapStream(RecordPart):
+    """A stream of words that was compared; see `corpora.overlap.Vocabulary` for the counts."""
+
+    label: str
+    domain: str | None
+    splits: Names | None
+    splitter: str | None
+    sha256: Checksums
+    words: int
+    counted: int
+    distinct: int
+    top: int
+    least_count: int
+    tied: int
+
+
+class OverlapMatrix(RecordPart):
+    """Row by row in the order of the streams: percent = 100 × shared / of."""
+
+    percent: list[list[float]]
+    shared: list[list[int]]
+    of: list[list[int]]
+
+
+class OverlapRecord(Record):
+    """Vocabulary overlap of two or more streams of words."""
+
+    KIND = "overlap"
+
+    kind: Literal["overlap"]
+    top_k: int
+    stop_words: RecordedStopWords
+    casing: str
+    words_that_count: str
+    ties: str
+    streams: Annotated[tuple[OverlapStream, ...], Field(strict=False)]
+    matrix: OverlapMatrix
+
+
+AnyRecord = RunRecord | SourceStageRecord | DaptRecord | EvaluationRecord | OverlapRecord
+RECORD_TYPES: dict[str, type[Record]] = {
+    record_type.KIND: record_type
+    for record_type in (RunRecord, SourceStageRecord, DaptRecord, EvaluationRecord, OverlapRecord)
+}

@@ -3,16 +3,15 @@
 import math
 import statistics
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
-# Quantiles of Student's t for a two-sided 95 % interval, by degrees of freedom; 1.96 beyond.
-T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
 FEWEST_FOR_INTERVAL = 3  # of two values, the interval is nine times their distance: it says nothing
 USUAL_SEEDS = 3  # the paper's; other numbers are shown
 
 
 class Summary(NamedTuple):
-    """Of one value a seed: mean and sample standard deviation (None for one seed)."""
+    """Of one value for each seed: mean and sample standard deviation (None for one seed)."""
 
     mean: float
     deviation: float | None
@@ -23,8 +22,7 @@ class Summary(NamedTuple):
         """Half of the 95 % t-interval of the mean; None for fewer than three seeds."""
         if self.deviation is None or self.number < FEWEST_FOR_INTERVAL:
             return None
-        quantile = T_95[self.number - 2] if self.number - 2 < len(T_95) else 1.96
-        return quantile * self.deviation / math.sqrt(self.number)
+        return t_quantile(self.number - 1) * self.deviation / math.sqrt(self.number)
 
     def __str__(self) -> str:
         text = f"{self.mean:.2f}" + (f" ± {self.deviation:.2f}" if self.deviation is not None else "")
@@ -33,3 +31,33 @@ class Summary(NamedTuple):
 
 def summarise(values: Sequence[float]) -> Summary:
     return Summary(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
+
+
+@cache
+def t_quantile(degrees: int, level: float = 0.95) -> float:
+    """The t between whose negative and which Student's distribution holds the share `level`, by bisection.
+
+    Args:
+        degrees: Degrees of freedom, at least 1.
+        level: Between 0 and 1.
+
+    Returns:
+        For instance 2.120 for 16 degrees.
+    """
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _t_share(middle, degrees) < level else (low, middle)
+    return math.sqrt(degrees) * math.tan(low)
+
+
+def _t_share(angle: float, degrees: int) -> float:
+    """The share of the distribution within ± sqrt(degrees) tan(angle) (Abramowitz and Stegun, 26.7.3 and 26.7.4)."""
+    is_odd, cosine = degrees % 2, math.cos(angle)
+    term = cosine if is_odd else 1.0
+    total = term if degrees > 1 else 0.0
+    for k in range(2 + is_odd, degrees - 1, 2):
+        term *= cosine**2 * (k - 1) / k
+        total += term
+    share = math.sin(angle) * total
+    return 2 / math.pi * (angle + share) if is_odd else share

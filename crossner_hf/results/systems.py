@@ -2,18 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from crossner_hf.results.collect import Run, SetAside
+from crossner_hf.results.collect import RunResult, SetAside
+from crossner_hf.results.records import SETTINGS, RunRecord
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAINS
-
-SETTINGS = {
-    "direct": "direct",
-    "pre_train_then_fine_tune": "pre-train, then fine-tune",
-    "joint": "joint",
-}
 
 TAGGERS = {"linear": "{}", "crf": "{} + CRF", "bilstm-crf": "BiLSTM-CRF ({})", "coach": "Coach ({})"}
 
@@ -66,7 +61,7 @@ class System:
         size = (
             "" if self.size is None else f"{self.size} sentences" + (" (seeded draw)" if self.draw == "seeded" else "")
         )
-        return "; ".join(part for part in (SETTINGS.get(self.setting, self.setting), size, self.detail) if part)
+        return "; ".join(part for part in (SETTINGS[self.setting], size, self.detail) if part)
 
     @property
     def label(self) -> str:
@@ -74,8 +69,7 @@ class System:
 
     def order(self) -> tuple:
         """All sentences before few, no DAPT before DAPT, settings as in the paper."""
-        settings = list(SETTINGS)
-        place = settings.index(self.setting) if self.setting in settings else len(settings)
+        place = list(SETTINGS).index(self.setting)
         full = float("inf") if self.size is None else self.size
         pre_trained = (self.percent is not None, self.dapt, -(self.percent or 0))
         return (self.size is not None, self.encoder, *pre_trained, -full, place, self.draw, self.key)
@@ -85,7 +79,7 @@ class System:
 class Results:
     """Runs by system and test split, in the order of their seeds; a seed is there once."""
 
-    cells: dict[tuple[System, EvalSet], list[Run]]
+    cells: dict[tuple[System, EvalSet], list[RunResult]]
     set_aside: list[SetAside]
     duplicates: list[str]
 
@@ -99,97 +93,106 @@ class Results:
         place = {name: number for number, name in reversed(list(enumerate(known)))}
         return sorted({e for _, e in self.cells}, key=lambda e: (not e.is_crossner, place.get(e.domain, 99), e.label))
 
-    def of(self, eval_set: EvalSet) -> dict[System, list[Run]]:
+    def of(self, eval_set: EvalSet) -> dict[System, list[RunResult]]:
         """The systems scored on a test split, in order."""
         return {s: self.cells[s, eval_set] for s in self.systems if (s, eval_set) in self.cells}
 
 
-def group(runs: Sequence[Run]) -> Results:
+@dataclass
+class _Described:
+    """A run with what makes its system: `base` names it, `recipe` is told only where systems of one base differ."""
+
+    run: RunResult
+    eval_set: EvalSet
+    base: System
+    recipe: dict[str, Any]
+
+
+def group(runs: Sequence[RunResult]) -> Results:
     """Sort runs into systems and test splits.
 
-    Of exact duplicates (one run asked, one score) one is kept. Of contradicting ones (one run asked, several scores)
-    none is: nothing in the records says which is right.
+    Of exact duplicates (the same run with the same scores) one is kept. Of contradicting ones (the same run with other
+    scores) none is: nothing in the records says which is right.
     """
     runs, set_aside = _same_types(runs)
-    eval_sets = _eval_sets(runs)
-    parts = {id(run): _parts(run.record) for run in runs}
-    _tell_checkpoints_apart(runs, eval_sets, parts)
-    systems: dict[int, System] = {}
-    for comparable in (True, False):  # CrossNER's test splits, and others, which stand in tables of their own
-        systems |= _named({run: parts[run] for run, e in eval_sets.items() if e.is_crossner is comparable})
-    asked: dict[tuple, list[Run]] = defaultdict(list)
-    for run in runs:
-        asked[systems[id(run)], eval_sets[id(run)], run.seed].append(run)
+    described = [_Described(run, eval_set, *_parts(run.record)) for run, eval_set in _with_eval_sets(runs)]
+    _tell_checkpoints_apart(described)
+    by_run: dict[tuple[System, EvalSet, int], list[RunResult]] = defaultdict(list)
+    for is_crossner in (True, False):  # CrossNER's test splits, and others, which stand in tables of their own
+        for system, of_run in _named([d for d in described if d.eval_set.is_crossner is is_crossner]):
+            by_run[system, of_run.eval_set, of_run.run.seed].append(of_run.run)
     cells, duplicates = defaultdict(list), []
-    for (system, eval_set, seed), several in sorted(asked.items(), key=lambda item: item[0][2]):
-        if any(run.record["scores"]["test"] != several[0].record["scores"]["test"] for run in several):
-            others = ", ".join(run.shown for run in several)
-            reason = f"seed {seed} of one run has contradicting scores ({others}); none of them counts: keep one"
-            set_aside += [SetAside(run.shown, reason) for run in several]
+    for (system, eval_set, seed), same in sorted(by_run.items(), key=lambda item: item[0][2]):
+        if any(run.record.scores.get("test") != same[0].record.scores.get("test") for run in same):
+            names = ", ".join(run.shown for run in same)
+            reason = f"seed {seed} of one run has contradicting scores ({names}); none of them counts: keep one"
+            set_aside += [SetAside(run.shown, reason) for run in same]
             continue
-        kept = next((run for run in several if run.predictions), several[0])
-        duplicates += [run.shown for run in several if run is not kept]
+        kept = next((run for run in same if run.predictions), same[0])
+        duplicates += [run.shown for run in same if run is not kept]
         cells[system, eval_set].append(kept)
     return Results(dict(cells), set_aside, duplicates)
 
 
-def _same_types(runs: Iterable[Run]) -> tuple[list[Run], list[SetAside]]:
+def _same_types(runs: Iterable[RunResult]) -> tuple[list[RunResult], list[SetAside]]:
     """Of a user's own domain, only runs with the labels of its first run."""
-    first: dict[str, Run] = {}
+    first: dict[str, RunResult] = {}
     kept, set_aside = [], []
     for run in runs:
-        other = first.setdefault(run.record["domain"], run)
-        if other.entity_types == run.entity_types:
+        domain = run.record.domain
+        other = first.setdefault(domain, run)
+        if other.record.entity_types == run.record.entity_types:
             kept.append(run)
         else:
-            said = f"its entity types are not those of {other.shown}, which names its domain {run.record['domain']} too"
-            set_aside.append(SetAside(run.shown, said))
+            reason = f"its entity types are not those of {other.shown}, which names its domain {domain} too"
+            set_aside.append(SetAside(run.shown, reason))
     return kept, set_aside
 
 
-def _eval_sets(runs: Iterable[Run]) -> dict[int, EvalSet]:
-    """A test split for each run; where a domain's name stands for several files, they are told apart."""
-    plain = {id(r): (r.record["domain"], r.test_sha256, r.record.get("is_crossner") is True) for r in runs}
-    files: dict[tuple, set[str]] = defaultdict(set)
-    for domain, sha256, is_crossner in plain.values():
-        files[domain, is_crossner].add(sha256)
+def _with_eval_sets(runs: Sequence[RunResult]) -> Iterator[tuple[RunResult, EvalSet]]:
+    """Each run with its test split; where a domain's name stands for several files, they are told apart."""
+    files: dict[tuple[str, bool], set[str]] = defaultdict(set)
+    for run in runs:
+        files[run.record.domain, run.record.is_crossner].add(run.record.data_sha256.get("test", ""))
+    for run in runs:
+        domain, is_crossner = run.record.domain, run.record.is_crossner
+        sha256 = run.record.data_sha256.get("test", "")
+        is_only_file = len(files[domain, is_crossner]) == 1
+        label = domain if is_only_file else f"{domain} (file {sha256[:8] or 'unknown'})"
+        yield run, EvalSet(domain, sha256, is_crossner, label)
 
-    def label(domain: str, sha256: str, is_crossner: bool) -> str:
-        return domain if len(files[domain, is_crossner]) == 1 else f"{domain} (file {sha256[:8] or 'unknown'})"
 
-    return {key: EvalSet(*about, label(*about)) for key, about in plain.items()}
-
-
-def _parts(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes the system, apart from the seed: `base`, which names it, and `recipe`, told only where it differs."""
-    encoder, few_shot = record["encoder"], record.get("few_shot") or {}
-    dapt, source = encoder.get("dapt"), dict(record.get("source") or {})
-    base = {
-        "setting": record.get("setting") or "direct",
-        "encoder": (dapt or {}).get("start") or encoder["name"],
-        "dapt": "",
-        "percent": None,
-        "size": few_shot.get("sentences"),
-        "draw": few_shot.get("draw", "") if few_shot else "",
-    }
+def _parts(record: RunRecord) -> tuple[System, dict[str, Any]]:
+    """What makes the system, apart from the seed: its base and its recipe."""
     recipe = {
-        k: v for k, v in (record.get("arguments") or {}).items() if not k.startswith((*_ELSEWHERE, *_WITHOUT_EFFECT))
+        name: value
+        for name, value in record.arguments.given().items()
+        if not name.startswith((*_ELSEWHERE, *_WITHOUT_EFFECT))
     }
-    if dapt:
-        own = dapt.get("domain") in (None, record["domain"])
-        corpus = dapt.get("corpus") if isinstance(dapt.get("corpus"), str) else None if own else dapt["domain"]
-        base["dapt"] = ", ".join(str(part) for part in (dapt.get("masking"), dapt.get("level"), corpus) if part)
-        base["percent"] = 100.0 if dapt.get("percent") is None else float(dapt["percent"])
-        recipe["max_tokens"] = dapt.get("max_tokens")
-    if record.get("random_weights"):
-        base["encoder"] += ", random weights"
-    tagger = (record.get("arguments") or {}).get("tagger", "linear")
-    base["encoder"] = TAGGERS.get(tagger, f"{tagger} ({{}})").format(base["encoder"])
-    recipe |= {f"source_{k}": v for k, v in source.items() if k not in ("dev", "wall_seconds", "data_sha256")}
-    recipe["source_data"] = str((source.get("data_sha256") or {}).get("train", ""))[:8]
-    if record.get("processes", 1) != 1:
-        recipe["processes"] = record["processes"]
-    return {"base": base, "recipe": {k: _whole(v) for k, v in recipe.items() if v not in (None, [], {}, "")}}
+    encoder, dapt, percent = record.encoder.name, "", None
+    if pre_training := record.encoder.dapt:
+        encoder = pre_training.start
+        other_domain = None if pre_training.domain == record.domain else pre_training.domain
+        dapt = ", ".join(part for part in (pre_training.masking, pre_training.level, other_domain) if part)
+        percent = 100.0 if pre_training.percent is None else pre_training.percent
+        recipe["max_tokens"] = pre_training.max_tokens
+    if record.random_weights:
+        encoder += ", random weights"
+    if record.source:
+        source = record.source.model_dump(exclude_unset=True, exclude={"dev", "wall_seconds", "data_sha256"})
+        recipe |= {f"source_{name}": value for name, value in source.items()}
+        recipe["source_data"] = record.source.data_sha256.get("train", "")[:8]
+    if record.processes != 1:
+        recipe["processes"] = record.processes
+    base = System(
+        record.setting,
+        TAGGERS.get(record.arguments.tagger, f"{record.arguments.tagger} ({{}})").format(encoder),
+        dapt,
+        record.few_shot and record.few_shot.sentences,
+        record.few_shot.draw if record.few_shot else "",
+        percent,
+    )
+    return base, {name: _whole(value) for name, value in sorted(recipe.items()) if value not in (None, [], {}, "")}
 
 
 def _whole(value: Any) -> Any:
@@ -197,35 +200,31 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _tell_checkpoints_apart(runs: Sequence[Run], eval_sets: dict[int, EvalSet], parts: dict[int, dict]) -> None:
-    """Where several encoders go by one name on one test split, their checksum becomes part of the system."""
-    found: dict[str, dict[EvalSet, set]] = defaultdict(lambda: defaultdict(set))
-    named = {id(run): json.dumps(parts[id(run)], sort_keys=True) for run in runs}
-    sums = {id(run): str(run.record["encoder"].get("sha256", ""))[:8] for run in runs}
-    for run in runs:
-        if not run.record.get("random_weights"):
-            found[named[id(run)]][eval_sets[id(run)]].add(sums[id(run)])
-    for run in runs:
-        if any(len(several) > 1 for several in found[named[id(run)]].values()):
-            parts[id(run)]["recipe"]["encoder"] = sums[id(run)] or "unknown"
+def _tell_checkpoints_apart(described: Sequence[_Described]) -> None:
+    """Where several encoders go by one name on one test split, their checksum becomes part of the recipe."""
+    alike: dict[tuple[System, str], list[_Described]] = defaultdict(list)
+    for d in described:
+        if not d.run.record.random_weights:
+            alike[d.base, json.dumps(d.recipe)].append(d)
+    for same in alike.values():
+        checksums: dict[EvalSet, set[str]] = defaultdict(set)
+        for d in same:
+            checksums[d.eval_set].add(d.run.record.encoder.sha256)
+        if any(len(several) > 1 for several in checksums.values()):
+            for d in same:
+                d.recipe["encoder"] = d.run.record.encoder.sha256[:8] or "unknown"
 
 
-def _named(parts: Mapping[int, dict[str, Any]]) -> dict[int, System]:
-    """A system for each run; recipes of one base tell in `detail` what they differ in."""
-    recipes: dict[str, dict[str, dict]] = defaultdict(dict)
-    keys = {
-        run: (json.dumps(p["base"], sort_keys=True), json.dumps(p["recipe"], sort_keys=True))
-        for run, p in parts.items()
-    }
-    for run, (base, recipe) in keys.items():
-        recipes[base][recipe] = parts[run]["recipe"]
-    found = {}
-    for run, (base, recipe) in keys.items():
-        several = recipes[base].values()
-        names = sorted({name for values in several for name in values})
-        differing = [name for name in names if len({json.dumps(values.get(name)) for values in several}) > 1]
-        mine = parts[run]["recipe"]
-        detail = ", ".join(f"{name} {mine[name]}" if name in mine else f"{name} as usual" for name in differing)
-        source = json.dumps({name: value for name, value in mine.items() if name.startswith("source_")}, sort_keys=True)
-        found[run] = System(**parts[run]["base"], detail=detail, source=source, key=base + recipe)
-    return found
+def _named(described: Sequence[_Described]) -> Iterator[tuple[System, _Described]]:
+    """Each run with its system; systems of one base tell in `detail` what their recipes differ in."""
+    by_base: dict[System, list[_Described]] = defaultdict(list)
+    for d in described:
+        by_base[d.base].append(d)
+    for base, same in by_base.items():
+        recipes = list({json.dumps(d.recipe): d.recipe for d in same}.values())
+        names = sorted({name for recipe in recipes for name in recipe})
+        differing = [name for name in names if len({json.dumps(recipe.get(name)) for recipe in recipes}) > 1]
+        for d in same:
+            told = (f"{name} {d.recipe[name]}" if name in d.recipe else f"{name} as usual" for name in differing)
+            source = json.dumps({name: value for name, value in d.recipe.items() if name.startswith("source_")})
+            yield replace(base, detail=", ".join(told), source=source, key=json.dumps(d.recipe)), d

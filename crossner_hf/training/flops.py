@@ -55,15 +55,15 @@ def training_speed(trainer) -> dict[str, float] | None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     flop = masked_lm_flop(model, args.block_size, args.mlm_probability if trainer.head.sparse else 1.0)
     if flop is None:
-        return {"pieces_per_second": round(rate, 1)}
+        return {"tokens_per_second": round(rate, 1)}
     half = torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else torch.float32
     dtype = torch.float32 if args.device.type == "cpu" else half  # half precision crawls on most processors
     peak = _peak_once(args.device, dtype, torch.get_num_threads()) * args.world_size * max(1, args.n_gpu)
     return {
-        "pieces_per_second": round(rate, 1),
-        "gflop_per_piece": round(flop / 1e9, 5),
+        "tokens_per_second": round(rate, 1),
+        "gflop_per_token": round(flop / 1e9, 5),
         "matmul_peak_gflop_per_second": round(peak / 1e9, 1),
-        "share_of_floor": round(rate * flop / peak, 3),
+        "mfu": round(rate * flop / peak, 3),
     }
 
 

@@ -20,7 +20,7 @@ from crossner_hf.training.run_arguments import RunArguments
 @contextmanager
 def claimed(
     settings: Mapping[str, Any], args: RunArguments, *, resume: bool, wait: bool = False
-) -> Iterator[tuple[dict | None, str | None]]:
+) -> Iterator[tuple[Any, str | None]]:
     """Claim the output folder for the length of a run.
 
     Of several processes of one run the first decides for all. A run that fails before its first checkpoint leaves
@@ -56,9 +56,7 @@ def claimed(
                 run_folder.release(folder)
 
 
-def _open_run(
-    folder: Path, settings: Mapping[str, Any], args: RunArguments, *, resume: bool
-) -> tuple[dict | None, str | None]:
+def _open_run(folder: Path, settings: Mapping[str, Any], args: RunArguments, *, resume: bool) -> tuple[Any, str | None]:
     record = checkpoint = None
     if args.should_save:
         record = run_folder.open_run(folder, settings, resume=resume)

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from crossner_hf.atomic_write import write_text
-from crossner_hf.results.records import read_record
+from crossner_hf.results.record_files import RECORD_FILE, RUN_FILE, read_record
+from crossner_hf.results.records import Record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-RUN_FILE = "run.json"  # what defines the run, written first
-RECORD_FILE = "record.json"  # its result, written last
 LOCK_FILE = ".lock"  # exists while a process is at work
 
 
@@ -26,7 +25,7 @@ class FolderInUse(ValueError):
     """The output folder holds something that this run must not touch."""
 
 
-def open_run(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> dict[str, Any] | None:
+def open_run(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Record | None:
     """Claim the folder for the run that `settings` define; return its record if that run is already finished.
 
     Raises:

@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from crossner_hf.cli import main
 from crossner_hf.pretraining import dapt as pre_training
 from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record
+from crossner_hf.results.records import DaptRecord
 
 SMALL = ["--block-size", "16", "--held-out", "20", "--learning-rate", "3e-3", "--num-train-epochs", "1", "--use-cpu"]
 
@@ -25,8 +27,7 @@ def parsed(monkeypatch, tmp_path):
 
     def stand_in(corpus, model, args, **more):
         calls.append((corpus, args, {"model": model, **more}))
-        about = {"pieces_seen": 1, "steps": 1, "masking": "span", "encoder": {"head": "kept"}, "losses": []}
-        return {**about, "corpus": {"documents_used": None}, "speed": None}
+        return read_record(Path(__file__).parents[2] / "model_cards/results/dapt-music/music-span.json", DaptRecord)
 
     monkeypatch.setattr(pre_training, "dapt", stand_in)
 
@@ -74,10 +75,10 @@ def test_it_pre_trains_on_the_packaged_sample_and_prints_the_losses(tiny_model, 
     ]
     assert main(["dapt", *arguments, *SMALL]) == 0
     printed = capsys.readouterr()
-    record = records.read_record(output / "record.json")
-    assert list(record["corpus_sha256"]) == ["raw.txt"]
-    assert f"{record['losses'][-1]['span_perplexity']:.3f}" in printed.out
-    assert f"{record['pieces_seen']:,} tokens seen" in printed.out
+    record = read_record(output / "record.json")
+    assert list(record.corpus_sha256) == ["raw.txt"]
+    assert f"{record.losses[-1].span_perplexity:.3f}" in printed.out
+    assert f"{record.tokens_seen:,} tokens seen" in printed.out
     assert re.search(r"step 0/\d+  0 tokens  perplexity token [\d.]+  span [\d.]+", printed.err)
     assert str(tmp_path) not in (output / "README.md").read_text()
     assert main(["dapt", *arguments, *SMALL, "--resume"]) == 0

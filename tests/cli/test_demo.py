@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from crossner_hf.results.records import read_record
+from crossner_hf.results.record_files import read_record
 
 
 @pytest.mark.slow
@@ -23,11 +23,11 @@ def test_the_demo_beats_a_lookup_by_ten_points_and_reloads_what_it_saved(tmp_pat
     assert done.returncode == 0, done.stderr[-2000:]
     floor = float(re.search(r"looks up the training mentions gets ([\d.]+)", done.stdout)[1])
     record = read_record(tmp_path / "runs/demo/record.json")
-    assert 100 * record["scores"]["test"]["conlleval"]["overall"]["f1"] >= floor + 10
+    assert 100 * record.scores["test"]["conlleval"].overall.f1 >= floor + 10
     assert "This is no CrossNER score" in done.stdout or "this is no CrossNER score" in done.stdout
     assert "\x1b[" in done.stdout
     assert 'pipeline("crossner", model="runs/demo")' in done.stdout
-    assert not record["is_crossner"]
+    assert not record.is_crossner
 
 
 def test_the_demo_leaves_a_folder_alone_that_is_not_its_own(tmp_path, capsys):

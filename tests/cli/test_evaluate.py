@@ -1,6 +1,5 @@
 """`crossner-hf evaluate` and `evaluate`: labels are matched by name, other labels are refused by name."""
 
-import json
 import re
 
 import pytest
@@ -10,7 +9,7 @@ from transformers import AutoModelForTokenClassification
 from crossner_hf.cli import main
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.evaluation import evaluate, label_names
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagger.tagger import Tagger, load_tokenizer
 
@@ -39,15 +38,15 @@ def test_labels_in_another_spelling_and_order_are_matched_by_name(office, tiny_m
     torch.manual_seed(0)
     tokenizer = load_tokenizer(tiny_model())
     model = EncoderTaggers(tiny_model()).build(domain)
-    expected = evaluate(Tagger(model, tokenizer), office)
-    assert expected["conlleval"]["overall"]["support"] == 2
+    expected = evaluate(Tagger(model, tokenizer), office).scores
+    assert expected["test"]["conlleval"].overall.support == 2
     order = [3, 0, 2, 4, 1]
     with torch.no_grad():
         model.classifier.weight.copy_(model.classifier.weight[order])
         model.classifier.bias.copy_(model.classifier.bias[order])
     spelled = ["O", "B-Organization", "I-ORG", "B-Case_Name", "I-case_name"]
     saved = write_tagger(tmp_path / "other", tokenizer, model, [spelled[i] for i in order])
-    assert evaluate(saved, office) == expected
+    assert evaluate(saved, office).scores == expected
 
 
 def test_other_labels_are_refused_and_named(random_tagger, zoo):
@@ -74,18 +73,14 @@ def test_the_command_prints_the_table_and_writes_the_record(random_tagger, zoo, 
     arguments = ["evaluate", "--model", model, "--domain", str(zoo), "--split", "validation", "--output", str(output)]
     assert main(arguments) == 0
     said = capsys.readouterr()
-    scores = evaluate(model, zoo, "validation")
+    scores = evaluate(model, zoo, "validation").scores
     assert said.out.startswith(f"zoo/validation, {model}\n")
-    assert re.search(rf"all \(conlleval\) .* {100 * scores['conlleval']['overall']['f1']:.2f} ", said.out)
+    assert re.search(rf"all \(conlleval\) .* {100 * scores['validation']['conlleval'].overall.f1:.2f} ", said.out)
     assert "This is no CrossNER score" in said.out
-    record = records.read_record(output)
-    assert record["scores"] == json.loads(json.dumps(scores))
-    assert (record["kind"], record["model"], record["split"], record["is_crossner"]) == (
-        "evaluation",
-        "bert",
-        "validation",
-        False,
-    )
+    record = read_record(output)
+    assert record.scores == scores
+    assert (record.kind, record.model, record.split) == ("evaluation", "bert", "validation")
+    assert record.is_crossner is False
     assert main(["evaluate", "--model", model, "--domain", str(zoo), "--conventions", "token", "string_set"]) == 0
     assert "all (token)" in capsys.readouterr().out
 

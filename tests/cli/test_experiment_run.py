@@ -14,7 +14,8 @@ import pytest
 
 from crossner_hf.cli.experiment_run import main
 from crossner_hf.experiments import runner
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record
+from crossner_hf.results.records import FewShotSample
 
 _spec = importlib.util.spec_from_file_location("grid_jobs", Path(__file__).parents[1] / "experiments" / "grid_jobs.py")
 grid_jobs = importlib.util.module_from_spec(_spec)
@@ -68,8 +69,8 @@ def test_all_three_settings_run_and_leave_their_records(grid_file, tmp_path, cap
     said = capsys.readouterr().out
     assert re.search(r"^\[6/6\] sample_music-joint-bert-\w+-n20-1  dev F1 [\d.]+  test F1 [\d.]+  \d+ s$", said, re.M)
     assert "6 finished, 0 failed" in said
-    found = [records.read_record(path) for path in sorted((folder / "runs").glob("*/record.json"))]
-    assert sorted((r["setting"], (r["few_shot"] or {}).get("sentences", 0)) for r in found) == [
+    found = [read_record(path) for path in sorted((folder / "runs").glob("*/record.json"))]
+    assert sorted((r.setting, r.few_shot.sentences if r.few_shot else 0) for r in found) == [
         *(("direct", 0), ("direct", 20), ("joint", 0), ("joint", 20)),
         *(("pre_train_then_fine_tune", 0), ("pre_train_then_fine_tune", 20)),
     ]
@@ -98,11 +99,11 @@ def test_a_grid_that_is_killed_twice_ends_as_if_it_had_not_been(grid_file, tmp_p
     resumed = []
     for record in sorted((folder / "runs").glob("*/record.json")):
         other = whole / record.relative_to(folder)
-        killed, straight = records.read_record(record), records.read_record(other)
-        assert killed["dev_by_epoch"] == straight["dev_by_epoch"]
+        killed, straight = read_record(record), read_record(other)
+        assert killed.dev_by_epoch == straight.dev_by_epoch
         predictions = [json.loads((p.parent / "predictions.json").read_text()) for p in (record, other)]
         assert predictions[0] == predictions[1]
-        resumed.append((killed["setting"], killed["resumed"], straight["resumed"]))
+        resumed.append((killed.setting, killed.resumed, straight.resumed))
     settings = {"direct": True, "joint": True, "pre_train_then_fine_tune": False}
     assert sorted(resumed) == [(setting, killed, False) for setting, killed in settings.items()]
 
@@ -158,11 +159,10 @@ def test_a_grid_edited_while_it_runs_goes_on_as_it_was(grid_file, tmp_path, quic
 def test_options_stand_in_the_place_of_what_the_grid_says(grid_file, tmp_path, quick):
     command = [str(grid_file()), "--output", str(tmp_path / "out"), "--seeds", "7", "8", "--settings", "direct"]
     assert main([*command, "--sizes", "all", "5", "--draw", "seeded", "--recipe", "published"]) == 0
-    found = [records.read_record(path) for path in (tmp_path / "out" / "runs").glob("*/record.json")]
-    sizes = {(r["seed"], json.dumps(r["few_shot"])) for r in found}
-    few = json.dumps({"sentences": 5, "draw": "seeded"})
-    assert sizes == {(7, "null"), (8, "null"), (7, few), (8, few)}
-    assert {r["arguments"]["per_device_train_batch_size"] for r in found} == {16}
+    found = [read_record(path) for path in (tmp_path / "out" / "runs").glob("*/record.json")]
+    few = FewShotSample(sentences=5, draw="seeded")
+    assert {(r.seed, r.few_shot) for r in found} == {(7, None), (8, None), (7, few), (8, few)}
+    assert {r.arguments.per_device_train_batch_size for r in found} == {16}
 
 
 def test_a_dry_run_shows_runs_states_and_cost_and_writes_nothing(grid_file, tmp_path, capsys, quick):

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import re
 import shlex
@@ -11,19 +10,20 @@ from pathlib import Path
 import pytest
 
 from crossner_hf.cli.overlap import main
+from crossner_hf.results.records import OverlapRecord
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "overlap.md"
 SAMPLES = ["sample_music", "sample_news"]
 
 
-def printed_record(capsys, *arguments: str) -> dict:
+def printed_record(capsys, *arguments: str) -> OverlapRecord:
     assert main([*arguments, "--to", "json"]) == 0
-    return json.loads(capsys.readouterr().out)
+    return OverlapRecord.model_validate_json(capsys.readouterr().out)
 
 
 def test_all_forms_of_output_hold_the_same_matrix(capsys):
     record = printed_record(capsys, *SAMPLES, "--top-k", "100")
-    percent = record["matrix"]["percent"]
+    percent = record.matrix.percent
     assert main([*SAMPLES, "--top-k", "100", "--to", "csv"]) == 0
     rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
     assert rows == [["stream", *SAMPLES], *([n, *(f"{x:.2f}" for x in row)] for n, row in zip(SAMPLES, percent))]
@@ -43,9 +43,9 @@ def test_options_land_in_the_record(capsys, tmp_path, monkeypatch):
         *("sample_music", "mine=zoo.jsonl", "--text-column", "body", "--splitter", "whitespace", "--split", "train"),
         *("--top-k", "7", "--casing", "keep", "--stop-words", "stops.txt"),
     )
-    sample, mine = record["streams"]
-    assert (record["top_k"], record["casing"], record["stop_words"]["name"]) == (7, "keep", "stops.txt")
-    assert (sample["splits"], mine["label"], mine["splitter"], mine["distinct"]) == (["train"], "mine", "whitespace", 3)
+    sample, mine = record.streams
+    assert (record.top_k, record.casing, record.stop_words.name) == (7, "keep", "stops.txt")
+    assert (sample.splits, mine.label, mine.splitter, mine.distinct) == (("train",), "mine", "whitespace", 3)
 
 
 def test_too_few_words_are_noted_beside_any_output(capsys):

@@ -4,8 +4,8 @@ import pytest
 import report_runs
 
 from crossner_hf.cli import main
-from crossner_hf.results import records
-from crossner_hf.results.records import read_record
+from crossner_hf.results.record_files import read_record, write_record
+from crossner_hf.schema import SOURCE
 
 SPACE = {"README.md", "app.py", "requirements.txt", "crossner.py", "labels.py", "span_f1.py"}
 
@@ -63,7 +63,8 @@ def test_results_are_the_records_the_predictions_and_the_report(push, tmp_path):
 
 def test_sentences_of_reuters_are_published_only_with_the_licence(push, tmp_path):
     path = report_runs.RunMaker(tmp_path / "exp")("sample_news")
-    records.write_record(path, {**read_record(path), "domain": "conll2003"})
+    changes = {"domain": "conll2003", "entity_types": SOURCE.entity_types}
+    write_record(path, read_record(path).model_copy(update=changes))
     for arguments in (("results", tmp_path / "exp", "--no-plots"), ("dataset", "conll2003")):
         status, _, err = push(*arguments)
         assert status == 2

@@ -14,7 +14,9 @@ import pytest
 from crossner_hf.cli import main
 from crossner_hf.finetuning import fine_tune as fine_tuning
 from crossner_hf.finetuning.arguments import PRESETS, FineTuningArguments
-from crossner_hf.results import records
+from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
+from crossner_hf.results.record_files import read_record
+from crossner_hf.results.records import RunRecord
 from crossner_hf.tagger.tagger import tag
 
 TASK = ["train", "--domain", "zoo", "--model", "encoder", "--output", "out"]
@@ -29,9 +31,9 @@ def parsed(monkeypatch, tmp_path):
     def stand_in(domain, model, args, **more):
         calls.append((args, {"domain": domain, "model": model, **more}))
         score = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
-        scores = {"conlleval": {"overall": score, "per_type": {"animal": score}}}
-        about = {"domain": "zoo", "best_epoch": None, "epochs": 3.0, "seed": args.seed, "is_crossner": False}
-        return {**about, "scores": {"validation": scores}}
+        scores = {name: {"overall": score, "per_type": {"animal": score}} for name in DEFAULT_CONVENTIONS}
+        about = {"domain": "zoo", "entity_types": ["animal"], "encoder": {"name": "encoder"}, "seed": args.seed}
+        return RunRecord.new(**about, epochs=3.0, scores={"validation": scores})
 
     monkeypatch.setattr(fine_tuning, "fine_tune", stand_in)
 
@@ -146,8 +148,8 @@ def test_a_run_prints_its_scores_and_leaves_a_tagger(zoo, tiny_model, tmp_path, 
     arguments += shlex.split("--num-train-epochs 6 --learning-rate 4e-3 --per-device-train-batch-size 4")
     assert main(arguments) == 0
     printed = capsys.readouterr()
-    record = records.read_record(folder / "record.json")
-    f1 = 100 * record["scores"]["test"]["conlleval"]["overall"]["f1"]
+    record = read_record(folder / "record.json")
+    f1 = 100 * record.scores["test"]["conlleval"].overall.f1
     assert "zoo/validation, epoch " in printed.out
     assert re.search(rf"zoo/test, epoch .*all \(conlleval\) .* {f1:.2f} ", printed.out, flags=re.DOTALL)
     assert "This is no CrossNER score" in printed.out

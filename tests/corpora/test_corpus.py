@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from crossner_hf.corpora.corpus import Corpus, Document
-from crossner_hf.corpora.corpus_readers import PART_CHARACTERS, parts
+from crossner_hf.corpora.corpus_readers import PART_CHARACTERS, split_document
 
 WORDS = "The old sea eagle left Oslo , and then it came back to Ulm . "
 
@@ -158,9 +158,9 @@ def test_a_data_set_of_the_hub_is_streamed_by_its_id(tmp_path, monkeypatch):
     (name, revision), *none = corpus.checksums().items()
     assert (name, none) == ("someone/corpus/en/train", [])
     assert revision
-    with pytest.raises(ValueError, match="someone/corpus: cannot give the split 'dev'"):
+    with pytest.raises(ValueError, match="someone/corpus: cannot read the split 'dev'"):
         list(Corpus(("someone/corpus",), split="dev").documents())
-    with pytest.raises(ValueError, match=r"someone/corpus: example 1: has no column 'body' but text; .*--text_column"):
+    with pytest.raises(ValueError, match=r"someone/corpus: example 1: has no column 'body' but text; .*--text-column"):
         list(Corpus(("someone/corpus",), text_column="body").documents())
 
 
@@ -171,7 +171,7 @@ def test_long_documents_come_in_parts_cut_before_single_spaces_and_through_no_en
     while entities and (at := text.find("Oslo , and", at)) >= 0:
         marked.append((at, at + 10))
         at += 10
-    found = list(parts(Document(text, tuple(marked))))
+    found = list(split_document(Document(text, tuple(marked))))
     assert "".join(part.text for part in found) == text
     assert len(found) > 3
     assert [part.continues for part in found] == [False] + [True] * (len(found) - 1)
@@ -185,7 +185,7 @@ def test_long_documents_come_in_parts_cut_before_single_spaces_and_through_no_en
 
 
 def test_text_without_spaces_is_cut_all_the_same():
-    found = list(parts(Document("x" * 250_000, ((99_990, 100_010),))))
+    found = list(split_document(Document("x" * 250_000, ((99_990, 100_010),))))
     assert [len(part.text) for part in found] == [100_000, 100_000, 50_000]
     assert [part.entities for part in found] == [((99_990, 100_000),), ((0, 10),), ()]
 
@@ -194,7 +194,7 @@ def test_text_without_spaces_is_cut_all_the_same():
 def test_a_long_text_file_is_read_in_little_memory_and_cut_as_the_text_itself(tmp_path, line):
     text = line * (8_000_000 // len(line))
     path = write(tmp_path / "long.txt", f"first\n\n{text}\n\nlast\n")
-    expected = [Document("first"), *parts(Document(text.rstrip("\n"))), Document("last")]
+    expected = [Document("first"), *split_document(Document(text.rstrip("\n"))), Document("last")]
     found = Counter()
     corpus = Corpus((path,))
     tracemalloc.start()
@@ -217,8 +217,8 @@ def test_spaces_at_the_edge_of_a_read_are_no_blank_line(tmp_path):
 
 
 UNREADABLE = {
-    "NUL": ("a.txt", b"one\ntwo\x00\n", r"a.txt:2: holds a NUL character; expected text"),
-    "NUL in JSON": ("a.jsonl", b'{"text": "a"}\n{"text": "\x00"}\n', r"a.jsonl:2: holds a NUL character"),
+    "NUL": ("a.txt", b"one\ntwo\x00\n", r"a.txt:2: contains a NUL character; expected text"),
+    "NUL in JSON": ("a.jsonl", b'{"text": "a"}\n{"text": "\x00"}\n', r"a.jsonl:2: contains a NUL character"),
     "Latin-1": (
         "a.txt",
         b"one\n" * 9 + b"caf\xe9 noir\n" + b"two\n" * 9,
@@ -228,9 +228,9 @@ UNREADABLE = {
     "cut UTF-8": ("a.txt", b"one\ncaf\xc3", r"a.txt:2: not UTF-8 near"),
     "no gz": ("a.txt.gz", b"plain text", r"a.txt.gz: cannot be unpacked by gzip"),
     "half a gz": ("a.txt.gz", gzip.compress(b"text " * 999)[:30], r"a.txt.gz: cannot be unpacked by gzip"),
-    "no JSON": ("a.jsonl", b'{"text": "a"}\ntext\n', r"a.jsonl:2: expected one JSON object a line, got no JSON"),
+    "no JSON": ("a.jsonl", b'{"text": "a"}\ntext\n', r"a.jsonl:2: expected a JSON object on each line"),
     "JSON array": ("a.json", b'[{"text": "a"}]', r"a.json:1: expected a JSON object with 'text', got \["),
-    "no column": ("a.jsonl", b'{"texts": "a", "id": 1}', r"a.jsonl:1: has no column 'text' but texts; .*--text_column"),
+    "no column": ("a.jsonl", b'{"texts": "a", "id": 1}', r"a.jsonl:1: has no column 'text' but texts; .*--text-column"),
     "a number": ("a.jsonl", b'{"text": 7}', r"a.jsonl:1: expected a string in 'text', got '7'"),
     "surrogate": (
         "a.jsonl",
@@ -245,7 +245,7 @@ UNREADABLE = {
         b'{"text": "Ulm", "entities": 5}',
         r"a.jsonl:1: expected a list of entities, got 5",
     ),
-    "deep JSON": ("a.jsonl", b"[" * 99_999, r"a.jsonl:1: expected one JSON object a line, got no JSON"),
+    "deep JSON": ("a.jsonl", b"[" * 99_999, r"a.jsonl:1: expected a JSON object on each line"),
     "UTF-16": ("a.txt", "one".encode("utf-16"), r"a.txt:1: not UTF-8 near .*iconv -f utf-16"),
     "no Parquet": ("a.parquet", b"plain text", r"a.parquet: not a Parquet file"),
     "empty": ("a.txt", b"", r"no document with text in .*a.txt"),
@@ -264,7 +264,7 @@ def test_what_cannot_be_read_is_refused_by_place_and_reason(tmp_path, kind):
 def test_parquet_without_the_column_or_damaged_inside_is_refused(tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"content": ["one " * 999] * 9}), path)
-    with pytest.raises(ValueError, match=r"a.parquet: has no column 'text' but content; .*--text_column"):
+    with pytest.raises(ValueError, match=r"a.parquet: has no column 'text' but content; .*--text-column"):
         texts(path)
     damaged = bytearray(path.read_bytes())
     damaged[4:60] = b"\xff" * 56
@@ -277,7 +277,7 @@ def test_missing_sources_are_refused(tmp_path):
         texts(tmp_path / "gone.txt")
     with pytest.raises(ValueError, match=r"gone.txt: no such file or folder$"):
         texts("gone.txt")
-    with pytest.raises(ValueError, match=r"holds no file that ends in .txt, .jsonl"):
+    with pytest.raises(ValueError, match=r"contains no file that ends in .txt, .jsonl"):
         texts(tmp_path)
     with pytest.raises(ValueError, match=r"someone/nothing: no such file or folder, and no data set of this name"):
         texts("someone/nothing")

@@ -15,7 +15,7 @@ from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.overlap import OverlapArguments, notes, overlap, vocabulary
 from crossner_hf.corpora.overlap_plot import plot_overlap
 from crossner_hf.corpora.stop_words import stop_words
-from crossner_hf.corpora.word_streams import LabelledWords, TextWords, open_stream
+from crossner_hf.corpora.word_streams import LabelledWords, StreamOptions, TextWords, open_stream
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "overlap.md"
 SIX = ("conll2003", "politics", "science", "music", "literature", "ai")
@@ -51,7 +51,7 @@ def percent_by_hand(first: list[str], second: list[str], k: int) -> float:
 
 
 def percents(streams, **settings) -> list[list[float]]:
-    return overlap(streams, OverlapArguments(**settings))["matrix"]["percent"]
+    return overlap(streams, OverlapArguments(**settings)).matrix.percent
 
 
 @pytest.mark.parametrize("casing", ["lower", "keep"])
@@ -89,14 +89,15 @@ def test_ties_at_the_last_rank_are_taken_in_the_order_of_the_alphabet():
 def test_a_stream_with_too_few_words_is_compared_by_as_many_of_the_other_and_said_so(text):
     small, large = text("small", ["x", "y"]), text("large", ["x"] * 5 + ["z"] * 4 + ["y"] * 3 + ["v"])
     record = overlap([small, large], OverlapArguments(top_k=3))
-    assert record["matrix"] == {"percent": [[100, 50], [50, 100]], "shared": [[2, 1], [1, 3]], "of": [[2, 2], [2, 3]]}
+    matrix = record.matrix
+    assert (matrix.percent, matrix.shared, matrix.of) == ([[100, 50], [50, 100]], [[2, 1], [1, 3]], [[2, 2], [2, 3]])
     (note,) = notes(record)
     assert note.startswith("small has 2 words that count, fewer than 3")
 
 
-def test_words_with_no_letter_do_not_count_and_tokens_are_all_words():
+def test_words_with_no_letter_do_not_count_and_words_are_all_of_them():
     found = vocabulary([["In", "1990", ",", "10,000"], ["the", "90s", "β", "_", "²"]], OverlapArguments(), NONE)
-    assert (found.tokens, found.counted, sorted(found.top)) == (9, 4, ["90s", "in", "the", "β"])
+    assert (found.words, found.counted, sorted(found.top)) == (9, 4, ["90s", "in", "the", "β"])
 
 
 def test_stop_words_go_whatever_their_case_and_apostrophe():
@@ -116,9 +117,9 @@ def test_stop_words_of_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"the\nof the\n", r"list\.txt:2: expected one word a line, got 'of the'"),
+        (b"the\nof the\n", r"list\.txt:2: expected one word on each line, got 'of the'"),
         (b"the\ncaf\xe9\n", r"list\.txt:2: not UTF-8"),
-        (b"\n \n", r"list\.txt: holds no word"),
+        (b"\n \n", r"list\.txt: contains no word"),
         (None, r"list\.txt': no such file"),
     ],
 )
@@ -141,7 +142,7 @@ def test_memory_holds_the_vocabulary_and_not_the_text(tmp_path):
     found = vocabulary(stream.words(), OverlapArguments(), stops)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (found.tokens, found.distinct) == (200_000, 500)
+    assert (found.words, found.distinct) == (200_000, 500)
     assert (
         peak < path.stat().st_size / 2
     )  # 0.9 MB of text; a list of its words would take 1.6 MB for the pointers alone
@@ -154,7 +155,7 @@ def test_labelled_words_are_those_of_the_files_and_of_the_split_asked_for(write_
     stream = open_stream(str(folder))
     assert stream.label == "zoo"
     assert [word for sentence in stream.words() for word in sentence] == words["train"] + words["dev"] + words["test"]
-    train = open_stream(str(folder), splits=("train",))
+    train = open_stream(str(folder), StreamOptions(splits=("train",)))
     assert [word for sentence in train.words() for word in sentence] == words["train"]
     assert list(train.describe()["sha256"]) == ["train.txt"]
 
@@ -164,16 +165,14 @@ def test_the_words_of_a_sample_and_of_a_deduplicated_set_are_those_that_load_giv
 
     for name in ("sample_music", "music_dedup"):
         rows = [row["tokens"] for row in load(name, split="test", data_dir=official, streaming=True)]
-        assert list(open_stream(name, splits=("test",), data_dir=official).words()) == rows
+        assert list(open_stream(name, StreamOptions(splits=("test",), data_dir=official)).words()) == rows
 
 
 def test_raw_text_is_split_by_the_named_splitter(tmp_path):
     (tmp_path / "a.jsonl").write_text(json.dumps({"body": "Dr. Who's U.S."}) + "\n", encoding="utf-8")
-    found = {
-        splitter: list(open_stream(str(tmp_path / "a.jsonl"), text_column="body", splitter=splitter).words())
-        for splitter in ("crossner", "whitespace")
-    }
-    assert found == {"crossner": [["Dr.", "Who", "'s", "U.S."]], "whitespace": [["Dr.", "Who's", "U.S."]]}
+    for splitter, words in (("crossner", ["Dr.", "Who", "'s", "U.S."]), ("whitespace", ["Dr.", "Who's", "U.S."])):
+        options = StreamOptions(text_column="body", splitter=splitter)
+        assert list(open_stream(str(tmp_path / "a.jsonl"), options).words()) == [words]
 
 
 def test_what_a_stream_stands_for(tmp_path, monkeypatch):
@@ -201,7 +200,7 @@ def test_a_data_set_of_the_hub_gets_its_configuration_and_split(monkeypatch):
             return [{"text": "an owl"}, {"text": "a fox"}]
 
     monkeypatch.setattr(datasets, "load_dataset_builder", lambda *names: asked.append(names) or Builder())
-    stream = open_stream("wiki=user/set", config="20231101.en", corpus_split="test")
+    stream = open_stream("wiki=user/set", StreamOptions(config="20231101.en", corpus_split="test"))
     assert list(stream.words()) == [["an", "owl"], ["a", "fox"]]
     assert set(asked) == {("user/set", "20231101.en"), "test"}
     assert stream.describe()["sha256"] == {"user/set/20231101.en/test": "revision"}
@@ -246,13 +245,13 @@ def test_streams_that_cannot_be_compared(text):
 
 def test_the_record_says_what_was_compared_and_names_no_folder(text, tmp_path):
     record = overlap([text("a", ["x", "y", "the"]), open_stream("sample_music")], OverlapArguments(top_k=2))
-    a, sample = record["streams"]
-    assert (record["kind"], record["top_k"], record["casing"]) == ("overlap", 2, "lower")
-    assert record["stop_words"]["name"] == "english"
-    assert (a["splitter"], a["tokens"], a["counted"], a["distinct"]) == ("whitespace", 3, 2, 2)
-    assert list(a["sha256"]) == ["a.txt"]
-    assert (sample["domain"], sample["splits"]) == ("sample_music", ["train", "validation", "test"])
-    assert str(tmp_path) not in json.dumps(record["streams"])
+    a, sample = record.streams
+    assert (record.kind, record.top_k, record.casing) == ("overlap", 2, "lower")
+    assert record.stop_words.name == "english"
+    assert (a.splitter, a.words, a.counted, a.distinct) == ("whitespace", 3, 2, 2)
+    assert list(a.sha256) == ["a.txt"]
+    assert (sample.domain, sample.splits) == ("sample_music", ("train", "validation", "test"))
+    assert str(tmp_path) not in record.as_json()
 
 
 def test_counting_needs_no_torch(run_python):
@@ -274,7 +273,7 @@ def test_the_heat_map_shows_every_value_and_is_the_same_each_time(text, tmp_path
     record = overlap(streams, OverlapArguments(top_k=3))
     plot_overlap(record, tmp_path / "plots" / "map.svg")
     svg = (tmp_path / "plots" / "map.svg").read_text(encoding="utf-8")
-    shown = [f"{value:.1f}" for row in record["matrix"]["percent"] for value in row]
+    shown = [f"{value:.1f}" for row in record.matrix.percent for value in row]
     assert re.findall(r"<!-- ([\d.]+\.\d) -->", svg)[: len(shown)] == shown
     assert all(f"<!-- {label} -->" in svg for label in "abc")
     plot_overlap(record, tmp_path / "again.svg")
@@ -286,7 +285,7 @@ def test_the_heat_map_shows_every_value_and_is_the_same_each_time(text, tmp_path
 
 def test_a_heat_map_without_matplotlib_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'crossner-hf\[plots\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'crossner-hf\[report\]'"):
         plot_overlap({}, tmp_path / "map.png")
     with pytest.raises(ValueError, match=r"map\.pdf: the heat map is written as \.png or \.svg"):
         plot_overlap({}, tmp_path / "map.pdf")

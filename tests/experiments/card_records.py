@@ -10,7 +10,8 @@ from report_runs import gold_of, make_record, mistaken
 
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.metric import score
-from crossner_hf.results.records import read_record
+from crossner_hf.results.record_files import read_record
+from crossner_hf.results.records import AnyRecord, Record, RunRecord
 from crossner_hf.schema import Domain, get_domain
 
 REPO = "someone/tagger"
@@ -26,7 +27,7 @@ ARGUMENTS = {
 }
 
 
-def tagger_record(domain: str | Domain = "sample_music", seed: int = 555, **more: Any) -> dict[str, Any]:
+def tagger_record(domain: str | Domain = "sample_music", seed: int = 555, **more: Any) -> RunRecord:
     """The record of a finished run on a sample, or on sentences of one entity a type of another domain."""
     domain = domain if isinstance(domain, Domain) else get_domain(domain)
     sample = domain.name == "sample_music"
@@ -51,7 +52,19 @@ def tagger_record(domain: str | Domain = "sample_music", seed: int = 555, **more
     return make_record(domain, predicted, gold, **{**about, **more})
 
 
-def of_results(name: str) -> dict[str, Any]:
+def changed(record: Record, changes: dict[str, Any]) -> Any:
+    """The record with other values: {"scores.test.conlleval.overall.f1": 0.5}."""
+    content = record.model_dump(exclude_unset=True)
+    for path, value in changes.items():
+        *parents, field = path.split(".")
+        part = content
+        for name in parents:
+            part = part[name]
+        part[field] = value
+    return type(record).model_validate(content)
+
+
+def of_results(name: str) -> AnyRecord:
     """A record of model_cards/results: 'dapt-music/music-span'."""
     return read_record(RESULTS / f"{name}.json")
 

@@ -18,7 +18,9 @@ from crossner_hf.experiments.runner import checksums, run_grid
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
-from crossner_hf.results import records
+from crossner_hf.results.record_files import write_record
+from crossner_hf.results.records import DaptRecord, RunRecord
+from crossner_hf.schema import get_domain
 from crossner_hf.training.run_arguments import recorded_arguments
 
 
@@ -26,25 +28,31 @@ def grid_of(seeds: int, **more) -> Grid:
     return Grid.of({"domains": ["sample_music"], "models": ["tiny"], "seeds": list(range(seeds)), **more})
 
 
-def record_of(task, **more) -> dict:
+def record_of(task, **more) -> RunRecord | DaptRecord:
     """A record as training would write it, as far as the runner reads it."""
     if not isinstance(task, Run):
         told = recorded_arguments(DaptArguments(output_dir="x", **task.arguments))
-        return records.new_record("dapt", encoder={"name": encoder_name(task.model)}, arguments=told, **more)
+        about = {"checkpoint": {"name": task.name}, "encoder": {"name": encoder_name(task.model)}, "arguments": told}
+        about |= {"seed": 0, "masking": "span", "corpus_sha256": {}, "corpus": {}, "losses": []}
+        about |= {"epochs": 1.0, "steps": 1, "tokens_seen": 1, "wall_seconds": 0.0}
+        return DaptRecord.new(**about, **more)
     args = FineTuningArguments(output_dir="x", **task.arguments)
     sums = checksums(None, True)
+    source = None if task.setting == "direct" else {"domain": args.source, "data_sha256": sums(args.source)}
     about = {
         "domain": task.domain,
+        "entity_types": get_domain(task.domain).entity_types,
         "setting": task.setting,
         "few_shot": task.size and {"sentences": task.size, "draw": task.arguments["few_shot_draw"]},
         "seed": task.seed,
         "encoder": {"name": encoder_name(task.model) if isinstance(task.model, str) else task.model.name},
         "data_sha256": sums(task.domain),
-        "source": None if task.setting == "direct" else {"data_sha256": sums(args.source)},
+        "source": source,
         "arguments": recorded_arguments(args),
         "wall_seconds": 10.0,
+        "scores": {},
     }
-    return records.new_record("fine_tuning", **{**about, **more})
+    return RunRecord.new(**{**about, **more})
 
 
 class Jobs:
@@ -62,7 +70,7 @@ class Jobs:
                 self.note("superseded", task)
                 raise Superseded
             time.sleep(0.01)
-        records.write_record(folder / "record.json", json.loads(json.dumps(record_of(task))))
+        write_record(folder / "record.json", record_of(task))
         self.note("end", task)
 
     def note(self, what: str, task) -> None:

@@ -12,8 +12,9 @@ import pytest
 from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.sources import FILE_NAMES, domain_folder, is_official, sha256_of
 from crossner_hf.metric import score
-from crossner_hf.results import records
 from crossner_hf.results.predictions import write_predictions
+from crossner_hf.results.record_files import write_record
+from crossner_hf.results.records import RunRecord
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagger.iob2 import Span, iob2_tags, spans
 
@@ -45,7 +46,7 @@ def mistaken(tags: list[str], domain: Domain, rate: float, rng: random.Random) -
 
 def make_record(
     domain: Domain, predicted: list[list[str]], gold: list[list[str]], *, sha256: str = "", **more: Any
-) -> dict[str, Any]:
+) -> RunRecord:
     about = {
         "is_crossner": is_official(domain),
         "setting": "direct",
@@ -60,7 +61,7 @@ def make_record(
         "wall_seconds": 1.0,
         "scores": {"test": score(predicted, gold, generic_types=domain.generic_types)},
     }
-    return records.new_record("fine_tuning", **{**about, **more})
+    return RunRecord.new(**{**about, **more})
 
 
 class RunMaker:
@@ -89,7 +90,7 @@ class RunMaker:
         self.made += 1
         folder = self.folder / f"run-{self.made:04d}"
         path = self.folder / f"{name}.json" if name else folder / "record.json"
-        records.write_record(path, record)
+        write_record(path, record)
         if predictions:
             beside = self.folder / f"{name}.predictions.json" if name else folder / "predictions.json"
             ids = [[described.label2id[tag] for tag in tags] for tags in predicted]
@@ -108,6 +109,17 @@ def write_grid(make: RunMaker, domains: list[str], seeds: tuple[int, ...] = (555
                 jitter = random.Random(f"{domain}{setting}{seed}").uniform(-0.02, 0.02)
                 source = None if setting == "direct" else {"domain": "conll2003"}
                 make(domain, 0.38 + 0.04 * number + better + jitter, seed, setting=setting, source=source)
+
+
+def write_three_systems(make: RunMaker) -> None:
+    """Two systems of three seeds and one of two on the sample."""
+    for setting, rate, seeds in (
+        ("direct", 0.5, (1, 2, 3)),
+        ("pre_train_then_fine_tune", 0.4, (1, 2, 3)),
+        ("joint", 0.45, (7, 8)),
+    ):
+        for seed in seeds:
+            make(rate=rate, seed=seed, setting=setting)
 
 
 def write_few_shot(make: RunMaker, domain: str, sizes: tuple[int, ...] = (10, 25, 40, 55, 70, 85)) -> None:
@@ -131,8 +143,8 @@ def write_corpus_sizes(make: RunMaker, domain: str, percents: tuple[int, ...] = 
                     "domain": "music",
                     "level": "integrated",
                     "masking": masking,
-                    "percent": percent,
-                    "pieces_seen": 10_000 * percent,
+                    "percent": float(percent),
+                    "tokens_seen": 10_000 * percent,
                 }
                 encoder = {"name": f"dapt-{masking}-{percent}", "sha256": f"{masking}{percent:03d}" * 8, "dapt": dapt}
                 make(domain, 0.42 - 0.1 * (percent / 100) ** 0.4 + better + jitter, seed, encoder=encoder)

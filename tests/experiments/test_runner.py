@@ -11,12 +11,13 @@ from pathlib import Path
 import grid_jobs
 import pytest
 
+from crossner_hf.atomic_write import write_text
+from crossner_hf.display import in_words
 from crossner_hf.experiments.claims import Claims
 from crossner_hf.experiments.grid import Grid
 from crossner_hf.experiments.grid_folder import GridFolder
 from crossner_hf.experiments.runner import plan, run_grid
-from crossner_hf.experiments.worker import in_words
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record, write_record
 
 PROGRAM = Path(__file__).with_name("grid_jobs.py")
 Jobs, grid_of, record_of = grid_jobs.Jobs, grid_jobs.grid_of, grid_jobs.record_of
@@ -268,7 +269,7 @@ def test_a_truncated_record_is_set_aside_and_the_run_done_again(tmp_path):
     summary = run(grid_of(2), folder, say=said.append)
     assert (summary.done_here, summary.failed) == ((first,), {})
     assert path.with_name("record.json.broken").read_text() == whole
-    assert records.read_record(path)["seed"] == 0
+    assert read_record(path).seed == 0
     assert any("cannot be read as a record" in line and "now record.json.broken" in line for line in said)
 
 
@@ -276,9 +277,9 @@ def test_a_record_of_another_version_is_left_as_it_is(tmp_path):
     folder, (name,) = tmp_path / "grid", names(1)
     run(grid_of(1), folder)
     path = folder / "runs" / name / "record.json"
-    path.write_text(text := path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    path.write_text(text := path.read_text().replace('"schema_version": 2', '"schema_version": 9'))
     summary = run(grid_of(1), folder)
-    assert "record of schema version 2, this is 1; choose another folder" in summary.failed[name]
+    assert "record of schema version 9; this package reads up to 2; choose another folder" in summary.failed[name]
     assert path.read_text() == text
 
 
@@ -286,7 +287,10 @@ def test_a_record_of_another_version_is_left_as_it_is(tmp_path):
     ("change", "said"),
     [
         ({"seed": 5}, "seed is 5 there, and 0 is asked for"),
-        ({"setting": "joint"}, "setting is 'joint' there, and 'direct' is asked for"),
+        (
+            {"setting": "joint", "source": {"domain": "conll2003"}},
+            "setting is 'joint' there, and 'direct' is asked for",
+        ),
         ({"encoder": {"name": "huge"}}, "encoder is 'huge' there, and 'tiny' is asked for"),
         ({"few_shot": {"sentences": 10, "draw": "first"}}, "few_shot is"),
         ({"data_sha256": {"train": "0"}}, "it was trained and scored on other data"),
@@ -298,7 +302,7 @@ def test_a_record_of_another_run_is_not_taken_for_this_one(tmp_path, change, sai
     folder, grid = tmp_path / "grid", grid_of(1)
     run(grid, folder)
     (task,) = grid.runs()
-    records.write_record(folder / "runs" / task.name / "record.json", record_of(task, **change))
+    write_record(folder / "runs" / task.name / "record.json", record_of(task, **change))
     summary = run(grid, folder)
     assert said in summary.failed[task.name]
     assert summary.done_here == ()
@@ -309,7 +313,7 @@ def test_a_record_with_other_source_data_is_not_taken_for_this_one(tmp_path):
     assert len(run(grid, folder).done_here) == 1
     (task,) = grid.runs()
     path = folder / "runs" / task.name / "record.json"
-    records.write_record(path, record_of(task, source={"data_sha256": {"train": "0"}}))
+    write_record(path, record_of(task, source={"domain": "sample_news", "data_sha256": {"train": "0"}}))
     assert "its source data were others" in run(grid, folder).failed[task.name]
 
 
@@ -375,8 +379,8 @@ def test_a_plan_says_how_each_run_stands_and_writes_nothing(tmp_path, tiny_model
     assert [row.state for row in plan(grid, folder)] == ["to do"] * 4
     assert not folder.exists()
     place.open(Claims(folder / "claims", LEASE))
-    records.write_record(folder / "runs" / tasks[0].name / "record.json", record_of(tasks[0]))
-    records.write_text(folder / "runs" / tasks[1].name / "run.json", "{}")
+    write_record(folder / "runs" / tasks[0].name / "record.json", record_of(tasks[0]))
+    write_text(folder / "runs" / tasks[1].name / "run.json", "{}")
     place.note_failure(tasks[2], {"id": "1", "reason": "no room"})
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     planned = plan(grid, folder)

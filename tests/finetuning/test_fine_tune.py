@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from training_fixtures import StopAtCheckpoint, same_weights
 from transformers import AutoModelForTokenClassification, TrainerCallback
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
@@ -22,7 +23,8 @@ from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
 from crossner_hf.finetuning.trainer import TaggerTrainer
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record
+from crossner_hf.results.records import RunRecord
 from crossner_hf.schema import get_domain
 from crossner_hf.tagger.tagger import Tagger
 from crossner_hf.training.run_folder import FolderInUse
@@ -57,15 +59,6 @@ def finished(run, tmp_path_factory):
     return folder, run(folder)
 
 
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "model.safetensors")
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    a, b = weights(one), weights(other)
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
 RESULT = (
     "epochs",
     "steps",
@@ -78,40 +71,38 @@ RESULT = (
 )
 
 
-def assert_same_run(folder: Path, record: dict, finished) -> None:
+def assert_same_run(folder: Path, record: RunRecord, finished) -> None:
     whole_folder, whole = finished
-    assert {key: record[key] for key in RESULT} == {key: whole[key] for key in RESULT}
+    assert [getattr(record, key) for key in RESULT] == [getattr(whole, key) for key in RESULT]
     assert same_weights(folder, whole_folder)
-    assert record == records.read_record(folder / "record.json")
+    assert record == read_record(folder / "record.json")
     assert not list(folder.glob("checkpoint-*"))
 
 
 def test_the_record_says_what_ran_on_what_with_which_result(finished, zoo):
     folder, record = finished
-    assert record == records.read_record(folder / "record.json")
-    assert record["kind"] == "fine_tuning"
-    assert record["domain"] == "zoo"
-    assert record["entity_types"] == ["animal", "place"]
-    assert record["is_crossner"] is False
-    assert record["setting"] == "direct"
-    assert record["seed"] == 555
-    assert record["processes"] == 1
-    assert record["resumed"] is False
-    assert set(record["data_sha256"]) == {"train", "validation", "test"}
-    assert all(
-        re.fullmatch("[0-9a-f]{64}", key) for key in (*record["data_sha256"].values(), record["encoder"]["sha256"])
-    )
-    assert record["encoder"]["name"] == "bert"
-    assert {"torch", "transformers", "python"} <= set(record["versions"])
-    assert record["arguments"]["learning_rate"] == 4e-3
-    assert record["arguments"]["weight_decay"] == 0.0
-    assert record["entities_beyond_max_length"] == {"train": 0, "validation": 0}
-    assert set(record["scores"]) == {"validation", "test"}
-    for scores in record["scores"].values():
+    assert record == read_record(folder / "record.json")
+    assert record.kind == "fine_tuning"
+    assert record.domain == "zoo"
+    assert record.entity_types == ("animal", "place")
+    assert record.is_crossner is False
+    assert record.setting == "direct"
+    assert record.seed == 555
+    assert record.processes == 1
+    assert record.resumed is False
+    assert set(record.data_sha256) == {"train", "validation", "test"}
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in (*record.data_sha256.values(), record.encoder.sha256))
+    assert record.encoder.name == "bert"
+    assert {"torch", "transformers", "python"} <= set(record.versions)
+    assert record.arguments.learning_rate == 4e-3
+    assert record.arguments.weight_decay == 0.0
+    assert record.entities_beyond_max_length == {"train": 0, "validation": 0}
+    assert set(record.scores) == {"validation", "test"}
+    for scores in record.scores.values():
         assert set(scores) == {"conlleval", "strict", "pooled"}
-        assert set(scores["conlleval"]["per_type"]) == {"animal", "place"}
-    assert len(record["dev_by_epoch"]) == record["epochs"] > record["best_epoch"] > 1
-    assert record["wall_seconds"] > 0
+        assert set(scores["conlleval"].per_type) == {"animal", "place"}
+    assert len(record.dev_by_epoch) == record.epochs > record.best_epoch > 1
+    assert record.wall_seconds > 0
     text = (folder / "record.json").read_text() + (folder / "run.json").read_text()
     assert str(folder.parent) not in text
     assert str(zoo.parent) not in text
@@ -119,12 +110,12 @@ def test_the_record_says_what_ran_on_what_with_which_result(finished, zoo):
 
 def test_the_saved_model_is_that_of_the_best_dev_epoch(finished, zoo):
     folder, record = finished
-    best = max(record["dev_by_epoch"])
-    assert record["dev_by_epoch"].index(best) + 1 == record["best_epoch"] < record["epochs"]
-    assert record["dev_by_epoch"][-1] < best  # so that the last epoch's model would score less
-    assert record["scores"]["validation"]["conlleval"]["overall"]["f1"] == pytest.approx(best, abs=1e-12)
+    best = max(record.dev_by_epoch)
+    assert record.dev_by_epoch.index(best) + 1 == record.best_epoch < record.epochs
+    assert record.dev_by_epoch[-1] < best  # so that the last epoch's model would score less
+    assert record.scores["validation"]["conlleval"].overall.f1 == pytest.approx(best, abs=1e-12)
     for split in ("validation", "test"):
-        assert evaluate(str(folder), zoo, split) == record["scores"][split]
+        assert evaluate(str(folder), zoo, split).scores[split] == record.scores[split]
 
 
 def test_the_folder_holds_the_model_its_record_and_nothing_of_the_run(finished):
@@ -155,24 +146,24 @@ def test_what_changes_nothing_in_the_result_may_differ(run, finished, tmp_path):
 
 def test_the_test_split_can_be_left_unscored(run, tmp_path):
     record = run(tmp_path / "run", test=False, num_train_epochs=1)
-    assert set(record["scores"]) == {"validation"}
-    assert record["test"] is False
+    assert set(record.scores) == {"validation"}
+    assert record.test is False
 
 
 def test_with_no_dev_scoring_the_last_model_is_kept(run, tmp_path):
     record = run(
         tmp_path / "run", num_train_epochs=2, eval_strategy="no", save_strategy="no", load_best_model_at_end=False
     )
-    assert (record["epochs"], record["best_epoch"], record["dev_by_epoch"]) == (2, None, [])
-    assert "conlleval" in record["scores"]["validation"]
+    assert (record.epochs, record.best_epoch, record.dev_by_epoch) == (2, None, ())
+    assert "conlleval" in record.scores["validation"]
 
 
 def test_words_beyond_max_length_count_as_outside_are_counted_and_said(run, finished, tmp_path, caplog, zoo):
     with caplog.at_level(logging.WARNING, logger="crossner_hf"):
         record = run(tmp_path / "run", max_length=8, num_train_epochs=1)
-    cut = record["entities_beyond_max_length"]
-    scores = evaluate(str(finished[0]), zoo, "validation")["conlleval"]["overall"]
-    total = scores["support"]
+    cut = record.entities_beyond_max_length
+    scores = evaluate(str(finished[0]), zoo, "validation").scores["validation"]["conlleval"].overall
+    total = scores.support
     assert min(cut.values()) > 5
     assert f"{cut['validation']} of {total} entities of validation lie beyond max_length=8 tokens" in caplog.text
     # While it trains, what lies behind the cut cannot be found; the final scores reach it by windows.
@@ -183,7 +174,7 @@ def test_words_beyond_max_length_count_as_outside_are_counted_and_said(run, fini
     trainer = TaggerTrainer(model, args, task.tokenizer, examples)
     recall = trainer.evaluate()["eval_conlleval_recall"]
     assert 0 < recall <= (total - cut["validation"]) / total
-    assert recall < scores["recall"]
+    assert recall < scores.recall
 
 
 def test_random_weights_are_the_architecture_alone(tiny_model, zoo):
@@ -201,28 +192,26 @@ def test_random_weights_are_the_architecture_alone(tiny_model, zoo):
 def test_other_encoders_train_and_tag_the_same_way(tiny_model, zoo, tmp_path, kind):
     args = FineTuningArguments(output_dir=str(tmp_path / "run"), **{**RECIPE, "num_train_epochs": 2})
     record = fine_tune(zoo, tiny_model(kind), args)
-    assert max(record["dev_by_epoch"]) == record["scores"]["validation"]["conlleval"]["overall"]["f1"]
+    assert max(record.dev_by_epoch) == record.scores["validation"]["conlleval"].overall.f1
 
 
 # Stopping and going on.
 
 
 @pytest.mark.parametrize("before_the_end", [100, 1])
-def test_a_run_stopped_by_ctrl_c_goes_on_to_the_result_of_the_whole_one(
-    run, finished, tmp_path, before_the_end, stop_at
-):
+def test_a_run_stopped_by_ctrl_c_goes_on_to_the_result_of_the_whole_one(run, finished, tmp_path, before_the_end):
     """One epoch before the end, early stopping has counted one epoch already."""
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[stop_at(finished[1]["epochs"] - before_the_end)])
+        run(folder, callbacks=[StopAtCheckpoint(finished[1].epochs - before_the_end)])
     assert not (folder / "record.json").exists()
     assert not (folder / "model.safetensors").exists()
     record = run(folder, resume=True)
     assert_same_run(folder, record, finished)
-    assert record["resumed"] is True
+    assert record.resumed is True
 
 
-def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_to_the_same_result(run, tmp_path, stop_at):
+def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_to_the_same_result(run, tmp_path):
     steps = {
         "eval_strategy": "steps",
         "save_strategy": "steps",
@@ -232,14 +221,14 @@ def test_a_run_stopped_in_the_middle_of_an_epoch_goes_on_to_the_same_result(run,
     }
     whole = run(tmp_path / "whole", **steps)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", callbacks=[stop_at(4 / 3)], **steps)
+        run(tmp_path / "cut", callbacks=[StopAtCheckpoint(4 / 3)], **steps)
     assert_same_run(tmp_path / "cut", run(tmp_path / "cut", resume=True, **steps), (tmp_path / "whole", whole))
 
 
-def test_a_half_written_checkpoint_is_passed_over(run, finished, tmp_path, stop_at):
+def test_a_half_written_checkpoint_is_passed_over(run, finished, tmp_path):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[stop_at(4)], save_total_limit=None)
+        run(folder, callbacks=[StopAtCheckpoint(4)], save_total_limit=None)
     last = max(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     state = (last / "trainer_state.json").read_text()
     (last / "trainer_state.json").write_text(state[: len(state) // 2])
@@ -250,10 +239,10 @@ def test_a_half_written_checkpoint_is_passed_over(run, finished, tmp_path, stop_
     assert_same_run(folder, record, finished)
 
 
-def test_a_run_stopped_after_its_early_stopping_does_not_train_on(run, finished, tmp_path, monkeypatch, stop_at):
+def test_a_run_stopped_after_its_early_stopping_does_not_train_on(run, finished, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[stop_at(finished[1]["epochs"])])
+        run(folder, callbacks=[StopAtCheckpoint(finished[1].epochs)])
     moved = tmp_path / "moved"  # the best checkpoint's path in the Trainer's state leads nowhere now
     folder.rename(moved)
     record = run(moved, resume=True)
@@ -270,17 +259,17 @@ def test_a_run_stopped_between_training_and_its_record_ends_the_same(run, finish
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(records if place == "write_record" else run_folder, place, interrupt)
+        patch.setattr(sys.modules[fine_tune.__module__] if place == "write_record" else run_folder, place, interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(folder)
     assert_same_run(folder, run(folder, resume=True), finished)
 
 
-def test_all_epochs_done_but_no_record_is_gone_on_with_too(run, tmp_path, stop_at):
+def test_all_epochs_done_but_no_record_is_gone_on_with_too(run, tmp_path):
     few = {"num_train_epochs": 3, "lr_scheduler_type": "linear"}
     whole = run(tmp_path / "whole", **few)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", callbacks=[stop_at(3)], **few)
+        run(tmp_path / "cut", callbacks=[StopAtCheckpoint(3)], **few)
     assert_same_run(tmp_path / "cut", run(tmp_path / "cut", resume=True, **few), (tmp_path / "whole", whole))
 
 
@@ -305,15 +294,15 @@ def test_a_killed_process_goes_on_to_the_result_of_the_whole_run(
     assert_same_run(folder, run(folder, resume=True), finished)
 
 
-def test_a_resumed_run_counts_the_seconds_of_its_first_part(run, tmp_path, stop_at):
+def test_a_resumed_run_counts_the_seconds_of_its_first_part(run, tmp_path):
     class Slow(TrainerCallback):
         def on_epoch_begin(self, args, state, control, **kwargs):
             time.sleep(0.5)
 
     short = {"num_train_epochs": 3}
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "run", callbacks=[Slow(), stop_at(2)], **short)
-    assert run(tmp_path / "run", resume=True, **short)["wall_seconds"] > 1.0
+        run(tmp_path / "run", callbacks=[Slow(), StopAtCheckpoint(2)], **short)
+    assert run(tmp_path / "run", resume=True, **short).wall_seconds > 1.0
 
 
 def test_resume_of_a_finished_run_gives_its_record_and_of_none_begins_one(run, finished, tmp_path):
@@ -321,7 +310,7 @@ def test_resume_of_a_finished_run_gives_its_record_and_of_none_begins_one(run, f
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert run(folder, resume=True) == record
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
-    assert run(tmp_path / "new", resume=True, num_train_epochs=1)["epochs"] == 1
+    assert run(tmp_path / "new", resume=True, num_train_epochs=1).epochs == 1
 
 
 def test_a_folder_in_use_is_left_alone(run, finished, tmp_path, write_zoo):

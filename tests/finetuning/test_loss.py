@@ -1,6 +1,5 @@
 """The loss contract: one gradient, and one reported loss, however a batch is laid out."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -72,41 +71,3 @@ def test_dev_scoring_puts_rows_back_in_order_and_counts_unseen_words_as_outside(
     assert found["conlleval_precision"] == found["conlleval_recall"] == pytest.approx(3 / 4)
     in_batches = SimpleNamespace(predictions=[ids[:2], ids[2:]], label_ids=[marks[:2], marks[2:]])
     assert score(in_batches) == found
-
-
-@pytest.fixture(scope="module")
-def layouts(tmp_path_factory, tiny_model, write_zoo, zoo_sentences, own_cache, lay_out):
-    """What a run of two steps an epoch saw."""
-    folder = tmp_path_factory.mktemp("layouts")
-    domain = write_zoo(folder / "zoo")
-    sentences = ["".join(f"{w}\t{t}\n" for w, t in zip(*pair)) for pair in zoo_sentences(32, most=14)]
-    (domain / "train.txt").write_text("\n".join(sentences), encoding="utf-8")
-    # At 0 neither layout nor rank can tell in the dropout.
-    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    arguments = [tiny_model("bert", **still), str(domain)]
-    return folder, lay_out(
-        Path(__file__).with_name("ddp_program.py"), arguments, folder, whole=(16, 1), accumulated=(4, 4), two=(8, 1)
-    )
-
-
-def test_one_batch_micro_batches_and_two_processes_give_one_gradient(layouts, assert_one_gradient):
-    folder, saw = layouts
-    assert_one_gradient(folder, saw)
-
-
-def test_they_report_the_same_losses_and_scores(layouts):
-    _, saw = layouts
-    whole = saw["whole.0"]
-    assert len(whole["losses"]) == 4
-    for name in ("accumulated.0", "two.0"):
-        assert saw[name]["losses"] == pytest.approx(whole["losses"], abs=1e-5), name
-        assert saw[name]["eval_losses"] == pytest.approx(whole["eval_losses"], rel=0.2), name
-        assert saw[name]["record"]["dev_by_epoch"] == pytest.approx(whole["record"]["dev_by_epoch"], abs=1e-4)
-        assert saw[name]["record"]["scores"] == whole["record"]["scores"]
-
-
-def test_every_process_gets_the_record_and_it_names_the_layout(layouts):
-    _, saw = layouts
-    assert saw["two.0"]["record"] == saw["two.1"]["record"]
-    assert saw["two.0"]["record"]["processes"] == 2
-    assert saw["accumulated.0"]["record"]["arguments"]["gradient_accumulation_steps"] == 4

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from training_fixtures import StopAtCheckpoint, same_weights, write_circus
 from transformers import AutoModelForTokenClassification
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
@@ -20,10 +19,10 @@ from crossner_hf.finetuning.task import Task, few_shot_rows
 from crossner_hf.finetuning.tokenized_dataset import stage_examples, translate
 from crossner_hf.finetuning.transfer import OPTIMIZER_FILE, Transfer, label_map
 from crossner_hf.metric import score
-from crossner_hf.results.predictions import PREDICTIONS_FILE
+from crossner_hf.results.record_files import PREDICTIONS_FILE
+from crossner_hf.results.records import FewShotSample
 from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
 
-LAYOUTS = Path(__file__).with_name("ddp_program.py")
 RECIPE = {
     "learning_rate": 3e-3,
     "per_device_train_batch_size": 8,
@@ -34,14 +33,9 @@ RECIPE = {
 
 
 @pytest.fixture(scope="module")
-def circus(tmp_path_factory, zoo_sentences, write_zoo) -> Path:
-    """A source domain: the zoo's text with persons in the place of places, its types in another order."""
-    folder = write_zoo(tmp_path_factory.mktemp("source") / "circus")
-    types = ["person", "animal"]
-    (folder / "domain.json").write_text(json.dumps({"name": "circus", "entity_types": types}))
-    for path in folder.glob("*.txt"):
-        path.write_text(path.read_text(encoding="utf-8").replace("-place", "-person"), encoding="utf-8")
-    return folder
+def circus(tmp_path_factory, write_zoo) -> Path:
+    """The source domain."""
+    return write_circus(write_zoo(tmp_path_factory.mktemp("source") / "circus"))
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +49,6 @@ def run(tiny_model, zoo, circus, tmp_path_factory):
         return fine_tune(domain, model or tiny_model("bert"), args, resume=resume, callbacks=callbacks)
 
     return run
-
-
-def same_weights(one: Path, other: Path) -> bool:
-    a, b = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 def test_each_setting_is_its_list_of_stages():
@@ -180,7 +169,7 @@ def test_what_labels_share_is_taken_over_and_the_rest_is_new(run, tiny_model, zo
                 assert all(torch.equal(rows[label], saved[i]) for i, label in enumerate(source.labels) if label in rows)
                 assert not rows["B-place"].any()
     assert optimizer.param_groups[0]["lr"] == 0.25
-    assert record["source"]["dev"]["conlleval"]["overall"]["support"] > 10
+    assert record.source.dev["conlleval"].overall.support > 10
 
 
 def test_a_source_stage_is_trained_once_for_all_that_share_it_and_gives_one_result(run, tmp_path):
@@ -201,14 +190,9 @@ def test_a_source_stage_is_trained_once_for_all_that_share_it_and_gives_one_resu
     shutil.rmtree(cache)
     run(tmp_path / "anew", **told)
     assert same_weights(tmp_path / "first", tmp_path / "anew")
-    assert first["source"] == {
-        **first["source"],
-        "domain": "circus",
-        "head": "source",
-        "epochs": 2.0,
-        "optimizer": "carried",
-    }
-    assert set(first["source"]["data_sha256"]) == {"train", "validation", "test"}
+    source = first.source
+    assert (source.domain, source.head, source.epochs, source.optimizer) == ("circus", "source", 2.0, "carried")
+    assert set(source.data_sha256) == {"train", "validation", "test"}
 
 
 @pytest.mark.parametrize("damage", ["record.json", "optimizer.safetensors", "model.safetensors"])
@@ -270,14 +254,14 @@ def test_a_break_in_the_source_stage_or_after_it_changes_nothing(run, tmp_path, 
                 run(tmp_path / name, **cache, **told)
         record = run(tmp_path / name, resume=True, **cache, **told)
         assert same_weights(tmp_path / name, tmp_path / "whole")
-        assert record["setting"] == "pre_train_then_fine_tune"
+        assert record.setting == "pre_train_then_fine_tune"
 
 
 @pytest.mark.parametrize("setting", ["pre_train_then_fine_tune", "joint"])
-def test_a_run_of_each_setting_stopped_at_a_checkpoint_goes_on_to_the_same_result(run, tmp_path, stop_at, setting):
+def test_a_run_of_each_setting_stopped_at_a_checkpoint_goes_on_to_the_same_result(run, tmp_path, setting):
     run(tmp_path / "whole", setting=setting, target_repeats=3)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", setting=setting, target_repeats=3, callbacks=[stop_at(1)])
+        run(tmp_path / "cut", setting=setting, target_repeats=3, callbacks=[StopAtCheckpoint(1)])
     run(tmp_path / "cut", setting=setting, target_repeats=3, resume=True)
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
 
@@ -295,21 +279,21 @@ def test_dev_scoring_and_patience_count_in_steps_too(run, tmp_path):
         num_train_epochs=50,
         learning_rate=1e-9,
     )
-    assert record["steps"] == 6  # the first score is the best, two more do not better it
-    assert record["setting"] == "joint"
-    assert record["source"]["target_repeats"] == 3
-    assert record["source"].keys() >= {"domain", "data_sha256"}
+    assert record.steps == 6  # the first score is the best, two more do not better it
+    assert record.setting == "joint"
+    assert record.source.target_repeats == 3
+    assert set(record.source.data_sha256) == {"train", "validation", "test"}
 
 
 def test_predictions_beside_the_record_give_its_test_scores(run, zoo, tmp_path):
     record = run(tmp_path / "run", num_sentences=20, few_shot_draw="seeded")
-    assert record["few_shot"] == {"sentences": 20, "draw": "seeded"}
+    assert record.few_shot == FewShotSample(sentences=20, draw="seeded")
     kept = json.loads((tmp_path / "run" / PREDICTIONS_FILE).read_text(encoding="utf-8"))
     domain = get_domain(zoo)
     assert (kept["domain"], kept["entity_types"]) == ("zoo", ["animal", "place"])
     predicted = [[domain.labels[i] for i in ids] for ids in kept["test"]]
     gold = [[domain.labels[i] for i in ids] for ids in Task({"target": domain}, "").rows("target", "test")["ner_tags"]]
-    assert score(predicted, gold)["conlleval"]["overall"] == record["scores"]["test"]["conlleval"]["overall"]
+    assert score(predicted, gold)["conlleval"]["overall"] == record.scores["test"]["conlleval"].overall.model_dump()
     assert len((tmp_path / "run" / PREDICTIONS_FILE).read_text().splitlines()) == len(gold) + 3
 
 
@@ -329,50 +313,8 @@ def test_the_record_names_the_pre_training_of_its_encoder(run, tiny_model, zoo_t
     )
     told = dapt(Corpus(str(zoo_text)), tiny_model("bert"), args)
     record = run(tmp_path / "run", model=str(tmp_path / "dapt"), num_train_epochs=1)
-    came = record["encoder"]["dapt"]
-    assert came["start"] == "bert"
-    assert (came["level"], came["masking"], came["percent"]) == ("domain", "span", 50)
-    assert came["pieces_seen"] == told["pieces_seen"] > 0
-    assert run(tmp_path / "plain", num_train_epochs=1)["encoder"]["dapt"] is None
-
-
-@pytest.fixture(scope="module")
-def two_processes(tiny_model, write_zoo, circus, tmp_path_factory, child_environment):
-    """A folder with what one process saw of a run in each setting, and what two saw."""
-    folder = tmp_path_factory.mktemp("two_processes")
-    encoder = tiny_model("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    zoo = str(write_zoo(folder / "zoo"))
-    runs: dict[str, list[list[str]]] = {"one": [], "two": []}
-    for name, size in (("one", "8"), ("two", "4")):
-        for setting in ("pre_train_then_fine_tune", "joint"):
-            told = {"setting": setting, "source": str(circus), "target_repeats": 2}
-            told["source_cache"] = str(folder / f"sources-{name}")
-            runs[name].append([encoder, zoo, str(folder / f"{setting}-{name}"), size, "1", json.dumps(told)])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(LAYOUTS.parent)
-        import layouts
-
-        for arguments in runs["one"]:
-            layouts.main(*arguments)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(LAYOUTS)]
-    done = subprocess.run(
-        [*torchrun, "--several", json.dumps(runs["two"])],
-        env=child_environment,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.mark.parametrize("setting", ["pre_train_then_fine_tune", "joint"])
-def test_two_processes_train_each_setting_as_one_does(setting, two_processes):
-    """With dropout 0, at the same global batch; no sentence is scored twice."""
-    one, two = (json.loads((two_processes / f"{setting}-{name}.0.json").read_text()) for name in ("one", "two"))
-    assert (one["world_size"], two["world_size"]) == (1, 2)
-    assert len(one["losses"]) > 5
-    assert two["losses"] == pytest.approx(one["losses"], abs=1e-5)
-    of_one, of_two = (run["record"]["scores"]["test"]["conlleval"]["overall"] for run in (one, two))
-    assert of_one["support"] == of_two["support"]
+    pre_training = record.encoder.dapt
+    assert pre_training == told.as_pre_training()
+    assert (pre_training.start, pre_training.level, pre_training.masking) == ("bert", "domain", "span")
+    assert (pre_training.percent, pre_training.tokens_seen) == (50, told.tokens_seen)
+    assert run(tmp_path / "plain", num_train_epochs=1).encoder.dapt is None

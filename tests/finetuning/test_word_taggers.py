@@ -15,7 +15,7 @@ from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.finetuning.settings import FewShot, TaggerChoice
 from crossner_hf.finetuning.task import Task
 from crossner_hf.models.word_vectors import load_vectors
-from crossner_hf.results.records import read_record
+from crossner_hf.results.record_files import read_record
 from crossner_hf.schema import get_domain
 from crossner_hf.tagger.tagger import Tagger
 from crossner_hf.training.run_folder import FolderInUse
@@ -105,7 +105,7 @@ def test_other_descriptions_make_another_run(zoo, tiny_vectors, tmp_path):
     args = FineTuningArguments(
         output_dir=str(tmp_path / "run"), tagger="coach", config_overrides=SMALL, max_steps=2, use_cpu=True, **EVERY_TWO
     )
-    assert fine_tune(str(folder), tiny_vectors, args)["descriptions"]["animal"] == "animal"
+    assert fine_tune(str(folder), tiny_vectors, args).descriptions["animal"] == "animal"
     shutil.rmtree(folder)
     described(zoo, folder, animal="badger")
     with pytest.raises(FolderInUse, match="holds another run"):
@@ -194,9 +194,9 @@ def test_source_training_and_a_resumed_record_hold_no_folder_of_this_machine(tag
     }
     args = FineTuningArguments(output_dir=str(tmp_path / "run"), **values)
     record = fine_tune(zoo, tiny_vectors, args)
-    assert record["encoder"]["name"] == "tiny.txt"
-    assert record["calibration"].keys() == {"validation", "test"}
-    assert Path(tiny_vectors).parent.name not in json.dumps(record)
+    assert record.encoder.name == "tiny.txt"
+    assert record.calibration.keys() == {"validation", "test"}
+    assert Path(tiny_vectors).parent.name not in record.as_json()
     assert fine_tune(zoo, tiny_vectors, args, resume=True) == read_record(tmp_path / "run" / "record.json")
     tagger = Tagger.from_pretrained(str(tmp_path / "run"))
     assert len(list(tagger.tag_words([["a", "red", "panda"]]))) == 1

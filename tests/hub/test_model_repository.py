@@ -14,7 +14,7 @@ from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.hub.model_repository import write_model_repository
 from crossner_hf.hub.remote_code import TAGGERS, TASK, flat_files, remote_files
-from crossner_hf.results.records import read_record, write_record
+from crossner_hf.results.record_files import read_record, write_record
 
 SMALL = "hidden_size=24,char_dim=8,char_filters=8"
 TEXTS = ["The red panda moved to New York, and the owl's keeper saw Oslo.", "A lynx in Stoke-on-Trent; the fox fled."]
@@ -156,7 +156,7 @@ def test_it_holds_model_card_and_record_and_nothing_else_of_the_run(run, reposit
 def test_scores_on_crossner_are_stated_as_results(tiny_model, tmp_path):
     folder = tmp_path / "run"
     record = tagger_record("music")
-    labels = ["O", *(f"{prefix}-{name}" for name in record["entity_types"] for prefix in "BI")]
+    labels = ["O", *(f"{prefix}-{name}" for name in record.entity_types for prefix in "BI")]
     model = AutoModelForTokenClassification.from_pretrained(tiny_model(), num_labels=len(labels))
     model.config.id2label, model.config.label2id = dict(enumerate(labels)), {n: i for i, n in enumerate(labels)}
     model.save_pretrained(folder)

@@ -1,6 +1,5 @@
 """The cards in model_cards/ are what the records in model_cards/results give."""
 
-import json
 import re
 
 import pytest
@@ -8,7 +7,8 @@ from card_records import RESULTS, tagger_record
 from huggingface_hub import ModelCard
 from render_cards import main, render
 
-from crossner_hf.results.records import write_record
+from crossner_hf.results.record_files import read_record, write_record
+from crossner_hf.results.records import RunRecord
 
 CARDS = RESULTS.parent
 
@@ -29,8 +29,8 @@ def test_every_record_of_a_model_for_crossner_is_behind_a_card(rendered):
     for name, text in rendered.items():
         for result in (ModelCard(text).data.eval_results or [])[:1]:
             seeds[name] = len(result.metric_args["seeds"])
-    records = [json.loads(path.read_text()) for path in RESULTS.rglob("*.json") if ".predictions" not in path.name]
-    assert sum(seeds.values()) == sum(record.get("is_crossner") is True for record in records)
+    records = [read_record(path) for path in RESULTS.rglob("*.json") if ".predictions" not in path.name]
+    assert sum(seeds.values()) == sum(isinstance(record, RunRecord) and record.is_crossner for record in records)
     assert seeds["main-minilm-music-direct-minilm.md"] == seeds["main-minilm-ai-pretrain-minilm.md"] == 3
     assert not any("smoke" in name or "sample" in name for name in rendered)
 

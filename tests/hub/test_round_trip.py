@@ -12,7 +12,7 @@ from transformers import pipeline
 
 import crossner_hf
 from crossner_hf.cli import main
-from crossner_hf.results.records import write_record
+from crossner_hf.results.record_files import write_record
 from crossner_hf.schema import get_domain
 
 PAGE = Path(__file__).parents[2] / "docs" / "hub.md"

@@ -250,7 +250,7 @@ def test_what_cannot_describe_the_types_is_refused(vectors, token_ids, message):
 def test_templates_without_descriptions_are_refused():
     model = build(template_weight=1.0).train()
     model.config.type_token_ids = None
-    with pytest.raises(ValueError, match="need the word ids of the types' descriptions"):
+    with pytest.raises(ValueError, match="need the word ids of the descriptions"):
         model(**encode("B-person"))
 
 

@@ -7,8 +7,9 @@ from transformers import AutoTokenizer, DataCollatorForTokenClassification
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
 from crossner_hf.models.word_char_embedding import WordTaggerConfig
-from crossner_hf.models.word_tokenizer import WordTokenizer, build_tokenizer, initial_rows, spellings
+from crossner_hf.models.word_tokenizer import WordTokenizer
 from crossner_hf.models.word_vectors import load_vectors
+from crossner_hf.models.word_vocabulary import build_tokenizer, initial_rows, spellings
 from crossner_hf.tagger.tokenize_and_align import IGNORED, encode_labelled
 from crossner_hf.tagger.windows import encode_windows
 

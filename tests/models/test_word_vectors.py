@@ -90,7 +90,7 @@ def test_of_a_repeated_word_the_first_counts_and_one_warning_tells(tmp_path, cap
     with caplog.at_level(logging.WARNING):
         assert as_dict(load_vectors(path)) == {"a": [1, 2], "b": [3, 4]}
     assert [record.getMessage() for record in caplog.records] == [
-        f"{path}: 3 lines hold a word that stood before; its first vector counts"
+        f"{path}: 3 lines repeat a word; its first vector counts"
     ]
 
 
@@ -112,7 +112,7 @@ def test_of_a_repeated_word_the_first_counts_and_one_warning_tells(tmp_path, cap
         ("a 1 2\nb 1e39 2\n", ":2: expected 2 finite numbers"),
         (b"a 1 2\n\xff\xfe 1 2\n", ":2: the word is not UTF-8"),
         (b"\xef\xbb\xbfa 1 2\n", ":1: starts with a byte-order mark"),
-        ("9 2\na 1 2\nb 1 2\n", ":1: says that 9 words follow, but 2 do"),
+        ("9 2\na 1 2\nb 1 2\n", ":1: announces 9 words, but 2 follow"),
     ],
 )
 def test_what_is_no_vector_file_is_refused_with_its_line(text, error, tmp_path):
@@ -128,7 +128,7 @@ def test_what_is_no_vector_file_is_refused_with_its_line(text, error, tmp_path):
 def test_a_broken_gzip_file_is_refused(harm, tmp_path):
     path = tmp_path / "vectors.txt.gz"
     path.write_bytes(harm(gzip.compress(GLOVE.encode() * 50)))
-    with pytest.raises(ValueError, match="is no whole gzip file"):
+    with pytest.raises(ValueError, match="is not a complete gzip file"):
         load_vectors(path)
 
 

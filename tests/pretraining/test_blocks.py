@@ -106,8 +106,8 @@ def test_counts_account_for_every_token(corpus_of, documents, load, pack, small_
     total = sum(lengths) + len(documents) - 1
     assert (counts.documents_read, counts.documents_blank, counts.documents_used) == (41, 1, 40)
     assert counts.blocks == len(blocks) == total // 21
-    assert counts.pieces + counts.separators == 21 * counts.blocks
-    assert counts.pieces + counts.pieces_left_over == sum(lengths)
+    assert counts.tokens + counts.separators == 21 * counts.blocks
+    assert counts.tokens + counts.tokens_left_over == sum(lengths)
     assert counts.characters == sum(map(len, documents))
     ids = np.array(blocks["input_ids"], dtype="<i4")
     assert counts.sha256 == hashlib.sha256(ids.tobytes()).hexdigest()
@@ -195,8 +195,8 @@ def test_max_tokens_ends_reading_at_that_piece(corpus_of, documents, load, pack,
     for most in (25, int(lengths[1]), int(lengths[1]) + 1, int(lengths[4]) - 1):
         blocks, counts = pack(corpus_of(documents), tokenizer, 5, Selection(max_tokens=most))
         content = [i for row in blocks["input_ids"] for i in row[1:-1] if i != tokenizer.sep_token_id]
-        assert counts.pieces + counts.pieces_left_over == most
-        assert content == stream[: counts.pieces]
+        assert counts.tokens + counts.tokens_left_over == most
+        assert content == stream[: counts.tokens]
         assert counts.documents_read == counts.documents_used == np.searchsorted(lengths, most) + 1
 
 

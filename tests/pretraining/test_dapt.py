@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
+from training_fixtures import StopAtCheckpoint, same_weights
 from transformers import (
     AutoModel,
     AutoModelForMaskedLM,
@@ -25,7 +26,8 @@ from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.pretraining.blocks import block_dataset
 from crossner_hf.pretraining.dapt import dapt
 from crossner_hf.pretraining.packing import Packing
-from crossner_hf.results import records
+from crossner_hf.results.record_files import read_record
+from crossner_hf.results.records import Checkpoint
 from crossner_hf.schema import get_domain
 from crossner_hf.training.resume import weights_hash
 from crossner_hf.training.run_folder import FolderInUse
@@ -73,11 +75,6 @@ def finished(run, tmp_path_factory):
     return folder, run(folder)
 
 
-def same_weights(one: Path, other: Path) -> bool:
-    a, b = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
 def test_the_checkpoint_loads_as_masked_lm_as_encoder_and_as_tagger(finished, tiny_model):
     folder, _ = finished
     assert {path.name for path in folder.iterdir()} >= {"model.safetensors", "record.json", "run.json", "README.md"}
@@ -98,8 +95,8 @@ def test_the_checkpoint_loads_as_masked_lm_as_encoder_and_as_tagger(finished, ti
 def test_fine_tuning_records_name_the_checkpoint_by_the_same_hash(finished, zoo):
     folder, record = finished
     tagger = EncoderTaggers(str(folder)).build(get_domain(zoo))
-    assert record["checkpoint"] == {"name": "run", "sha256": weights_hash(tagger)}
-    assert record["checkpoint"]["sha256"] != record["encoder"]["sha256"]
+    assert record.checkpoint == Checkpoint(name="run", sha256=weights_hash(tagger))
+    assert record.checkpoint.sha256 != record.encoder.sha256
 
 
 def test_the_record_s_held_out_losses_are_those_of_the_saved_model_by_the_stock_way(finished, zoo_text, own_cache):
@@ -114,45 +111,45 @@ def test_the_record_s_held_out_losses_are_those_of_the_saved_model_by_the_stock_
         with torch.no_grad():
             logits = model(input_ids=batch["input_ids"]).logits
         loss = cross_entropy(logits.flatten(0, 1), batch["labels"].flatten()).item()
-        assert record["losses"][-1][f"{name}_loss"] == pytest.approx(loss, abs=1e-5)
-        assert record["losses"][-1][f"{name}_perplexity"] == pytest.approx(math.exp(loss), rel=1e-4)
+        assert getattr(record.losses[-1], f"{name}_loss") == pytest.approx(loss, abs=1e-5)
+        assert getattr(record.losses[-1], f"{name}_perplexity") == pytest.approx(math.exp(loss), rel=1e-4)
 
 
 def test_it_learns_and_the_record_follows_it_from_before_to_after(finished):
     _, record = finished
-    steps = [row["step"] for row in record["losses"]]
+    steps = [row.step for row in record.losses]
     assert steps[0] == 0
-    assert steps[-1] == record["steps"]
+    assert steps[-1] == record.steps
     assert len(steps) >= 4
     for name in ("token_loss", "span_loss"):
-        assert record["losses"][-1][name] < record["losses"][0][name] - 0.2
-    assert record["corpus"]["documents_used"] > 0
-    assert record["encoder"]["head"] == "made, tied to the embeddings"
-    assert record["speed"]["pieces_per_second"] > 0
+        assert getattr(record.losses[-1], name) < getattr(record.losses[0], name) - 0.2
+    assert record.corpus.documents_used > 0
+    assert record.encoder.head == "made, tied to the embeddings"
+    assert record.speed.tokens_per_second > 0
 
 
 def test_pieces_seen_are_those_of_the_batches_the_last_short_one_too(run, finished, tmp_path):
     for record in (finished[1], run(tmp_path / "run", per_device_train_batch_size=16, gradient_accumulation_steps=2)):
-        blocks = record["corpus"]["blocks"]
-        assert blocks % record["arguments"]["per_device_train_batch_size"]
-        assert record["pieces_seen"] == 2 * blocks * 16
+        blocks = record.corpus.blocks
+        assert blocks % record.arguments.per_device_train_batch_size
+        assert record.tokens_seen == 2 * blocks * 16
 
 
 def test_the_readme_is_made_from_the_record(finished):
     folder, record = finished
     text = (folder / "README.md").read_text(encoding="utf-8")
-    assert f"{record['losses'][-1]['span_perplexity']:.2f}" in text
-    assert f"{record['pieces_seen']:,}" in text
+    assert f"{record.losses[-1].span_perplexity:.2f}" in text
+    assert f"{record.tokens_seen:,}" in text
     assert "zoo.txt" in text
     assert str(folder.parent) not in text + (folder / "record.json").read_text(encoding="utf-8")
-    assert records.read_record(folder / "record.json") == record
+    assert read_record(folder / "record.json") == record
 
 
 def test_a_head_that_is_there_is_kept(run, finished, tmp_path, caplog):
     folder, first = finished
     record = run(tmp_path / "on", model=str(folder), max_steps=2)
-    assert record["encoder"]["head"] == "kept"
-    assert record["losses"][0]["span_loss"] == pytest.approx(first["losses"][-1]["span_loss"], abs=1e-5)
+    assert record.encoder.head == "kept"
+    assert record.losses[0].span_loss == pytest.approx(first.losses[-1].span_loss, abs=1e-5)
     assert "no masked-LM head" not in caplog.text
 
 
@@ -169,17 +166,17 @@ def test_a_head_that_is_made_is_tied_and_it_is_said(run, tmp_path, caplog):
 @pytest.mark.parametrize("kind", ["roberta", "distilbert", "deberta-v2"])
 def test_other_encoders_are_pre_trained_the_same_way(run, tiny_model, tmp_path, kind):
     record = run(tmp_path / "run", model=tiny_model(kind), num_train_epochs=3)
-    assert record["head_on_masked_positions_only"] is True
-    assert record["losses"][-1]["span_loss"] < record["losses"][0]["span_loss"]
+    assert record.head_on_masked_positions_only is True
+    assert record.losses[-1].span_loss < record.losses[0].span_loss
     AutoModelForMaskedLM.from_pretrained(tmp_path / "run")
 
 
 @pytest.mark.parametrize("masking", ["token", "whole_word", "geometric"])
 def test_each_masking_trains_another_model(run, finished, tmp_path, masking):
     record = run(tmp_path / "run", masking=masking)
-    assert record["masking"] == masking
+    assert record.masking == masking
     assert not same_weights(tmp_path / "run", finished[0])
-    assert record["losses"][0] == finished[1]["losses"][0]
+    assert record.losses[0] == finished[1].losses[0]
 
 
 def test_entities_are_masked_whole_by_a_gazetteer_or_by_tagged_text(run, tmp_path):
@@ -188,31 +185,31 @@ def test_entities_are_masked_whole_by_a_gazetteer_or_by_tagged_text(run, tmp_pat
     row = {"text": text * 4, "entities": [{"start": 4, "end": 13}, {"start": 21, "end": 29}]}
     tagged.write_text("".join(json.dumps({**row, "text": row["text"] + str(i)}) + "\n" for i in range(30)))
     with_tags = run(tmp_path / "tags", corpus=Corpus((str(tagged),)), masking="entity", max_steps=2)
-    assert with_tags["corpus"]["entities"] == 2 * with_tags["corpus"]["documents_used"]
+    assert with_tags.corpus.entities == 2 * with_tags.corpus.documents_used
     (tmp_path / "names.txt").write_text("red panda\nNew York\n")
     names = run(tmp_path / "names", masking="entity", gazetteer=str(tmp_path / "names.txt"), max_steps=2)
-    assert names["gazetteer_names"] == 2
-    assert names["corpus"]["entities"] > 20
+    assert names.gazetteer_names == 2
+    assert names.corpus.entities > 20
 
 
 def test_losses_on_other_text_compare_runs_on_different_text(run, finished, zoo_text, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text("\n\n".join(f"they quietly left for Ulm in rain , {i} owl" for i in range(80)))
     record = run(tmp_path / "run", corpus=Corpus((str(other),)), held_out_corpus=Corpus((str(zoo_text),)), max_steps=2)
-    assert record["losses"][0] == finished[1]["losses"][0]
-    assert record["held_out_sha256"] != record["corpus_sha256"]
+    assert record.losses[0] == finished[1].losses[0]
+    assert record.held_out_sha256 != record.corpus_sha256
 
 
 def test_without_a_held_out_part_nothing_is_scored(run, tmp_path):
     record = run(tmp_path / "run", held_out=0, max_steps=2)
-    assert (record["losses"], record["held_out"]) == ([], None)
+    assert (record.losses, record.held_out) == ((), None)
 
 
 def test_checkpoints_can_be_kept_to_train_from(run, finished, tmp_path):
     record = run(tmp_path / "run", keep_checkpoints=True, save_total_limit=None)
     kept = sorted(int(path.name.split("-")[1]) for path in (tmp_path / "run").glob("checkpoint-*"))
     assert len(kept) == 4
-    assert kept[-1] == record["steps"]
+    assert kept[-1] == record.steps
     AutoModelForTokenClassification.from_pretrained(tmp_path / "run" / f"checkpoint-{kept[1]}")
     assert same_weights(tmp_path / "run", finished[0])
 
@@ -227,8 +224,8 @@ def test_checkpoints_can_be_kept_to_train_from(run, finished, tmp_path):
 def test_less_memory_trains_to_about_the_same(run, tiny_model, tmp_path, changes, tolerance):
     still = tiny_model("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     plain, less = run(tmp_path / "plain", model=still), run(tmp_path / "less", model=still, **changes)
-    assert less["head_on_masked_positions_only"] is True
-    assert less["losses"][-1]["span_loss"] == pytest.approx(plain["losses"][-1]["span_loss"], abs=tolerance)
+    assert less.head_on_masked_positions_only is True
+    assert less.losses[-1].span_loss == pytest.approx(plain.losses[-1].span_loss, abs=tolerance)
 
 
 # The same result, however it is computed.
@@ -238,7 +235,7 @@ def test_less_memory_trains_to_about_the_same(run, tiny_model, tmp_path, changes
 def test_the_number_of_workers_changes_nothing(run, finished, tmp_path, workers):
     record = run(tmp_path / "run", dataloader_num_workers=workers)
     assert same_weights(tmp_path / "run", finished[0])
-    assert record["losses"] == finished[1]["losses"]
+    assert record.losses == finished[1].losses
 
 
 def test_workers_that_live_on_get_the_next_epoch_s_masks(run, tiny_model, tmp_path):
@@ -250,15 +247,15 @@ def test_workers_that_live_on_get_the_next_epoch_s_masks(run, tiny_model, tmp_pa
 
 
 @pytest.mark.parametrize("epoch", [0.5, 1.0, 1.5, 2.0])
-def test_a_run_stopped_anywhere_goes_on_to_the_same_weights(run, finished, tmp_path, epoch, stop_at):
+def test_a_run_stopped_anywhere_goes_on_to_the_same_weights(run, finished, tmp_path, epoch):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        run(folder, callbacks=[stop_at(epoch)])
+        run(folder, callbacks=[StopAtCheckpoint(epoch)])
     assert not (folder / "model.safetensors").exists()
     record = run(folder, resume=True)
-    assert record["resumed"] is True
+    assert record.resumed is True
     assert same_weights(folder, finished[0])
-    assert record["losses"] == finished[1]["losses"]
+    assert record.losses == finished[1].losses
 
 
 def test_a_finished_run_gives_its_record_again(run, finished):
@@ -270,52 +267,31 @@ def test_another_seed_gives_other_weights(run, finished, tmp_path):
     assert not same_weights(tmp_path / "run", finished[0])
 
 
-def test_a_streamed_run_ends_and_resumes_alike_with_and_without_workers(run, tmp_path, stop_at):
+def test_a_streamed_run_ends_and_resumes_alike_with_and_without_workers(run, tmp_path):
     steps = {"streaming": True, "max_steps": 12}
     record = run(tmp_path / "whole", **steps)
-    assert (record["steps"], record["epochs"], record["pieces_seen"]) == (12, None, 12 * 4 * 16)
-    assert record["losses"][-1]["span_loss"] < record["losses"][0]["span_loss"]
+    assert (record.steps, record.epochs, record.tokens_seen) == (12, None, 12 * 4 * 16)
+    assert record.losses[-1].span_loss < record.losses[0].span_loss
     run(tmp_path / "other", seed=7, **steps)
     assert not same_weights(tmp_path / "other", tmp_path / "whole")
     run(tmp_path / "workers", dataloader_num_workers=2, **steps)
     assert same_weights(tmp_path / "workers", tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", callbacks=[stop_at(0.0)], **steps)
+        run(tmp_path / "cut", callbacks=[StopAtCheckpoint(0.0)], **steps)
     run(tmp_path / "cut", resume=True, **steps)
     assert same_weights(tmp_path / "cut", tmp_path / "whole")
 
 
-def test_a_stream_is_read_once_and_training_ends_with_it(run, finished, tmp_path, caplog, stop_at):
-    blocks = finished[1]["corpus"]["blocks"]
+def test_a_stream_is_read_once_and_training_ends_with_it(run, finished, tmp_path, caplog):
+    blocks = finished[1].corpus.blocks
     with caplog.at_level(logging.WARNING, logger="crossner_hf"):
         record = run(tmp_path / "run", streaming=True, max_steps=1000, save_steps=3)
-    assert record["pieces_seen"] == blocks * 16
+    assert record.tokens_seen == blocks * 16
     assert f"the stream, and training with it, ended after {record['steps']} of 1000 steps" in caplog.text
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, callbacks=[stop_at(0.0)])
+        run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, callbacks=[StopAtCheckpoint(0.0)])
     run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, resume=True)
     assert same_weights(tmp_path / "cut", tmp_path / "run")
-
-
-@pytest.fixture(scope="module")
-def layouts(tmp_path_factory, tiny_model, zoo_text, own_cache, lay_out):
-    folder = tmp_path_factory.mktemp("layouts")
-    encoder = tiny_model("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    arguments = [encoder, str(zoo_text)]
-    return folder, lay_out(
-        Path(__file__).with_name("dapt_ddp_program.py"), arguments, folder, whole=(8, 1), accumulated=(2, 4), two=(4, 1)
-    )
-
-
-def test_accumulation_and_two_processes_give_one_gradient_and_the_same_losses(layouts, assert_one_gradient):
-    folder, saw = layouts
-    assert_one_gradient(folder, saw)
-    for name in ("accumulated.0", "two.0"):
-        assert len(saw[name]["losses"]) == 4
-        assert saw[name]["losses"] == pytest.approx(saw["whole.0"]["losses"], abs=1e-5)
-        for row, expected in zip(saw[name]["record"]["losses"], saw["whole.0"]["record"]["losses"], strict=True):
-            assert row == pytest.approx(expected, abs=1e-5, rel=1e-5)
-    assert saw["two.0"]["record"] == saw["two.1"]["record"]
 
 
 # What cannot be done is said in one sentence.
@@ -379,18 +355,18 @@ def test_half_precision_checkpoints_are_trained_in_float32(run, finished, tiny_m
     halved = shutil.copytree(tiny_model("bert"), tmp_path / "half")
     AutoModel.from_pretrained(halved).half().save_pretrained(halved)
     record = run(tmp_path / "run", model=str(halved))
-    assert record["losses"][-1]["span_loss"] == pytest.approx(finished[1]["losses"][-1]["span_loss"], abs=0.05)
+    assert record.losses[-1].span_loss == pytest.approx(finished[1].losses[-1].span_loss, abs=0.05)
     assert {tensor.dtype for tensor in load_file(tmp_path / "run" / "model.safetensors").values()} == {torch.float32}
 
 
 def test_an_untied_head_is_not_called_tied(run, tiny_model, tmp_path):
     record = run(tmp_path / "run", model=tiny_model("bert", tie_word_embeddings=False), max_steps=1)
-    assert record["encoder"]["head"] == "made, with an output matrix of its own"
+    assert record.encoder.head == "made, with an output matrix of its own"
 
 
 def test_a_run_with_no_scoring_on_the_way_is_scored_at_the_end(run, finished, tmp_path):
     record = run(tmp_path / "run", eval_strategy="no", eval_on_start=False)
-    assert record["losses"] == finished[1]["losses"][-1:]
+    assert record.losses == finished[1].losses[-1:]
 
 
 @pytest.mark.parametrize("change", ["titles", "order", "names"])
@@ -446,5 +422,5 @@ def test_a_disk_that_is_full_at_a_checkpoint_leaves_the_last_good_one(run, tiny_
     run(tmp_path / "run", resume=True)
     whole = run(tmp_path / "whole")
     assert same_weights(tmp_path / "run", tmp_path / "whole")
-    assert records.read_record(tmp_path / "run" / "record.json")["losses"] == whole["losses"]
+    assert read_record(tmp_path / "run" / "record.json").losses == whole.losses
     assert not good.exists()

@@ -1,33 +1,167 @@
-"""Records: written whole or not at all, read back and checked, with no folder of the machine in them."""
+"""Records: typed, written whole or not at all, read back and checked, with no folder of the machine in them."""
 
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
+import report_runs
+from pydantic import ValidationError
 
 from crossner_hf.atomic_write import write_text
-from crossner_hf.results import records
-from crossner_hf.results.records import command_line, git_commit, new_record, read_record, write_record
+from crossner_hf.results import environment
+from crossner_hf.results.environment import command_line, git_commit
+from crossner_hf.results.record_files import read_record, upgrade, write_record
+from crossner_hf.results.records import DaptRecord, EvaluationRecord, OverlapRecord, RunRecord
+from crossner_hf.schema import get_domain
+
+ROOT = Path(__file__).parents[2]
+KEPT = sorted(p for p in (ROOT / "model_cards/results").rglob("*.json") if not p.name.endswith("predictions.json"))
+SCORE = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
 
 
-def test_a_record_is_read_as_it_was_written(tmp_path):
-    record = new_record("evaluation", domain="music", scores={"test": {"f1": 0.5}}, note="Björk – naïve")
-    write_record(tmp_path / "new" / "folder" / "record.json", record)
-    assert read_record(tmp_path / "new" / "folder" / "record.json") == record
+def evaluation(**changes) -> EvaluationRecord:
+    scores = {"test": {"strict": {"overall": SCORE}}}
+    about = {"model": "Björk – naïve", "domain": "music", "split": "test", "is_crossner": True, "scores": scores}
+    return EvaluationRecord.new(**about | changes)
+
+
+@pytest.fixture
+def run_record() -> RunRecord:
+    domain = get_domain("sample_music")
+    gold = report_runs.gold_of(domain)
+    return report_runs.make_record(domain, gold, gold)
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path, run_record):
+    for number, record in enumerate((run_record, evaluation())):
+        path = tmp_path / "new" / f"{number}.json"
+        write_record(path, record)
+        assert read_record(path) == record
+        text = path.read_bytes()
+        write_record(path, read_record(path))
+        assert path.read_bytes() == text
 
 
 def test_a_record_says_what_ran_and_where():
-    record = new_record("evaluation")
-    assert record["kind"] == "evaluation"
-    assert record["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert record["hardware"]["cpu_cores"] >= 1
-    assert set(records.REQUIRED) <= record.keys()
+    record = evaluation()
+    assert record.kind == "evaluation"
+    assert record.versions["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert record.hardware.cpu_cores >= 1
+
+
+def test_a_record_cannot_be_changed_and_a_wrong_copy_is_not_written(tmp_path, run_record):
+    with pytest.raises(ValidationError, match="frozen"):
+        run_record.seed = 3
+    with pytest.raises(ValueError, match=r"record\.json: seed should be a valid integer, got '3'"):
+        write_record(tmp_path / "record.json", run_record.model_copy(update={"seed": "3"}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_committed_record_loads_with_all_that_it_says():
+    for path in KEPT:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        assert json.loads(read_record(path).as_json()) == upgrade(content), path
+    assert len(KEPT) >= 124
+
+
+def test_keys_of_the_first_schema_version_have_their_new_names():
+    path = ROOT / "model_cards/results/dapt-music/minilm-mlm.json"
+    old, record = json.loads(path.read_text(encoding="utf-8")), read_record(path, DaptRecord)
+    assert (record.tokens_seen, record.checkpoint.name) == (old["pieces_seen"], old["checkpoint"])
+    assert (record.corpus.tokens, record.held_out.tokens) == (old["corpus"]["pieces"], old["held_out"]["pieces"])
+    assert (record.speed.mfu, record.arguments.block_size) == (old["speed"]["share_of_floor"], 128)
+
+
+def test_old_records_of_evaluations_and_overlaps_load(tmp_path):
+    path = tmp_path / "old.json"
+    old = json.loads(evaluation().as_json()) | {"schema_version": 1}
+    path.write_text(json.dumps(old | {"scores": old["scores"]["test"]}))
+    assert read_record(path).scores == evaluation().scores
+    stream = {"label": "a", "domain": None, "splits": None, "splitter": None, "sha256": {}, "tokens": 7}
+    stream |= dict.fromkeys(("counted", "distinct", "top", "least_count", "tied"), 1)
+    about = {"top_k": 1, "stop_words": {"name": "none", "words": 0, "sha256": ""}, "casing": "lower", "ties": ""}
+    about |= {"words_that_count": "", "matrix": {"percent": [[100]], "shared": [[1]], "of": [[1]]}}
+    general = {key: old[key] for key in ("schema_version", "created", "command", "versions", "hardware")}
+    path.write_text(json.dumps({**general, "kind": "overlap", "streams": [stream], **about}))
+    assert read_record(path, OverlapRecord).streams[0].words == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"entity_types": ["song", "band"]}, r"entity_types should be those of sample_music \(album, award"),
+        ({"scores": {"test": {"strict": {"overall": SCORE}}}}, "scores of test should be under conlleval, strict"),
+        (
+            {"scores": {"test": {"conlleval": {"overall": SCORE | {"f1": 51.2}}}}},
+            r"scores\.test\.conlleval\.overall\.f1 should be less than or equal to 1, got 51.2",
+        ),
+        ({"scores": {"test": {"conlleval": {}}}}, r"scores\.test\.conlleval\.overall is missing"),
+        ({"scores": {"test": [1]}}, r"scores\.test should be a valid dictionary, got \[1\]"),
+        ({"seed": "555"}, "seed should be a valid integer, got '555'"),
+        ({"encoder": {}}, r"encoder\.name is missing"),
+        ({"encoder": {"name": "e", "dapt": {"start": "s", "percent": "all"}}}, r"encoder\.dapt\.percent should be a"),
+        ({"encoder": {"name": "e\ud800"}}, "cannot be read as a record"),
+        ({"few_shot": {"sentences": 0}}, r"few_shot\.sentences should be greater than or equal to 1, got 0"),
+        ({"setting": "alone"}, "setting should be 'direct', 'pre_train_then_fine_tune' or 'joint', got 'alone'"),
+        ({"arguments": {"tagger": ["crf"]}}, r"arguments\.tagger should be a valid string"),
+        ({"entity_types": [{}]}, r"entity_types\.0 should be a valid string"),
+        ({"moon": "full", "seed": None}, r"moon is no known field|seed should be .* \(and 1 more\)"),
+    ],
+)
+def test_an_error_names_path_and_field_in_one_sentence(tmp_path, run_record, changes, message):
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(json.loads(run_record.as_json()) | changes))
+    with pytest.raises(ValueError, match=rf"record\.json: {message}") as error:
+        read_record(path)
+    assert "\n" not in str(error.value)
+
+
+def test_scores_of_types_that_the_domain_lacks_are_refused(run_record):
+    per_type = {"protein": SCORE}
+    scores = {name: {"overall": SCORE, "per_type": per_type} for name in ("conlleval", "strict", "pooled")}
+    with pytest.raises(ValidationError, match="scores should be of the types of sample_music, got protein"):
+        RunRecord.model_validate(run_record.model_dump(exclude_unset=True) | {"scores": {"test": scores}})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read as a record"),
+        (b'{"kind": "fine', "cannot be read as a record"),
+        (b'{"kind": "caf\xe9"}', "cannot be read as a record"),
+        (b"[1, 2]", "is no record of a run; it lacks schema_version or kind"),
+        (b'"text"', "is no record of a run"),
+        (b'{"schema_version": 2}', "is no record of a run"),
+        (b'{"schema_version": 2, "kind": "poem"}', "expected a record of kind fine_tuning or .*, got 'poem'"),
+        (b'{"schema_version": 2, "kind": []}', "expected a record of kind"),
+        (b'{"schema_version": 99, "kind": "evaluation"}', "record of schema version 99; this package reads up to 2"),
+        (b'{"schema_version": 2, "kind": "fine_tuning"}', "created is missing"),
+        (b'{"schema_version": 1, "kind": "dapt", "corpus": 3}', "created is missing"),
+        (b'{"schema_version": ' + b"[" * 100_000, "cannot be read as a record: recursion limit"),
+    ],
+)
+def test_what_is_no_record_is_refused_with_its_path(tmp_path, content, message):
+    path = tmp_path / "record.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"record\.json: {message}"):
+        read_record(path)
+
+
+def test_a_record_of_another_kind_or_none_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.json: cannot be read as a record"):
+        read_record(tmp_path / "none.json")
+    write_record(tmp_path / "record.json", evaluation())
+    with pytest.raises(ValueError, match=r"expected a record of kind fine_tuning, got 'evaluation'"):
+        read_record(tmp_path / "record.json", RunRecord)
 
 
 def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeypatch):
     path = tmp_path / "record.json"
     write_text(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "half of it, then \ud800")
 
     def fail(*_):
         raise OSError("no space left")
@@ -35,15 +169,6 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_other(tmp_path, mon
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="no space left"):
         write_text(path, "new")
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["record.json"]
-
-
-def test_text_that_cannot_be_encoded_keeps_the_old_file_and_leaves_no_other(tmp_path):
-    path = tmp_path / "record.json"
-    write_text(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(path, "half of it, then \ud800")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["record.json"]
 
@@ -64,72 +189,28 @@ def test_a_reader_sees_the_old_or_the_new_file_and_never_a_part(tmp_path, monkey
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("words", "command"),
     [
-        (b"", "cannot be read as a record"),
-        (b'{"kind": "fine', "cannot be read as a record"),
-        (b'{"kind": "caf\xe9"}', "cannot be read as a record"),
-        (b"[1, 2]", "is no record of a run; it lacks schema_version, kind"),
-        (b'"text"', "is no record of a run"),
-        (b"{}", "is no record of a run; it lacks schema_version, kind, created, command, versions, hardware"),
+        (
+            ["/home/ann/bin/crossner-hf", "train", "--output", "/home/ann/runs/a", "--model=/data/m", "NAME=/texts/b"],
+            "crossner-hf train --output a --model=m NAME=b",
+        ),
+        (
+            ["crossner-hf", "predict", "--model", "runs/music", "my text.txt", "--x=a b"],
+            "crossner-hf predict --model runs/music 'my text.txt' '--x=a b'",
+        ),
+        (
+            ["crossner-hf", "--hub_token", "hf_abcdefghijkl", "--hub_token=secret", "--api_key", "k", "--seed", "1"],
+            "crossner-hf --hub_token HIDDEN --hub_token=HIDDEN --api_key HIDDEN --seed 1",
+        ),
+        (["crossner-hf", "a=hf_abcdefghijkl"], "crossner-hf a=HIDDEN"),
     ],
 )
-def test_what_is_no_record_is_refused_with_its_path(tmp_path, content, message):
-    path = tmp_path / "record.json"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"record\.json: {message}"):
-        read_record(path)
-
-
-def test_a_record_that_is_not_there_is_refused_with_its_path(tmp_path):
-    with pytest.raises(ValueError, match=r"none\.json: cannot be read as a record"):
-        read_record(tmp_path / "none.json")
-
-
-def test_a_record_of_another_schema_version_is_refused(tmp_path):
-    path = tmp_path / "record.json"
-    path.write_text(json.dumps(new_record("evaluation") | {"schema_version": 99}))
-    with pytest.raises(ValueError, match=r"record\.json: record of schema version 99, this is 1"):
-        read_record(path)
-
-
-def test_the_command_keeps_names_and_loses_absolute_folders(monkeypatch):
-    typed = [
-        "/home/ann/bin/crossner-hf",
-        "train",
-        "--output",
-        "/home/ann/runs/a",
-        "--model=/data/m",
-        "--domain",
-        "music",
-        "NAME=/texts/b",
-    ]
-    monkeypatch.setattr(sys, "argv", typed)
-    assert command_line() == "crossner-hf train --output a --model=m --domain music NAME=b"
-
-
-def test_the_command_keeps_relative_paths_and_quotes_words_with_spaces(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["crossner-hf", "predict", "--model", "runs/music", "my text.txt", "--x=a b"])
-    assert command_line() == "crossner-hf predict --model runs/music 'my text.txt' '--x=a b'"
+def test_the_command_keeps_names_and_loses_absolute_folders_and_secrets(monkeypatch, words, command):
+    monkeypatch.setattr(sys, "argv", words)
+    assert command_line() == command
 
 
 def test_outside_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "__file__", str(tmp_path / "crossner_hf" / "records.py"))
+    monkeypatch.setattr(environment, "__file__", str(tmp_path / "crossner_hf" / "environment.py"))
     assert git_commit() is None
-
-
-def test_the_command_tells_no_secret(monkeypatch):
-    words = [
-        "--hub_token",
-        "hf_abcdefghijkl",
-        "--hub_token=secret",
-        "--api_key",
-        "k",
-        "a=hf_abcdefghijkl",
-        "--seed",
-        "1",
-    ]
-    monkeypatch.setattr(sys, "argv", ["crossner-hf", "train", *words])
-    assert (
-        command_line() == "crossner-hf train --hub_token HIDDEN --hub_token=HIDDEN --api_key HIDDEN a=HIDDEN --seed 1"
-    )

@@ -1,1 +1,1 @@
-"""The folder that `evaluate.load` takes: the module, the scorer and the label lists. It needs no other file."""
+"""The folder for `evaluate.load`: the module, the scorer and the label lists. It needs no other file."""

@@ -1,6 +1,8 @@
 """CrossNER's entity scores as a module of `evaluate`: `evaluate.load` on this folder, which needs no other package."""
 
+from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 import datasets
 import evaluate
@@ -56,7 +58,7 @@ Examples:
 class CrossNERMetric(evaluate.Metric):
     """Scores of tag sequences or, with a domain, of label ids."""
 
-    def _info(self):
+    def _info(self) -> evaluate.MetricInfo:
         tags, ids = (
             datasets.Features({side: datasets.Sequence(datasets.Value(kind)) for side in ("predictions", "references")})
             for kind in ("string", "int64")
@@ -69,12 +71,19 @@ class CrossNERMetric(evaluate.Metric):
             homepage="https://github.com/zliucr/CrossNER",
         )
 
-    def _infer_feature_from_batch(self, batch):
-        """Tags or label ids, as the first sentence with words has them; `evaluate` looks into the very first alone."""
-        first = {side: next((s for s in sentences if len(s)), []) for side, sentences in batch.items()}
+    def _infer_feature_from_batch(self, batch: dict[str, Sequence[Any]]) -> datasets.Features:
+        """Infer tags or label ids from the first sentence with words; `evaluate` looks only at the very first."""
+        first: dict[str, Any] = {side: next((s for s in sentences if len(s)), []) for side, sentences in batch.items()}
         return self._infer_feature_from_example(first)
 
-    def _compute(self, predictions, references, domain=None, conventions=DEFAULT_CONVENTIONS, tokens=None):
+    def _compute(
+        self,
+        predictions: Sequence[Any],
+        references: Sequence[Any],
+        domain: str | None = None,
+        conventions: Sequence[str] = DEFAULT_CONVENTIONS,
+        tokens: Sequence[Sequence[str]] | None = None,
+    ) -> dict[str, Any]:
         types = [] if domain is None else _entity_types(domain)
         labels = None
         if not isinstance(next(chain.from_iterable(references), "O"), str):
@@ -82,7 +91,7 @@ class CrossNERMetric(evaluate.Metric):
                 raise ValueError(f"label ids need compute(..., domain=...), one of {', '.join(ENTITY_TYPES)}")
             labels = ["O", *(f"{prefix}-{t}" for t in types for prefix in "BI")]
             predictions, references = without_padding(predictions, references)
-        # In conll2003 every type is generic, and there is nothing to tell apart.
+        # In conll2003 every type is generic, so there is nothing to distinguish.
         generic_types = GENERIC_TYPES if set(types) - set(GENERIC_TYPES) else ()
         result = score(
             predictions, references, conventions=conventions, generic_types=generic_types, labels=labels, tokens=tokens
@@ -91,7 +100,7 @@ class CrossNERMetric(evaluate.Metric):
 
 
 def _entity_types(domain: str) -> list[str]:
-    """The types of the domain; its `_dedup` variant has the same."""
+    """Give the types of the domain; its `_dedup` variant has the same."""
     types = ENTITY_TYPES.get(domain.removesuffix("_dedup"))
     if types is None:
         raise ValueError(f"unknown domain {domain!r}; known are {', '.join(ENTITY_TYPES)}")

@@ -1,19 +1,19 @@
 """Precision, recall and F1 of entity spans under named conventions.
 
-Needs numpy alone, and nothing of the package around it: `evaluate` copies this file by itself into its cache.
+This file needs numpy and no other file of the package, because `evaluate` copies it alone into its cache.
 
-The conventions; the first three are the default:
+The conventions, of which the first three are the default:
 
-conlleval           micro over entities with exact boundaries and type, sentence by sentence. An `I-` that continues
-                    no entity of its type opens one. Equals seqeval's default mode.
-strict              the same, but only a `B-` opens an entity. Equals seqeval's mode="strict", scheme=IOB2.
-pooled              conlleval over all sentences joined into one, as CrossNER's released code scores (src/trainer.py):
-                    an `I-` at the start of a sentence may continue the last entity of the sentence before.
-no_misc             conlleval without the entities of type `misc`, on both sides.
-string_set          a set of entity strings for each sentence and type, lower-cased, without punctuation and articles,
-                    as UniversalNER scores (universal-ner/universal-ner, src/eval/evaluate.py). Needs the words.
-string_set_no_misc  string_set without `misc`, a type that UniversalNER's copy of CrossNER does not have.
-token               micro over the words that are not `O`; a word is right when its type is, whatever its prefix.
+- `conlleval`: micro average over entities with exact boundaries and type, sentence by sentence. An `I-` that continues
+  no entity of its type opens one. Equals seqeval's default mode.
+- `strict`: the same, but only a `B-` opens an entity. Equals seqeval's mode="strict", scheme=IOB2.
+- `pooled`: conlleval over all sentences joined into one, as CrossNER's released code scores (src/trainer.py): an `I-`
+  at the start of a sentence may continue the last entity of the sentence before.
+- `no_misc`: conlleval without entities of type `misc`, on both sides.
+- `string_set`: sets of entity strings for each sentence and type, lower-cased, without punctuation and articles, as
+  UniversalNER scores (universal-ner/universal-ner, src/eval/evaluate.py). It needs the words.
+- `string_set_no_misc`: string_set without `misc`, a type that UniversalNER's copy of CrossNER does not have.
+- `token`: micro average over the words that are not `O`; a word is correct if its type is, whatever its prefix.
 """
 
 import re
@@ -35,20 +35,31 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def score(
-    predictions: Sequence[Sequence],
-    references: Sequence[Sequence],
+    predictions: Sequence[Sequence[Any]],
+    references: Sequence[Sequence[Any]],
     *,
     conventions: Sequence[str] = DEFAULT_CONVENTIONS,
     generic_types: Collection[str] = (),
     labels: Sequence[str] | None = None,
     tokens: Sequence[Sequence[str]] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Scores of each convention: `overall`, `per_type` and, with `generic_types`, `specialised` and `generic` types.
+    """Score predicted entities under each convention.
 
-    Predictions and references hold one sequence a sentence, of tags or, with `labels` (label id to label), of label
-    ids. `tokens` are the words, for string_set. Scores lie in 0 to 1, and are 0.0 where they would divide by zero;
-    `support` counts what is gold: entities, or words for token. `per_type` has the types that occur on either side.
-    Raises ValueError, with the sentence, where the two sides do not fit or hold something else.
+    Args:
+        predictions: For each sentence its tags or, with `labels`, its label ids.
+        references: The gold tags or label ids.
+        conventions: Names of conventions.
+        generic_types: Types to score as generic; the others are the specialised types.
+        labels: Labels in the order of their ids.
+        tokens: The words of each sentence, for string_set.
+
+    Returns:
+        For each convention `overall`, `per_type` (the types on either side) and, with `generic_types`, `specialised`
+        and `generic`. Each has `precision`, `recall` and `f1` in 0 to 1 (0.0 instead of a division by zero) and
+        `support`, the number of gold entities (for token, of words).
+
+    Raises:
+        ValueError: With the number of the sentence, if the sides differ in length or contain something else.
 
     >>> result = score([["B-song", "O"], ["B-band"]], [["B-song", "I-song"], ["B-band"]], conventions=["conlleval"])
     >>> result["conlleval"]["overall"]
@@ -64,17 +75,18 @@ def score(
     result = {}
     for convention in conventions:
         counts = _counts(pair, convention)
-        result[convention] = {"overall": _scores(*counts.sum(axis=1).tolist())}
+        groups: dict[str, Any] = {"overall": _scores(*counts.sum(axis=1).tolist())}
         if generic_types:
-            result[convention]["specialised"] = _scores(*counts[:, ~is_generic].sum(axis=1).tolist())
-            result[convention]["generic"] = _scores(*counts[:, is_generic].sum(axis=1).tolist())
-        by_type = sorted(zip(pair.types, counts.T.tolist()))
-        result[convention]["per_type"] = {name: _scores(*row) for name, row in by_type if any(row)}
+            groups["specialised"] = _scores(*counts[:, ~is_generic].sum(axis=1).tolist())
+            groups["generic"] = _scores(*counts[:, is_generic].sum(axis=1).tolist())
+        by_type = sorted(zip(pair.types, counts.T.tolist(), strict=True))
+        groups["per_type"] = {name: _scores(*row) for name, row in by_type if any(row)}
+        result[convention] = groups
     return result
 
 
 def flatten(scores: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The result of `score` with the convention in front of each name.
+    """Flatten the result of `score`; each name begins with the convention.
 
     >>> list(flatten(score([["B-song"]], [["B-song"]], conventions=["strict"], generic_types=["person"])))
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -89,30 +101,34 @@ def flatten(scores: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return flat
 
 
-def without_padding(predictions: Sequence, references: Sequence) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Both sides of label ids without the positions whose reference is -100.
+def without_padding(
+    predictions: Sequence[Any] | np.ndarray, references: Sequence[Any] | np.ndarray
+) -> tuple[list[Any], list[Any]]:
+    """Remove the positions whose reference is -100 from both sides of label ids.
 
     >>> without_padding([[7, 1, 2]], [[-100, 1, 0]])
     ([array([1, 2])], [array([1, 0])])
     """
     _check_lengths(predictions=predictions, references=references)
-    rows = [(np.asarray(p), np.asarray(r)) for p, r in zip(predictions, references)]
+    rows = [(np.asarray(p), np.asarray(r)) for p, r in zip(predictions, references, strict=True)]
     return [p[r != IGNORED] for p, r in rows], [r[r != IGNORED] for _, r in rows]
 
 
 def check_conventions(conventions: Sequence[str], has_tokens: bool) -> tuple[str, ...]:
-    """The conventions asked for; a single name may stand alone. Raises ValueError where one cannot be scored."""
+    """Give the names of `conventions`, which may be a single name. Raises ValueError if one cannot be scored."""
     names = (conventions,) if isinstance(conventions, str) else tuple(conventions)
     for name in names:
         if name not in CONVENTIONS:
             raise ValueError(f"unknown convention {name!r}; known are {', '.join(CONVENTIONS)}")
         if name.startswith("string_set") and not has_tokens:
-            raise ValueError(f"convention {name!r} compares words: pass them as tokens, a list of words a sentence")
+            raise ValueError(
+                f"convention {name!r} compares words: pass them as tokens, a list of words for each sentence"
+            )
     return names
 
 
 class _Spans(NamedTuple):
-    """Entities in order: words `start` to `end` (exclusive) of all sentences in a row have that `type`: (entities,)"""
+    """Entities in order, each (entities,): the words `start` to `end` (exclusive) of all sentences are of `type`."""
 
     start: np.ndarray
     end: np.ndarray
@@ -124,10 +140,7 @@ class _Spans(NamedTuple):
 
 @dataclass(frozen=True)
 class _Pair:
-    """Predictions and references, all sentences in a row.
-
-    A word's code is 0 for `O`, 2t + 1 for `B-` and 2t + 2 for `I-` of the t-th type. predicted, gold: (words,)
-    """
+    """Both sides as codes of all words, (words,): 0 for `O`, 2t + 1 for `B-` and 2t + 2 for `I-` of type t."""
 
     predicted: np.ndarray
     gold: np.ndarray
@@ -137,21 +150,21 @@ class _Pair:
 
     @cached_property
     def spans(self) -> tuple[_Spans, _Spans]:
-        """The entities of both sides as conlleval reads them, sentence by sentence."""
+        """Predicted and gold entities as conlleval reads them, sentence by sentence."""
         starts = (np.cumsum(self.lengths) - self.lengths)[self.lengths > 0]
         return find_spans(self.predicted, starts), find_spans(self.gold, starts)
 
 
 def _counts(pair: _Pair, convention: str) -> np.ndarray:
-    """Right, predicted and gold entities of each type: (3, types)."""
+    """Count correct, predicted and gold entities of each type, (3, types)."""
     both = (pair.predicted, pair.gold)
     if convention == "token":
         return _count_equal(pair, *map(_words_as_spans, both))
     if convention == "pooled":
         return _count_equal(pair, *(find_spans(tags, np.arange(min(1, len(tags)))) for tags in both))
     predicted, gold = pair.spans
-    if convention == "strict":  # seqeval's strict entities are conlleval's with a B- in front: codes of B- are odd
-        predicted, gold = (s.where(tags[s.start] & 1 == 1) for s, tags in zip(pair.spans, both))
+    if convention == "strict":  # seqeval's strict entities are conlleval's that begin with B-, whose codes are odd
+        predicted, gold = (s.where(tags[s.start] & 1 == 1) for s, tags in zip(pair.spans, both, strict=True))
     if convention.endswith("no_misc") and "misc" in pair.types:
         misc = pair.types.index("misc")
         predicted, gold = (s.where(s.type != misc) for s in (predicted, gold))
@@ -161,7 +174,7 @@ def _counts(pair: _Pair, convention: str) -> np.ndarray:
 
 
 def find_spans(tags: np.ndarray, sentence_starts: np.ndarray) -> _Spans:
-    """The entities in codes (words,): one opens at a B-, at a change of type and at the start of a sentence."""
+    """Find entities in codes (words,): one opens at a B-, at a change of type and at a start of a sentence."""
     types = (tags + 1) >> 1
     opens = tags & 1 == 1
     opens[1:] |= types[1:] != types[:-1]
@@ -174,7 +187,7 @@ def find_spans(tags: np.ndarray, sentence_starts: np.ndarray) -> _Spans:
 
 
 def _words_as_spans(tags: np.ndarray) -> _Spans:
-    """Every word that is not O as an entity of its own."""
+    """Take every word that is not O for an entity."""
     start = np.flatnonzero(tags)
     return _Spans(start, start + 1, (tags[start] - 1) >> 1)
 
@@ -183,18 +196,19 @@ def _count_equal(pair: _Pair, predicted: _Spans, gold: _Spans) -> np.ndarray:
     num_types = len(pair.types)
     gold_at = np.full(len(pair.gold), -1)  # end and type of the one entity that starts at a word
     gold_at[gold.start] = gold.end * num_types + gold.type
-    right = gold_at[predicted.start] == predicted.end * num_types + predicted.type
-    parts = (predicted.type[right], predicted.type, gold.type)
+    correct = gold_at[predicted.start] == predicted.end * num_types + predicted.type
+    parts = (predicted.type[correct], predicted.type, gold.type)
     return np.stack([np.bincount(part, minlength=num_types) for part in parts])
 
 
 def _count_strings(pair: _Pair, predicted: _Spans, gold: _Spans) -> np.ndarray:
-    """As `_count_equal`, for the sets of normalised strings of each sentence and type."""
-    words = list(chain.from_iterable(pair.tokens))
+    """Count as `_count_equal`, but sets of normalised strings of each sentence and type."""
+    words = list(chain.from_iterable(pair.tokens or ()))
     ends = np.cumsum(pair.lengths)
     sets = []
     for spans in (predicted, gold):
-        rows = zip(np.searchsorted(ends, spans.start, side="right").tolist(), *(column.tolist() for column in spans))
+        sentences = np.searchsorted(ends, spans.start, side="right")
+        rows = zip(*(column.tolist() for column in (sentences, *spans)), strict=True)
         sets.append({(t, sentence, _normalise(" ".join(words[a:b]))) for sentence, a, b, t in rows})
     parts = (sets[0] & sets[1], *sets)
     types = (np.array([t for t, *_ in part], dtype=np.intp) for part in parts)
@@ -202,21 +216,21 @@ def _count_strings(pair: _Pair, predicted: _Spans, gold: _Spans) -> np.ndarray:
 
 
 def _normalise(text: str) -> str:
-    """UniversalNER's form of an entity: 'The  U.S. Senate' gives 'us senate'."""
+    """Give UniversalNER's form of an entity: 'The  U.S. Senate' gives 'us senate'."""
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
-def _scores(right: int, predicted: int, gold: int) -> dict[str, float]:
-    precision = right / predicted if predicted else 0.0
-    recall = right / gold if gold else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if right else 0.0
+def _scores(correct: int, predicted: int, gold: int) -> dict[str, float]:
+    precision = correct / predicted if predicted else 0.0
+    recall = correct / gold if gold else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if correct else 0.0
     return {"precision": precision, "recall": recall, "f1": f1, "support": gold}
 
 
-class _Codes(dict):
-    """Tag to code, filled as tags are met. KeyError where something is no tag."""
+class _Codes(dict[Any, int]):
+    """Tag to code, filled when a tag is first met. KeyError for anything that is not a tag."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(O=0)
         self.types: list[str] = []
 
@@ -231,23 +245,27 @@ class _Codes(dict):
 
 
 def _encode(
-    predictions: Sequence, references: Sequence, labels: Sequence[str] | None, tokens: Sequence | None
+    predictions: Sequence[Any],
+    references: Sequence[Any],
+    labels: Sequence[str] | None,
+    tokens: Sequence[Sequence[str]] | None,
 ) -> _Pair:
     lengths = _check_lengths(predictions=predictions, references=references)
     if tokens is not None:
         _check_lengths(tokens=tokens, references=references)
     codes = _Codes()
-    sides = {"predictions": predictions, "references": references}
     if labels is None:
-        flat = [_flat_tags(sentences, lengths, codes, name) for name, sentences in sides.items()]
+        predicted = _flat_tags(predictions, lengths, codes, "predictions")
+        gold = _flat_tags(references, lengths, codes, "references")
     else:
         by_id = _flat_tags([labels], np.array([len(labels)]), codes, "labels")
-        flat = [by_id[_flat_ids(sentences, lengths, labels, name)] for name, sentences in sides.items()]
-    return _Pair(*flat, lengths, codes.types, tokens)
+        predicted = by_id[_flat_ids(predictions, lengths, labels, "predictions")]
+        gold = by_id[_flat_ids(references, lengths, labels, "references")]
+    return _Pair(predicted, gold, lengths, codes.types, tokens)
 
 
-def _check_lengths(**sides: Sequence[Sequence]) -> np.ndarray:
-    """Words of each sentence: (sentences,). Raises ValueError where the two sides differ in them."""
+def _check_lengths(**sides: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Give the number of words of each sentence, (sentences,). Raises ValueError if the two sides differ."""
     lengths = []
     for name, sentences in sides.items():
         kinds = set(map(type, sentences))
@@ -264,18 +282,18 @@ def _check_lengths(**sides: Sequence[Sequence]) -> np.ndarray:
     return first
 
 
-def _flat_tags(sentences: Sequence, lengths: np.ndarray, codes: _Codes, name: str) -> np.ndarray:
+def _flat_tags(sentences: Sequence[Any], lengths: np.ndarray, codes: _Codes, name: str) -> np.ndarray:
     try:
         tags = map(codes.__getitem__, chain.from_iterable(sentences))
         return np.fromiter(tags, dtype=np.intp, count=int(lengths.sum()))
-    except (KeyError, TypeError):  # TypeError: what has no hash is no tag either
+    except (KeyError, TypeError):  # TypeError: anything without a hash is not a tag either
         pass
     number, tag = next((i, t) for i, s in enumerate(sentences) for t in s if not isinstance(t, str) or t not in codes)
     hint = "" if isinstance(tag, str) else "; for label ids, give the list of labels (or the domain)"
     raise ValueError(f"{name}, sentence {number}: expected 'O', 'B-type' or 'I-type', got {tag!r}{hint}")
 
 
-def _flat_ids(sentences: Sequence, lengths: np.ndarray, labels: Sequence[str], name: str) -> np.ndarray:
+def _flat_ids(sentences: Sequence[Any], lengths: np.ndarray, labels: Sequence[str], name: str) -> np.ndarray:
     rows = [np.asarray(row) for row in sentences if len(row)]
     ids = np.concatenate(rows) if rows else np.zeros(0, dtype=np.intp)
     if ids.dtype.kind not in "iu" or ids.ndim != 1:

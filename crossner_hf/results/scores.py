@@ -1,0 +1,65 @@
+"""Scores as records hold them: of entities under a convention, together and by type, and of confidences."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+GROUPS = ("specialised", "generic", "overall")  # of entity types
+
+
+class RecordPart(BaseModel):
+    """A record or a part of one: unchangeable, with the declared fields alone and no conversion between types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
+
+
+class Score(RecordPart):
+    """Precision, recall and F1 between 0 and 1; `support` counts gold entities (words under the convention `token`)."""
+
+    precision: Fraction
+    recall: Fraction
+    f1: Fraction
+    support: Count
+
+
+NO_ENTITIES = Score(precision=0.0, recall=0.0, f1=0.0, support=0)
+
+
+class ConventionScores(RecordPart):
+    """The scores of one split under one convention.
+
+    specialised, generic: over the domain's types of that kind; None where the domain does not tell them apart
+    per_type:             of the types that occur among gold or predicted entities
+    """
+
+    overall: Score
+    specialised: Score | None = None
+    generic: Score | None = None
+    per_type: dict[str, Score] = {}
+
+    def group(self, name: str) -> Score | None:
+        """The score over 'overall', 'specialised' or 'generic' types."""
+        return {"overall": self.overall, "specialised": self.specialised, "generic": self.generic}[name]
+
+    def named(self) -> Iterator[tuple[str, Score]]:
+        """Every score with the name of its type or group."""
+        yield from self.per_type.items()
+        yield from ((name, score) for name in GROUPS if (score := self.group(name)) is not None)
+
+
+SplitScores = dict[str, ConventionScores]  # convention to scores
+Scores = dict[str, SplitScores]  # split to convention to scores
+
+
+class Calibration(RecordPart):
+    """Expected calibration error of predicted entities; see `metric.calibration`. None where nothing was predicted."""
+
+    ece: Fraction | None
+    bins: int
+    entities: Count
+    confidence: Fraction | None
+    precision: Fraction | None
