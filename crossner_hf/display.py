@@ -70,7 +70,7 @@ def readable_on(background: Sequence[float]) -> str:
 
 
 def check_matplotlib(what: str, otherwise: str = "") -> None:
-    """Raise ImportError if matplotlib is not installed. what: needs it; otherwise: how to do without it"""
+    """Raise ImportError if matplotlib is not installed. what: needs it; otherwise: how to do without it."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:

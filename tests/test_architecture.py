@@ -75,6 +75,17 @@ def test_imports_point_downward_only():
     assert upward == []
 
 
+def test_hub_and_experiments_stand_side_by_side():
+    """Both stand on results; neither imports the other."""
+    across = [
+        f"{module} imports {name}"
+        for module, path in modules().items()
+        for name in imported(module, path)
+        if {layer_of(module), layer_of(name)} == {"hub", "experiments"}
+    ]
+    assert across == []
+
+
 def test_no_part_of_a_lower_layer_goes_through_the_public_names():
     """`from crossner_hf import load` would hide an arrow from the test above."""
     hidden = [

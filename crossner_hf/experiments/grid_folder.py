@@ -17,7 +17,8 @@ from crossner_hf.finetuning.word_taggers import vectors_name
 from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.results.record_files import GRID_FILE, RECORD_FILE, RUN_FILE, read_record
-from crossner_hf.results.records import SCHEMA_VERSION, DaptRecord, FewShotSample, RunRecord
+from crossner_hf.results.records import SCHEMA_VERSION, FewShotSample, RunRecord
+from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import get_domain
 from crossner_hf.training.run_arguments import recorded_arguments
 

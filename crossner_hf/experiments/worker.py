@@ -17,7 +17,8 @@ from crossner_hf.experiments.grid_entries import Dapt
 from crossner_hf.experiments.grid_folder import SOURCES, GridFolder, difference
 from crossner_hf.experiments.job import Superseded
 from crossner_hf.results.record_files import RECORD_FILE
-from crossner_hf.results.records import DaptRecord, Record, RunRecord
+from crossner_hf.results.records import Record, RunRecord
+from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.training.run_folder import FolderInUse, locked
 
 FINISHED = 10**9  # more than the steps of any source stage

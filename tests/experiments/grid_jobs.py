@@ -19,7 +19,8 @@ from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.results.record_files import write_record
-from crossner_hf.results.records import DaptRecord, RunRecord
+from crossner_hf.results.records import RunRecord
+from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import get_domain
 from crossner_hf.training.run_arguments import recorded_arguments
 

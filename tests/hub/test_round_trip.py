@@ -46,17 +46,17 @@ def test_what_is_pushed_is_the_same_without_the_package(
     import evaluate
 
     monkeypatch.chdir(tmp_path)
-    Path("ner_data").symlink_to(stand_in_files)
-    shutil.copytree(random_tagger(), "runs/music")
-    write_record(Path("runs/music/record.json"), tagger_record(get_domain(zoo)))
-    commands = [shlex.split(line)[1:] for line in blocks("sh")[0].splitlines()]
-    assert [argv[1] for argv in commands] == ["dataset", "model", "metric", "results"]
-    for argv in commands[:-1]:
-        assert main(argv + ["--no-verify"] * (argv[1] == "dataset")) == 0
+    dataset, train, model, metric = (shlex.split(line)[1:] for line in blocks("sh")[0].splitlines())
+    assert [argv[:2] for argv in (dataset, model, metric)] == [["push", w] for w in ("dataset", "model", "metric")]
+    run = train[train.index("--output") + 1]  # in place of a training
+    shutil.copytree(random_tagger(), run)
+    write_record(Path(run, "record.json"), tagger_record(get_domain(zoo)))
+    for argv in ([*dataset, "--data-dir", str(stand_in_files), "--no-verify"], model, metric):
+        assert main(argv) == 0
     expected = outputs(
-        crossner_hf.load("music", data_dir="ner_data", verify=False),
+        crossner_hf.load("music", data_dir=stand_in_files, verify=False),
         evaluate.load(crossner_hf.METRIC_DIR),
-        pipeline("crossner", model="runs/music"),
+        pipeline("crossner", model=run),
     )
     done = bare_python(
         f"{LIGHT_IMPORT}{blocks('python')[0]}\n{inspect.getsource(outputs)}\n"
