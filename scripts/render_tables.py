@@ -22,10 +22,11 @@ from crossner_hf.results.markdown import markdown_table
 from crossner_hf.results.predictions import read_gold, read_predictions
 from crossner_hf.results.published import EARLIER
 from crossner_hf.results.record_files import read_record
-from crossner_hf.results.records import SETTINGS, DaptRecord
+from crossner_hf.results.records import SETTINGS
 from crossner_hf.results.significance import Comparison, compare_all
 from crossner_hf.results.statistics import summarise
 from crossner_hf.results.systems import group
+from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import DOMAINS
 
 ROOT = Path(__file__).parents[1]
