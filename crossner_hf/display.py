@@ -60,3 +60,20 @@ def in_words(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def readable_on(background: Sequence[float]) -> str:
+    """Choose black or white, whichever has the higher contrast by the WCAG's relative luminance."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
+
+
+def check_matplotlib(what: str, otherwise: str = "") -> None:
+    """Raise ImportError if matplotlib is not installed. what: needs it; otherwise: how to do without it."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"matplotlib is not installed, which draws {what}: pip install 'crossner-hf[report]'{otherwise}"
+        ) from error

@@ -78,6 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--convention", choices=DEFAULT_CONVENTIONS, default="conlleval", help="of the scores (default: conlleval)"
     )
-    parser.add_argument("--no-plots", action="store_true", help="leave the plots out; they need the extra: plots")
+    parser.add_argument("--no-plots", action="store_true", help="leave the plots out; they need the extra: report")
     parser.add_argument("--resamples", type=int, default=10_000, help="of the bootstrap (default: 10000)")
     return parser

@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     results = kinds.add_parser("results", help="records of runs, and the report on them")
     results.add_argument("runs", nargs="+", metavar="FOLDER", help="folders with records, at any depth")
     results.add_argument("--data-dir", nargs="+", help="folders of the test sentences, as for experiment report")
-    results.add_argument("--no-plots", action="store_true", help="leave the plots out; they need the extra: plots")
+    results.add_argument("--no-plots", action="store_true", help="leave the plots out; they need the extra: report")
     for kind in (dataset, results):
         kind.add_argument(
             "--i-have-the-reuters-licence",

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crossner_hf.results.records import OverlapRecord
+from crossner_hf.display import check_matplotlib, readable_on
+from crossner_hf.results.text_records import OverlapRecord
 
 FORMATS = (".png", ".svg")
 COLOURS = "Blues"  # one hue that only gets darker, readable in grey and with any colour blindness
@@ -18,12 +19,7 @@ def check_plot(path: str | Path) -> None:
     """Raise ValueError unless the ending is `.png` or `.svg`, and ImportError if matplotlib is not installed."""
     if Path(path).suffix.lower() not in FORMATS:
         raise ValueError(f"{path}: the heat map is written as {' or '.join(FORMATS)}; choose such a name")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "heat maps need matplotlib, which the extra brings: pip install 'crossner-hf[plots]'"
-        ) from error
+    check_matplotlib("heat maps")
 
 
 def plot_overlap(record: OverlapRecord, path: str | Path) -> None:
@@ -84,13 +80,6 @@ def _frame(axes: Any, labels: Sequence[str]) -> None:
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="both", length=0, labelsize=10)
     axes.spines[:].set_visible(False)
-
-
-def readable_on(background: Any) -> str:
-    """Choose black or white, whichever has the higher contrast by the WCAG's relative luminance."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
 
 
 def caption(record: OverlapRecord) -> tuple[str, str]:

@@ -65,6 +65,10 @@ class Gold:
         return find_spans(self.ids, self.starts)
 
     @cached_property
+    def at_start(self) -> tuple[np.ndarray, np.ndarray]:
+        return at_start(self.spans, len(self.ids))
+
+    @cached_property
     def counts(self) -> np.ndarray:
         """Gold entities of each sentence: (sentences,)"""
         return np.bincount(self.sentence_of[self.spans.start], minlength=len(self.lengths))
@@ -76,6 +80,7 @@ class Compared(NamedTuple):
     right: np.ndarray
     predicted: np.ndarray
     ids: np.ndarray
+    spans: Any
 
     def f1(self, gold: Gold) -> float:
         total = int(self.predicted.sum() + gold.counts.sum())
@@ -114,7 +119,7 @@ def _find(name: str, data_dirs: Sequence[str | Path]) -> tuple[Domain, str | Pat
     """The domain of that name, and the folder that holds its files; None where they are where they always are."""
     if name in BUILT_IN:
         with_files = [d for d in data_dirs if (domain_folder(BUILT_IN[name], d) / FILE_NAMES["test"]).is_file()]
-        return BUILT_IN[name], (with_files or list(data_dirs) or [None])[0]
+        return BUILT_IN[name], next(iter(with_files or data_dirs), None)
     for folder in chain.from_iterable((Path(d).expanduser(), Path(d).expanduser() / name) for d in data_dirs):
         if (folder / DOMAIN_FILE).is_file():
             domain = get_domain(folder)
@@ -143,9 +148,7 @@ def read_predictions(run: RunResult, gold: Gold) -> Compared:
     if path is None:
         raise ValueError("no predictions lie beside the record")
     try:
-        content = from_json(path.read_bytes())
-        lengths = np.array([len(row) for row in content["test"]], dtype=np.intp)
-        ids = np.fromiter(chain.from_iterable(content["test"]), dtype=np.int16, count=int(lengths.sum()))
+        content, lengths, ids = _parse(path.read_bytes())
         version, domain, types = content["schema_version"], content["domain"], tuple(content["entity_types"])
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"{path.name} beside it cannot be read as predictions ({error})") from error
@@ -168,14 +171,33 @@ def read_predictions(run: RunResult, gold: Gold) -> Compared:
     return compared
 
 
+def _parse(raw: bytes) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """What a file holds beside labels, the number of labels of each sentence, (sentences,), and all labels, (words,).
+
+    The lines that `write_predictions` writes, one for each sentence, are read by numpy: in a third of JSON's time.
+    """
+    head, _, rows = raw.partition(b'"test": [\n')
+    rows, end, rest = rows.partition(b"\n]}\n")
+    if end and not rest and not rows.translate(None, b"0123456789,[]\n"):
+        characters = np.frombuffer(rows + b",\n", np.uint8)
+        ends = np.flatnonzero(characters == ord("\n"))
+        commas = np.searchsorted(np.flatnonzero(characters == ord(",")), ends)  # up to the end of each line
+        ids = np.fromstring(rows.translate(None, b"[]\n").decode(), dtype=np.int64, sep=",")
+        if len(ids) == commas[-1] and rows.count(b"[") == rows.count(b"]") == len(commas):
+            return from_json(head + b'"test": []}'), np.diff(commas, prepend=0), ids
+    content = from_json(raw)
+    lengths = np.array([len(row) for row in content["test"]], dtype=np.intp)
+    return content, lengths, np.fromiter(chain.from_iterable(content["test"]), np.int64, count=int(lengths.sum()))
+
+
 def compare(ids: np.ndarray, gold: Gold) -> Compared:
     """Count the entities of predicted label ids, (words,), that are right."""
     spans, sentences = find_spans(ids, gold.starts), len(gold.lengths)
-    end, kind = at_start(gold.spans, len(ids))
+    end, kind = gold.at_start
     is_right = (end[spans.start] == spans.end) & (kind[spans.start] == spans.type)
     in_sentence = gold.sentence_of[spans.start]
     right = np.bincount(in_sentence[is_right], minlength=sentences)
-    return Compared(right, np.bincount(in_sentence, minlength=sentences), ids)
+    return Compared(right, np.bincount(in_sentence, minlength=sentences), ids, spans)
 
 
 def at_start(spans: Any, words: int) -> tuple[np.ndarray, np.ndarray]:

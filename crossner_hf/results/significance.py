@@ -55,7 +55,7 @@ def compare_all(
     for i, j in combinations(range(len(systems)), 2):
         differences, seen = samples[i] - samples[j], observed[i] - observed[j]
         p = (1 + int((np.abs(differences - seen) >= abs(seen) - ROUNDING).sum())) / (1 + resamples)
-        low, high = np.partition(differences, tails)[tails].tolist()
+        low, high = np.sort(differences)[tails].tolist()
         found.append(Comparison(systems[i], systems[j], 100 * seen, 100 * low, 100 * high, p))
     return found
 

@@ -285,7 +285,7 @@ def test_the_heat_map_shows_every_value_and_is_the_same_each_time(text, tmp_path
 
 def test_a_heat_map_without_matplotlib_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'crossner-hf\[plots\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'crossner-hf\[report\]'"):
         plot_overlap({}, tmp_path / "map.png")
     with pytest.raises(ValueError, match=r"map\.pdf: the heat map is written as \.png or \.svg"):
         plot_overlap({}, tmp_path / "map.pdf")

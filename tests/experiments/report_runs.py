@@ -111,6 +111,17 @@ def write_grid(make: RunMaker, domains: list[str], seeds: tuple[int, ...] = (555
                 make(domain, 0.38 + 0.04 * number + better + jitter, seed, setting=setting, source=source)
 
 
+def write_three_systems(make: RunMaker) -> None:
+    """Two systems of three seeds and one of two on the sample."""
+    for setting, rate, seeds in (
+        ("direct", 0.5, (1, 2, 3)),
+        ("pre_train_then_fine_tune", 0.4, (1, 2, 3)),
+        ("joint", 0.45, (7, 8)),
+    ):
+        for seed in seeds:
+            make(rate=rate, seed=seed, setting=setting)
+
+
 def write_few_shot(make: RunMaker, domain: str, sizes: tuple[int, ...] = (10, 25, 40, 55, 70, 85)) -> None:
     for setting, better in (("direct", 0.0), ("pre_train_then_fine_tune", -0.15)):
         for size in sizes:

@@ -2,23 +2,23 @@
 
 from pathlib import Path
 
-from crossner_hf.experiments.claims import Claims
+from crossner_hf.engine.tasks import Outcome
 from crossner_hf.experiments.grid import Grid
 from crossner_hf.experiments.grid_folder import GridFolder
-from crossner_hf.experiments.report.pending_runs import not_run
+from crossner_hf.experiments.report.pending_runs import pending_runs
 
 
 def test_runs_of_a_grid_without_a_record_are_listed_with_what_is_known_of_them(tmp_path: Path):
     folder = tmp_path / "exp" / "grid"
     grid = Grid.of({"domains": ["sample_music"], "models": ["minilm"], "seeds": [1, 2, 3, 4]})
     place = GridFolder(folder, grid)
-    place.open(Claims(folder / "claims"))
     done, failed, begun, waiting = place.tasks()
-    for task, file in ((done, "record.json"), (begun, "run.json")):
-        place.of(task).mkdir(parents=True)
-        (place.of(task) / file).write_text("{}", encoding="utf-8")
-    place.note_failure(failed, {"id": "1", "reason": "out of memory", "traceback": ""})
-    found = [(Path(shown).name, reason) for shown, reason in not_run([tmp_path, folder])]
+    with place.opened(extend=False):
+        for task, file in ((done, "record.json"), (begun, "run.json")):
+            place.of(task).mkdir(parents=True)
+            (place.of(task) / file).write_text("{}", encoding="utf-8")
+        place.note_failure(Outcome(failed.name, "failed", "out of memory"))
+    found = [(Path(shown).name, reason) for shown, reason in pending_runs([tmp_path, folder])]
     assert found == [
         (failed.name, "failed: out of memory"),
         (begun.name, "begun, not finished"),
@@ -30,4 +30,4 @@ def test_another_file_of_that_name_asks_for_nothing(tmp_path: Path):
     for number, text in enumerate(("[]", "{", '{"runs": 3}', '{"grid": {}}')):
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "grid.json").write_text(text, encoding="utf-8")
-    assert not_run([tmp_path]) == []
+    assert pending_runs([tmp_path]) == []

@@ -1,44 +1,42 @@
-"""The report's numbers against plain recounts: means, averages, curves, confusion, bootstrap, hardest sentences."""
+"""Statistics over seeds and significance against plain recounts and worked examples."""
 
 import itertools
 import statistics
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import report_runs
 
-from crossner_hf.experiments.report.analysis import analyse
-from crossner_hf.experiments.report.curves import corpus_series, few_shot_series, tokens_seen
-from crossner_hf.experiments.report.document import Best
-from crossner_hf.experiments.report.error_analysis import confusion, hardest
-from crossner_hf.experiments.report.tables import (
-    average,
-    best_in_bold,
-    blocks,
-    main_table,
-    published_table,
-    types_table,
-)
 from crossner_hf.metric import score
 from crossner_hf.results import published
 from crossner_hf.results.collect import collect
-from crossner_hf.results.predictions import Compared, Gold, compare
-from crossner_hf.results.record_files import read_record, write_record
-from crossner_hf.results.records import RunRecord
-from crossner_hf.results.significance import compare_all, holm, mean_f1
+from crossner_hf.results.predictions import Compared, Gold, compare, read_gold, read_predictions
+from crossner_hf.results.significance import Comparison, compare_all, holm, mean_f1
 from crossner_hf.results.statistics import summarise, t_quantile
-from crossner_hf.results.systems import EvalSet, Results, System, group
-from crossner_hf.schema import DOMAINS, Domain, get_domain
+from crossner_hf.results.systems import Results, System, group
+from crossner_hf.schema import get_domain
 from crossner_hf.tagger.iob2 import spans
 
 
-def results_of(make) -> Results:
-    return group(collect([make.folder]).runs)
+class Analysed(NamedTuple):
+    results: Results
+    gold: Gold
+    runs: dict[System, list[Compared]]
+    comparisons: list[Comparison]
 
 
-def f1_of(path) -> float:
-    return 100 * read_record(path, RunRecord).scores["test"]["conlleval"].overall.f1
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory) -> Analysed:
+    """Two systems of three seeds and one of two on the sample."""
+    make = report_runs.RunMaker(tmp_path_factory.mktemp("runs"))
+    report_runs.write_three_systems(make)
+    results = group(collect([make.folder]).runs)
+    (eval_set,) = results.eval_sets
+    gold = read_gold(eval_set, get_domain("sample_music").entity_types, [])
+    runs = {system: [read_predictions(run, gold) for run in some] for system, some in results.of(eval_set).items()}
+    return Analysed(results, gold, runs, compare_all(runs, gold, resamples=400))
 
 
 def test_a_cell_is_mean_and_sample_deviation_and_says_the_number_of_seeds_where_it_is_not_three():
@@ -60,85 +58,6 @@ def test_quantiles_of_t_are_those_of_the_tables(degrees, expected):
     assert t_quantile(degrees) == pytest.approx(expected, abs=5e-4)
 
 
-def test_the_main_table_holds_means_over_seeds_with_the_best_in_bold(make):
-    direct = [f1_of(make(rate=0.5, seed=seed)) for seed in (1, 2, 3)]
-    joint = [f1_of(make(rate=0.2, seed=seed, setting="joint")) for seed in (1, 2)]
-    (block,) = blocks(results_of(make))
-    table = main_table(block, results_of(make), "conlleval")
-    assert table.header == ["Model", "Training", "sample_music"]
-    cells = [
-        f"{statistics.mean(direct):.2f} ± {statistics.stdev(direct):.2f}",
-        f"{statistics.mean(joint):.2f} ± {statistics.stdev(joint):.2f} (2)",
-    ]
-    assert table.rows == [["tiny-encoder", "direct", cells[0]], ["", "joint", cells[1]]]
-    assert [isinstance(row[2], Best) for row in table.rows] == [False, True]
-
-
-def test_a_lone_row_is_not_bold_and_ties_as_shown_are_all_bold():
-    one, same, other = summarise([50.001]), summarise([50.002]), summarise([40.0])
-    assert not isinstance(best_in_bold([one, None])[0], Best)
-    assert [isinstance(cell, Best) for cell in best_in_bold([one, same, other, None])] == [True, True, False, False]
-
-
-def invented(domain: Domain, seed: int, rate: float, rng_seed: int) -> RunRecord:
-    """A record of an official domain without its files: gold is drawn here, which a report does not need to know."""
-    import random
-
-    rng = random.Random(rng_seed)
-    gold = [["O", f"B-{t}", f"I-{t}", "O"] for t in domain.entity_types for _ in range(5)]
-    predicted = [report_runs.mistaken(tags, domain, rate, rng) for tags in gold]
-    return report_runs.make_record(domain, predicted, gold, sha256=domain.name, seed=seed)
-
-
-def write_invented(folder: Path, domains, seeds=(1, 2, 3)) -> dict[tuple[str, int], float]:
-    scores = {}
-    for number, (name, seed) in enumerate(itertools.product(domains, seeds)):
-        record = invented(DOMAINS[name], seed, 0.4, number)
-        write_record(folder / f"{name}-{seed}.json", record)
-        scores[name, seed] = 100 * record.scores["test"]["conlleval"].overall.f1
-    return scores
-
-
-def test_the_average_is_over_all_five_domains_with_the_spread_of_the_seeds_own_averages(tmp_path):
-    scores = write_invented(tmp_path, DOMAINS)
-    results = group(collect([tmp_path]).runs)
-    (block,) = blocks(results)
-    table = main_table(block, results, "conlleval")
-    assert table.header == ["Model", "Training", *DOMAINS, "average"]
-    by_seed = [statistics.mean(scores[name, seed] for name in DOMAINS) for seed in (1, 2, 3)]
-    assert table.rows[0][-1] == f"{statistics.mean(by_seed):.2f} ± {statistics.stdev(by_seed):.2f}"
-
-
-def test_there_is_no_average_where_a_domain_is_missing(tmp_path):
-    write_invented(tmp_path, list(DOMAINS)[:4])
-    results = group(collect([tmp_path]).runs)
-    (block,) = blocks(results)
-    assert main_table(block, results, "conlleval").header[-1] == "literature"
-    (system,) = results.systems
-    e = EvalSet("ai", "x", True, "ai")
-    assert average(results.cells, system, [*results.eval_sets, e], "conlleval") is None
-
-
-def test_with_other_seeds_a_domain_the_average_has_no_spread(tmp_path):
-    scores = write_invented(tmp_path, DOMAINS)
-    (tmp_path / "ai-3.json").unlink()
-    results = group(collect([tmp_path]).runs)
-    (block,) = blocks(results)
-    means = [statistics.mean(scores[n, s] for s in (1, 2, 3) if (n, s) != ("ai", 3)) for n in DOMAINS]
-    assert main_table(block, results, "conlleval").rows[0][-1] == f"{statistics.mean(means):.2f} (2)"
-
-
-def test_scores_that_are_not_crossner_s_stand_in_a_table_of_their_own(tmp_path, make):
-    write_invented(make.folder, ["music"], seeds=(1,))
-    make()
-    found = blocks(results_of(make))
-    assert [(b.name, [e.domain for e in b.eval_sets]) for b in found] == [
-        ("crossner", ["music"]),
-        ("not-crossner", ["sample_music"]),
-    ]
-    assert "no CrossNER scores" in main_table(found[1], results_of(make), "conlleval").note
-
-
 def test_published_rows_give_the_averages_printed_with_them():
     for row in published.ROWS:
         assert row.source
@@ -147,84 +66,6 @@ def test_published_rows_give_the_averages_printed_with_them():
             assert statistics.mean(row.scores) == pytest.approx(row.average, abs=0.006)
     assert [row.average for row in published.PAPER] == [61.44, 64.89, 68.29, 69.63]
     assert all(not row.scores for row in published.PAPER)  # no domain's number of theirs was read in any source
-    assert [row[-2] for row in published_table().rows] == [f"{row.average:.2f}" for row in published.ROWS]
-
-
-def test_types_are_averaged_over_seeds_and_a_type_that_a_run_lacks_counts_as_zero(make):
-    for seed in (1, 2):
-        make(seed=seed, rate=0.3)
-    results = results_of(make)
-    ((system, _), runs) = next(iter(results.cells.items()))
-    table = types_table("", {system: "mine"}, {system: runs}, "conlleval")
-    for name, entities, f1 in table.rows[:-3]:
-        each = [run.scores("conlleval").per_type[name] for run in runs]
-        assert f1 == f"{100 * statistics.mean(e.f1 for e in each):.2f}"
-        assert entities == str(each[0].support)
-    assert [row[0] for row in table.rows[-3:]] == ["specialised types", "generic types", "all types"]
-
-
-def test_few_shot_curves_end_with_the_runs_on_all_sentences(make):
-    report_runs.write_few_shot(make, "sample_music", sizes=(10, 25))
-    for seed in (555, 666, 777):
-        make(seed=seed)
-    results = results_of(make)
-    (eval_set,) = results.eval_sets
-    found = few_shot_series(results.of(eval_set), 60)
-    assert {name: [(p.x, len(p.runs)) for p in points] for name, points in found.items()} == {
-        "tiny-encoder: direct": [(10, 3), (25, 3), (60, 3)],
-        "tiny-encoder: pre-train, then fine-tune": [(10, 3), (25, 3)],
-    }
-    assert few_shot_series({s: r for s, r in results.of(eval_set).items() if s.size is None}, 60) == {}
-
-
-def test_a_few_shot_curve_ends_with_the_runs_whose_source_training_was_like_its_own(make):
-    """Also where runs with another recipe, here or on another test split, make the names longer."""
-    setting, source = "pre_train_then_fine_tune", {"domain": "conll2003", "head": "source"}
-    for size in (10, 25, None):
-        few_shot = size and {"sentences": size, "draw": "first"}
-        steps = {"max_steps": 325} if size else {"num_train_epochs": 25}
-        make(setting=setting, few_shot=few_shot, source=source, arguments=steps, rate=0.5)
-    make(setting=setting, source=source | {"head": "target"}, arguments={"num_train_epochs": 25}, rate=0.3)
-    make("sample_news", setting=setting, source=source, arguments={"num_train_epochs": 2})
-    results = results_of(make)
-    music = next(e for e in results.eval_sets if e.domain == "sample_music")
-    (points,) = few_shot_series(results.of(music), 60).values()
-    assert [p.x for p in points] == [10, 25, 60]
-    assert points[-1].system.detail.endswith("source_head source")
-
-
-def test_corpus_curves_begin_with_the_encoder_they_started_from(make):
-    report_runs.write_corpus_sizes(make, "sample_music", percents=(1, 100))
-    make()
-    results = results_of(make)
-    (eval_set,) = results.eval_sets
-    found = corpus_series(results.of(eval_set))
-    assert {name: [p.x for p in points] for name, points in found.items()} == {
-        "tiny-encoder + DAPT (span, integrated, music): direct": [0, 1, 100],
-        "tiny-encoder + DAPT (token, integrated, music): direct": [0, 1, 100],
-    }
-    assert [tokens_seen(p.runs) for p in next(iter(found.values()))] == [0, 10_000, 1_000_000]
-
-
-def test_one_size_of_a_corpus_is_no_curve(make):
-    report_runs.write_corpus_sizes(make, "sample_music", percents=(100,))
-    make()
-    results = results_of(make)
-    assert corpus_series(results.of(results.eval_sets[0])) == {}
-
-
-@pytest.fixture
-def analysed(make):
-    """Two systems of three seeds and one of two on the sample."""
-    for setting, rate, seeds in (
-        ("direct", 0.5, (1, 2, 3)),
-        ("pre_train_then_fine_tune", 0.4, (1, 2, 3)),
-        ("joint", 0.45, (7, 8)),
-    ):
-        for seed in seeds:
-            make(rate=rate, seed=seed, setting=setting)
-    results = results_of(make)
-    return analyse(results, results.eval_sets[0], [], resamples=400)
 
 
 def tags_of(gold: Gold, ids: np.ndarray) -> list[list[str]]:
@@ -239,27 +80,6 @@ def test_counts_of_each_sentence_are_those_of_the_plain_reading_of_spans(analyse
         for i, (p, g) in enumerate(zip(tags_of(gold, run.ids), tags_of(gold, gold.ids))):
             expected = (len(set(spans(p)) & set(spans(g))), len(spans(p)), len(spans(g)))
             assert (run.right[i], run.predicted[i], gold.counts[i]) == expected
-
-
-def test_confusion_is_that_of_a_plain_recount(analysed):
-    gold, types = analysed.gold, analysed.gold.domain.entity_types
-    for runs in analysed.runs.values():
-        counts: dict[tuple[str, str], int] = {}
-        for run in runs:
-            for p, g in zip(tags_of(gold, run.ids), tags_of(gold, gold.ids)):
-                predicted, wanted = spans(p), spans(g)
-                for w in wanted:
-                    exact = [s.entity_type for s in predicted if s[:2] == w[:2]]
-                    overlap = any(s.start < w.end and w.start < s.end for s in predicted)
-                    became = exact[0] if exact else "boundary" if overlap else "missed"
-                    counts[w.entity_type, became] = counts.get((w.entity_type, became), 0) + 1
-                for s in predicted:
-                    if not any(s.start < w.end and w.start < s.end for w in wanted):
-                        counts[s.entity_type, "spurious"] = counts.get((s.entity_type, "spurious"), 0) + 1
-        columns = (*types, "boundary", "missed", "spurious")
-        found = confusion(runs, gold)
-        assert {(t, c): n for t, row in zip(types, found.tolist()) for c, n in zip(columns, row) if n} == counts
-        assert (found[:, :-1].sum(axis=1) == len(runs) * np.bincount(gold.spans.type, minlength=len(types))).all()
 
 
 def test_the_bootstrap_is_that_of_sentences_drawn_again_and_scored_by_the_scorer(analysed):
@@ -279,11 +99,10 @@ def test_the_bootstrap_is_that_of_sentences_drawn_again_and_scored_by_the_scorer
             assert found[row, column] == pytest.approx(statistics.mean(each), abs=1e-9)
 
 
-def test_a_difference_is_that_of_the_means_in_the_main_table(analysed, make):
-    results = results_of(make)
+def test_a_difference_is_that_of_the_means_in_the_main_table(analysed):
     means = {
         system: statistics.mean(100 * run.scores("conlleval").overall.f1 for run in runs)
-        for (system, _), runs in results.cells.items()
+        for (system, _), runs in analysed.results.cells.items()
     }
     assert len(analysed.comparisons) == 3
     for c in analysed.comparisons:
@@ -355,34 +174,6 @@ def test_holm_s_correction_is_that_of_a_worked_example():
     assert holm([0.6, 0.9]) == [1.0, 1.0]
 
 
-def test_the_hardest_sentences_have_the_lowest_f1_and_then_the_most_entities_missed(analysed):
-    gold = analysed.gold
-    every = [run for runs in analysed.runs.values() for run in runs]
-    found = hardest(analysed.runs, gold, list(analysed.runs)[:1], most=len(gold.lengths))
-    keys = []
-    for hard in found:
-        references = [tags_of(gold, gold.ids)[hard.number]] * len(every)
-        predictions = [tags_of(gold, run.ids)[hard.number] for run in every]
-        scores = score(predictions, references)["conlleval"]["overall"]
-        assert hard.f1 == pytest.approx(100 * scores["f1"])
-        assert hard.wanted == scores["support"]
-        assert hard.missed == scores["support"] - round(scores["recall"] * scores["support"])
-        assert hard.gold == spans(references[0])
-        assert next(iter(hard.predicted.values())) == spans(predictions[0])
-        keys.append((round(hard.f1, 9), -hard.missed))
-    assert keys == sorted(keys)
-    assert len(found) == int((gold.counts > 0).sum())
-
-
-def test_a_split_without_predictions_says_so(make):
-    make(predictions=False)
-    results = results_of(make)
-    found = analyse(results, results.eval_sets[0], [])
-    assert found.comparisons == []
-    assert "no predictions that can be used" in found.missing
-
-
 def test_an_empty_prediction_scores_zero():
     gold = two_sentence_gold()
-    nothing = Compared(np.zeros(2, int), np.zeros(2, int), np.zeros(4, np.int16))
-    assert nothing.f1(gold) == 0.0
+    assert compare(np.zeros(4, int), gold).f1(gold) == 0.0

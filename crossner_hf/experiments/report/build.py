@@ -2,26 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from crossner_hf import __version__
 from crossner_hf.atomic_write import write_text
-from crossner_hf.experiments.report import error_sections, files, plots, sections
-from crossner_hf.experiments.report.analysis import Analysis, analyse
-from crossner_hf.experiments.report.curves import Series, corpus_series, few_shot_series
-from crossner_hf.experiments.report.document import Document, Figure, markdown
-from crossner_hf.experiments.report.page import page
-from crossner_hf.experiments.report.pending_runs import not_run
+from crossner_hf.display import check_matplotlib
+from crossner_hf.experiments.report import curves, error_analysis, page, tables
+from crossner_hf.experiments.report.pending_runs import pending_runs
+from crossner_hf.experiments.report.view import Split, blocks
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
+from crossner_hf.results import published
 from crossner_hf.results.collect import SetAside, collect
 from crossner_hf.results.record_files import RUN_FILE
 from crossner_hf.results.significance import RESAMPLES
-from crossner_hf.results.systems import Results, group
-from crossner_hf.schema import BUILT_IN
+from crossner_hf.results.statistics import FEWEST_FOR_INTERVAL, USUAL_SEEDS
+from crossner_hf.results.systems import group
 
 
 class Report(NamedTuple):
-    """What was written, and what it is about. missing: parts that could not be made, in words"""
+    """What was written, and about what. missing: parts that could not be made, with the reason"""
 
     folder: Path
     runs: int
@@ -40,11 +39,20 @@ def write_report(
     with_plots: bool = True,
     resamples: int = RESAMPLES,
 ) -> Report:
-    """Report on all records of fine-tuning runs below the folders.
+    """Report on all records of fine-tuning runs below some folders.
 
-    data_dirs: folders of the test sentences: that of the official files (else CROSSNER_DATA_DIR, else what was
-               downloaded before; nothing is downloaded here), and those of domains of your own
-    Raises ValueError where there is nothing to report on, and ImportError where plots are wanted without matplotlib.
+    Args:
+        folders: Folders of records, at any depth.
+        output: The folder to write.
+        data_dirs: Folders of the test sentences: that of the official files (else CROSSNER_DATA_DIR, else those
+            downloaded before; nothing is downloaded here), and those of domains of your own.
+        convention: Of the scores: conlleval, strict or pooled.
+        with_plots: Whether to draw plots, which needs matplotlib.
+        resamples: Of the bootstrap.
+
+    Raises:
+        ValueError: There is nothing to report on, or an argument is wrong.
+        ImportError: Plots are wanted, and matplotlib is not installed.
     """
     output = Path(output)
     if convention not in DEFAULT_CONVENTIONS:
@@ -59,78 +67,62 @@ def write_report(
         reason = results.set_aside[0].reason
         raise ValueError(f"{', '.join(map(str, folders))}: no record is left to report on: {reason}")
     if with_plots:
-        plots.check_plots()
-    analyses = [analyse(results, e, data_dirs, resamples) for e in results.eval_sets]
+        check_matplotlib("the report's plots", " (or leave the plots out: --no-plots)")
+    analyses = [error_analysis.analyse(results, e, data_dirs, resamples) for e in results.eval_sets]
+    pending = pending_runs(folders)
+    begun = {f"{run.shown}/{RUN_FILE}" for run in pending}
     unused = [note for a in analyses for note in a.unused]
-    unfinished = not_run(folders)
-    told = {f"{run.shown}/{RUN_FILE}" for run in unfinished}
-    set_aside = [run for run in (*collected.set_aside, *results.set_aside, *unused) if run.shown not in told]
-    few_shot = {a.eval_set: _few_shot(results, a) for a in analyses}
-    corpus = {e: corpus_series(results.of(e)) for e in results.eval_sets}
-    view = sections.View(results, convention, with_plots)
-    found = [
-        sections.main_section(view),
-        sections.published_section(view),
-        sections.few_shot_section(view, few_shot),
-        sections.corpus_section(view, corpus),
-        sections.types_section(view),
-        error_sections.confusion_section(analyses, view),
-        error_sections.significance_section(analyses, view),
-        error_sections.sentences_section(analyses, view),
-        sections.left_out_section(collected, results, analyses, set_aside, unfinished),
-    ]
-    document = Document("Experiment report", _summary(results, convention), [s for s in found if s and s.parts])
-    texts = {
-        "main_table.csv": files.main_csv(results, convention),
-        "runs.csv": files.runs_csv(results, convention),
-        "per_type.csv": files.types_csv(results, convention),
-        "few_shot.csv": files.curves_csv(few_shot, "target_sentences", convention),
-        "corpus_size.csv": files.curves_csv(corpus, "corpus_percent", convention),
-        "significance.csv": files.significance_csv(analyses),
-        "confusion.csv": files.confusion_csv(analyses),
-        "report.md": markdown(document),
-        "report.html": page(document, f"crossner-hf {__version__}, from {_number(len(collected.runs), 'record')}."),
+    set_aside = [run for run in (*collected.set_aside, *results.set_aside, *unused) if run.shown not in begun]
+
+    splits = [Split(a.eval_set, results.of(a.eval_set), a, convention) for a in analyses]
+    few_shot = curves.few_shot_curves(results, analyses, convention)
+    corpus_size = curves.corpus_curves(results, convention)
+    in_blocks = blocks(splits)
+    drawn = []
+    if with_plots:
+        drawn = [several.plot for several in (few_shot, corpus_size) if several.series]
+        drawn += [block.scores_plot for block in in_blocks]
+        drawn += [block.kinds_plot for block in in_blocks if block.kinds]
+    content: dict[str, Any] = {
+        "splits": splits,
+        "blocks": in_blocks,
+        "few_shot": few_shot,
+        "corpus_size": corpus_size,
+        "published": published,
+        "published_table": tables.published_table(),
+        "pending": pending and tables.Table(tables.frame_of(["Run", "State"], pending), names=2),
+        "set_aside": set_aside and tables.Table(tables.frame_of(["File", "Reason"], set_aside), names=2),
+        "duplicates": results.duplicates,
+        "records": len(collected.runs),
+        "other_records": sorted(collected.others.items()),
+        "runs": sum(map(len, results.cells.values())),
+        "systems": results.systems,
+        "with_plots": with_plots,
+        "convention": convention,
+        "resamples": resamples,
+        "version": __version__,
+        "usual_seeds": USUAL_SEEDS,
+        "fewest_for_interval": FEWEST_FOR_INTERVAL,
+        "significant": error_analysis.SIGNIFICANT,
     }
-    for _, part in document.numbered():
-        if isinstance(part, Figure):
-            plots.write_svg(output / "figures" / f"{part.name}.svg", part.svg)
-    for name, text in texts.items():
-        write_text(output / name, text)
-    missing = [
-        f"{a.eval_set.label}: no confusion, significance and hardest sentences: {a.missing}"
-        for a in analyses
-        if a.missing
-    ]
-    runs = sum(map(len, results.cells.values()))
-    return Report(output, runs, len(results.systems), [e.label for e in results.eval_sets], set_aside, missing)
-
-
-def _few_shot(results: Results, analysis: Analysis) -> Series:
-    """The number of all training sentences is known of official domains, and counted where the files are at hand."""
-    systems, e = results.of(analysis.eval_set), analysis.eval_set
-    if all(system.size is None for system in systems):
-        return {}
-    known = BUILT_IN[e.domain].split_sizes.get("train") if e.is_crossner and e.domain in BUILT_IN else None
-    return few_shot_series(systems, known or (analysis.gold and analysis.gold.train_sentences))
-
-
-def _summary(results: Results, convention: str) -> str:
-    runs, sets = sum(map(len, results.cells.values())), results.eval_sets
-    counted = ", ".join(
-        (_number(runs, "run"), _number(len(results.systems), "system"), _number(len(sets), "test split"))
+    report = Report(
+        output,
+        content["runs"],
+        len(results.systems),
+        [e.label for e in results.eval_sets],
+        set_aside,
+        [
+            f"{a.eval_set.label}: no confusion, significance and hardest sentences: {a.missing}"
+            for a in analyses
+            if a.missing
+        ],
     )
-    return f"{counted}. {_CONVENTIONS[convention]} Made from the records of the runs alone."
-
-
-_CONVENTIONS = {
-    "conlleval": "Scores are micro F1 of entities with exact boundaries and type, sentence by sentence, stray I- tags "
-    "opening an entity (convention conlleval), unless another is named.",
-    "strict": "Scores are micro F1 of entities with exact boundaries and type, sentence by sentence, only B- tags "
-    "opening an entity (convention strict), unless another is named.",
-    "pooled": "Scores are micro F1 of entities with exact boundaries and type, all sentences joined into one as in "
-    "the released code (convention pooled), unless another is named.",
-}
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+    for plot in drawn:
+        write_text(output / "figures" / f"{plot.name}.svg", f'<?xml version="1.0" encoding="utf-8"?>\n{plot.svg}')
+    frames = tables.csv_tables(results, convention) | error_analysis.csv_tables(analyses)
+    frames |= {"few_shot": few_shot.csv, "corpus_size": corpus_size.csv}
+    for name, frame in frames.items():
+        write_text(output / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(output / "report.md", page.markdown(content))
+    write_text(output / "report.html", page.html_page(content))
+    return report

@@ -1,15 +1,100 @@
-"""Few-shot curves and corpus-size curves: which runs lie on one curve."""
+"""Few-shot curves and corpus-size curves: which runs lie on one curve, and what the report shows of them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
-from crossner_hf.experiments.report.tables import Point
+import pandas as pd
+
+from crossner_hf.experiments.report import plots
+from crossner_hf.experiments.report.error_analysis import Analysis
+from crossner_hf.experiments.report.tables import (
+    NOTHING,
+    SCORE,
+    SPLIT,
+    Table,
+    f1_of,
+    frame_of,
+    name_of,
+    split_cells,
+    summary_of,
+)
 from crossner_hf.results.collect import RunResult
-from crossner_hf.results.records import SETTINGS
-from crossner_hf.results.systems import System
+from crossner_hf.results.systems import EvalSet, Results, System
+from crossner_hf.schema import BUILT_IN
 
-Series = dict[str, list[Point]]
+
+class Point(NamedTuple):
+    """A point of a curve: where it lies, its runs, and their system."""
+
+    x: float
+    runs: Sequence[RunResult]
+    system: System
+
+
+Series = dict[str, list[Point]]  # a curve's name to its points
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Curves by test split.
+
+    name:   of the plot
+    x:      what the x axis counts
+    column: the name of x in the CSV file
+    """
+
+    name: str
+    x: str
+    column: str
+    series: Mapping[EvalSet, Series]
+    convention: str
+
+    @cached_property
+    def plot(self) -> plots.Plot:
+        panels = {
+            name_of(e): {
+                name: [(p.x, [f1_of(run, self.convention) for run in p.runs]) for p in points]
+                for name, points in series.items()
+            }
+            for e, series in self.series.items()
+        }
+        return plots.curves(panels, self.x, self.convention, self.name)
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """For each test split one row for each curve, one column for each place on the x axis."""
+        return {name_of(e): self._table(series) for e, series in self.series.items()}
+
+    def _table(self, series: Series) -> Table:
+        cells = {
+            name: {point.x: str(summary_of(point.runs, self.convention)) for point in points}
+            for name, points in series.items()
+        }
+        places = sorted({x for by_place in cells.values() for x in by_place})
+        rows = [[name, *(by_place.get(x, NOTHING) for x in places)] for name, by_place in cells.items()]
+        return Table(frame_of(["Curve", *(f"{x:g}" for x in places)], rows))
+
+    @property
+    def csv(self) -> pd.DataFrame:
+        """One row for each point."""
+        rows = []
+        for e, name, point in self._points():
+            summary = summary_of(point.runs, self.convention)
+            place = (*split_cells(e), name, point.x, tokens_seen(point.runs))
+            rows.append((*place, self.convention, *summary, summary.interval))
+        return frame_of((*SPLIT, "curve", self.column, "dapt_tokens_seen", *SCORE, "half_of_95_percent_interval"), rows)
+
+    def _points(self) -> list[tuple[EvalSet, str, Point]]:
+        return [(e, n, point) for e, series in self.series.items() for n, points in series.items() for point in points]
+
+    @property
+    def tokens_seen(self) -> list[tuple[float, int]]:
+        """The tokens that stand behind each x; none where one x has several numbers of tokens."""
+        tokens = {(p.x, seen) for _, _, p in self._points() if (seen := tokens_seen(p.runs)) is not None}
+        return sorted(tokens) if len({x for x, _ in tokens}) == len(tokens) else []
 
 
 def few_shot_series(systems: Mapping[System, Sequence[RunResult]], all_sentences: int | None) -> Series:
@@ -17,21 +102,21 @@ def few_shot_series(systems: Mapping[System, Sequence[RunResult]], all_sentences
 
     all_sentences: how many a system without a few-shot size was trained on; None: not known, such systems are left out
     """
-    found: dict[System, list[Point]] = defaultdict(list)
+    curves: dict[System, list[Point]] = defaultdict(list)
     for system, runs in systems.items():
         if system.size is not None:
-            found[_without_size(system)].append(Point(system.size, runs, system))
-    for line, points in found.items():
-        system = _with_all(line, systems)
-        if system and all_sentences is not None:
-            points.append(Point(all_sentences, systems[system], system))
-    return {_name(line): sorted(points, key=lambda p: p.x) for line, points in found.items()}
+            curves[_without_size(system)].append(Point(system.size, runs, system))
+    for curve, points in curves.items():
+        last = _with_all_sentences(curve, systems)
+        if last and all_sentences is not None:
+            points.append(Point(all_sentences, systems[last], last))
+    return _named(curves)
 
 
-def _with_all(line: System, systems: Iterable[System]) -> System | None:
-    """The system of a curve's last point: its like in all but size and, if need be, the details that come with it."""
-    alike = [s for s in systems if s.size is None and replace(line, draw="", detail=s.detail) == _without_size(s)]
-    exact = [system for system in alike if system.detail == line.detail]
+def _with_all_sentences(curve: System, systems: Iterable[System]) -> System | None:
+    """The system of a curve's last point: the same in all but size and, if need be, the details that come with it."""
+    alike = [s for s in systems if s.size is None and replace(curve, draw="", detail=s.detail) == _without_size(s)]
+    exact = [system for system in alike if system.detail == curve.detail]
     return exact[0] if exact else alike[0] if len(alike) == 1 else None
 
 
@@ -44,33 +129,51 @@ def corpus_series(systems: Mapping[System, Sequence[RunResult]]) -> Series:
 
     Empty where no encoder was pre-trained on two sizes of a corpus or more.
     """
-    found: dict[System, list[Point]] = defaultdict(list)
+    every: dict[System, list[Point]] = defaultdict(list)
     for system, runs in systems.items():
         if system.percent is not None:
-            found[_without_percent(system)].append(Point(system.percent, runs, system))
-    found = {line: points for line, points in found.items() if len({p.x for p in points}) > 1}
+            every[_without_percent(system)].append(Point(system.percent, runs, system))
+    curves = {curve: points for curve, points in every.items() if len({p.x for p in points}) > 1}
     for system, runs in systems.items():
         if system.percent is None:
-            for line, points in found.items():
-                if _without_percent(system) == replace(line, dapt="", detail=""):
+            for curve, points in curves.items():
+                if _without_percent(system) == replace(curve, dapt="", detail=""):
                     points.append(Point(0.0, runs, system))
-    return {_name(line): sorted(points, key=lambda p: p.x) for line, points in found.items()}
+    return _named(curves)
 
 
 def _without_percent(system: System) -> System:
-    return replace(system, percent=None, key="", detail="" if system.percent is None else system.detail)
+    return replace(system, percent=100.0, key="", detail="" if system.percent is None else system.detail)
 
 
-def _name(line: System) -> str:
+def _named(curves: Mapping[System, list[Point]]) -> Series:
+    return {_name(curve): sorted(points, key=lambda p: p.x) for curve, points in curves.items()}
+
+
+def _name(curve: System) -> str:
     """A curve's name in a legend."""
-    dapt = f" + DAPT ({line.dapt})" if line.dapt else ""
-    draw = "seeded draw" if line.draw == "seeded" else ""
-    size = f"{line.size} sentences" if line.size is not None else ""
-    setting = SETTINGS.get(line.setting, line.setting)
-    return f"{line.encoder}{dapt}: {'; '.join(part for part in (setting, size, draw, line.detail) if part)}"
+    return curve.label + ("; seeded draw" if curve.size is None and curve.draw == "seeded" else "")
 
 
 def tokens_seen(runs: Sequence[RunResult]) -> int | None:
-    """Tokens that the encoder of these runs saw in domain-adaptive pre-training; 0 without, None where not recorded."""
-    counts = {dapt.tokens_seen if (dapt := run.record.encoder.dapt) else 0 for run in runs}
-    return counts.pop() if len(counts) == 1 else None
+    """Tokens that the encoder saw in domain-adaptive pre-training; 0 without it, None where it is not recorded."""
+    numbers = {dapt.tokens_seen if (dapt := run.record.encoder.dapt) else 0 for run in runs}
+    return numbers.pop() if len(numbers) == 1 else None
+
+
+def few_shot_curves(results: Results, analyses: Sequence[Analysis], convention: str) -> Curves:
+    """The few-shot curves of all test splits that have some."""
+    series = {}
+    for a in analyses:
+        e = a.eval_set
+        if any(system.size is not None for system in results.of(e)):
+            # The number of all training sentences is known of official domains, and counted where the files are here.
+            known = BUILT_IN[e.domain].split_sizes.get("train") if e.is_crossner and e.domain in BUILT_IN else None
+            series[e] = few_shot_series(results.of(e), known or (a.gold and a.gold.train_sentences))
+    return Curves("few-shot", "target sentences", "target_sentences", series, convention)
+
+
+def corpus_curves(results: Results, convention: str) -> Curves:
+    """The corpus-size curves of all test splits that have some."""
+    series = {e: several for e in results.eval_sets if (several := corpus_series(results.of(e)))}
+    return Curves("corpus-size", "percent of the corpus", "corpus_percent", series, convention)

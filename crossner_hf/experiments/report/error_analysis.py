@@ -1,83 +1,198 @@
-"""What goes wrong: types taken for others, entities missed or cut differently, and the hardest sentences."""
+"""What predictions show beyond scores: confusion between types, significance, and the hardest sentences."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from crossner_hf.results.predictions import Compared, Gold, at_start, find_spans
-from crossner_hf.results.systems import System
+from crossner_hf.experiments.report.tables import SPLIT, SYSTEM, Bold, Table, frame_of, split_cells, system_cells
+from crossner_hf.results.collect import SetAside
+from crossner_hf.results.predictions import Compared, Gold, at_start, read_gold, read_predictions
+from crossner_hf.results.significance import RESAMPLES, Comparison, compare_all, holm
+from crossner_hf.results.systems import EvalSet, Results, System
 from crossner_hf.tagger.iob2 import Span, spans
 
 OTHER_COLUMNS = ("boundary", "missed", "spurious")
+SIGNIFICANT = 0.05
+
+
+@dataclass
+class Analysis:
+    """Gold and predictions of one test split.
+
+    runs:    predictions by system, in the order of seeds
+    missing: why there are none; "" where there are some
+    unused:  predictions that do not fit, with the reason
+    """
+
+    eval_set: EvalSet
+    gold: Gold | None = None
+    runs: dict[System, list[Compared]] = field(default_factory=dict)
+    missing: str = ""
+    unused: list[SetAside] = field(default_factory=list)
+    resamples: int = RESAMPLES
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        return compare_all(self.runs, self.gold, self.resamples) if self.gold and self.runs else []
+
+    @cached_property
+    def confusions(self) -> dict[System, np.ndarray]:
+        return {system: confusion(runs, self.gold) for system, runs in self.runs.items()} if self.gold else {}
+
+    def hardest(self, shown: Sequence[System], most: int) -> list["HardSentence"]:
+        """The sentences with the lowest F1 over all runs; where it is equal, those with the most missed entities.
+
+        shown: systems whose predictions (of their first seed) are given with the sentence
+        """
+        gold, every = self.gold, [run for several in self.runs.values() for run in several]
+        assert gold is not None
+        right, predicted = (np.sum([getattr(run, name) for run in every], axis=0) for name in ("right", "predicted"))
+        entities = gold.counts * len(every)
+        f1 = 200 * right / np.maximum(predicted + entities, 1)
+        order = [i for i in np.lexsort((right - entities, f1)).tolist() if entities[i]]
+
+        def spans_of(ids: np.ndarray, i: int) -> list[Span]:
+            words = slice(gold.starts[i], gold.starts[i] + gold.lengths[i])
+            return spans([gold.domain.labels[label] for label in ids[words]])
+
+        counts = list(zip(f1.tolist(), (entities - right).tolist(), entities.tolist(), strict=True))
+        return [
+            HardSentence(
+                i,
+                gold.tokens[i],
+                *counts[i],
+                spans_of(gold.ids, i),
+                {system: spans_of(self.runs[system][0].ids, i) for system in shown},
+            )
+            for i in order[:most]
+        ]
+
+
+def analyse(
+    results: Results, eval_set: EvalSet, data_dirs: Sequence[str | Path], resamples: int = RESAMPLES
+) -> Analysis:
+    """Read gold and predictions of a test split. A system counts with those of its runs whose predictions fit."""
+    analysis = Analysis(eval_set, resamples=resamples)
+    systems = results.of(eval_set)
+    types = next(iter(systems.values()))[0].record.entity_types
+    try:
+        analysis.gold = read_gold(eval_set, types, data_dirs)
+    except (ValueError, OSError) as error:
+        analysis.missing = f"the test sentences are not at hand: {error}"
+        return analysis
+    for system, runs in systems.items():
+        for run in runs:
+            if run.predictions is None:
+                continue
+            try:
+                analysis.runs.setdefault(system, []).append(read_predictions(run, analysis.gold))
+            except ValueError as error:
+                analysis.unused.append(SetAside(run.shown, f"its scores count, its predictions do not: {error}"))
+    analysis.runs = {system: several for system, several in analysis.runs.items() if several}
+    if not analysis.runs:
+        analysis.missing = (
+            "no predictions that can be used lie beside the records (predictions.json in a run's folder, "
+            "NAME.predictions.json beside NAME.json); runs of this version write them"
+        )
+    return analysis
 
 
 def confusion(runs: Sequence[Compared], gold: Gold) -> np.ndarray:
-    """Entities, summed over the runs: (types, types + 3), a row a gold type.
+    """Count what became of entities, summed over the runs.
 
-    The first columns count gold entities found with exact boundaries, by the type given; `boundary` those that some
-    prediction overlaps, none with their boundaries; `missed` those that none overlaps. `spurious` counts predictions of
-    the row's type that overlap no gold entity. So all columns but the last add up to the gold entities.
+    Returns:
+        Counts, (types, types + 3), one row for each gold type. The first columns count gold entities found with exact
+        boundaries, by the predicted type; `boundary` those that some prediction overlaps, none with their boundaries;
+        `missed` those that none overlaps. `spurious` counts predictions of the row's type that overlap no gold entity.
+        So all columns but the last add up to the gold entities.
     """
     types = len(gold.domain.entity_types)
     width = types + len(OTHER_COLUMNS)
-    cells = np.zeros(types * width, dtype=int)
+    counts = np.zeros(types * width, dtype=int)
     wanted = gold.spans
     for run in runs:
-        found = find_spans(run.ids, gold.starts)
-        end, kind = at_start(found, len(run.ids))
+        predicted = run.spans
+        end, kind = at_start(predicted, len(run.ids))
         exact = end[wanted.start] == wanted.end
-        missed = types + 1 - _touched(wanted, run.ids)  # the column before `missed` is `boundary`
-        cells += np.bincount(wanted.type * width + np.where(exact, kind[wanted.start], missed), minlength=len(cells))
-        spurious = found.type[~_touched(found, gold.ids)].astype(int)
-        cells += np.bincount(spurious * width + types + 2, minlength=len(cells))
-    return cells.reshape(types, width)
+        missed = types + 1 - _overlapped(wanted, predicted)  # the column before `missed` is `boundary`
+        became = np.where(exact, kind[wanted.start], missed)
+        counts += np.bincount(wanted.type * width + became, minlength=len(counts))
+        spurious = predicted.type[~_overlapped(predicted, wanted)].astype(int)
+        counts += np.bincount(spurious * width + types + 2, minlength=len(counts))
+    return counts.reshape(types, width)
 
 
-def _touched(these, ids: np.ndarray) -> np.ndarray:
-    """Which of these spans hold a word that is an entity's in `ids`."""
-    before = np.concatenate(([0], np.cumsum(ids > 0)))
-    return before[these.end] > before[these.start]
+def _overlapped(entities: Any, others: Any) -> np.ndarray:
+    """Which entities share a word with one of the others; both are in the order of the words."""
+    last = np.searchsorted(others.start, entities.end) - 1  # the last one that starts before an entity ends, or -1
+    overlapped: np.ndarray = np.append(others.end, 0)[last] > entities.start
+    return overlapped
+
+
+def confusion_table(analysis: Analysis, system: System) -> tuple[Table, list[str]]:
+    """A system's confusion in percent of the gold entities of each type, and the types that have none."""
+    types, counts = analysis.gold.domain.entity_types, analysis.confusions[system]
+    entities = counts[:, :-1].sum(axis=1)
+    order = [i for i in np.argsort(-entities, kind="stable").tolist() if entities[i]]
+    columns = [*order, *range(len(types), len(types) + len(OTHER_COLUMNS))]
+    percent = (100 * counts[np.ix_(order, columns)] / entities[order, None]).tolist()
+    rows = [
+        [types[i], *(f"{value:.0f}" if value >= 0.5 else "·" if value else "" for value in row)]
+        for i, row in zip(order, percent, strict=True)
+    ]
+    cells = frame_of(["gold type", *(types[i] for i in order), *OTHER_COLUMNS], rows)
+    shares = [[value / 100 for value in row] for row in percent]
+    return Table(cells, shares=shares), [name for name, number in zip(types, entities, strict=True) if not number]
+
+
+def significance_table(comparisons: Sequence[Comparison], names: Mapping[System, str]) -> Table:
+    """One row for each pair of systems; the p-values of all rows are corrected together."""
+    rows = []
+    for c, corrected in zip(comparisons, holm([c.p for c in comparisons]), strict=True):
+        numbers = [f"{c.difference:+.2f}", f"{c.low:+.2f} to {c.high:+.2f}", _p(c.p), _p(corrected)]
+        texts = [text.replace("-", "−") for text in numbers]
+        rows.append([names[c.first], names[c.second], *(map(Bold, texts) if corrected < SIGNIFICANT else texts)])
+    return Table(frame_of(["System", "against", "difference", "95 % interval", "p", "p (Holm)"], rows), names=2)
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 class HardSentence(NamedTuple):
-    """A test sentence: F1 over all runs, entities missed in them (of `wanted`), and what some systems predict."""
+    """A test sentence: F1 over all runs, how many of its entities (over all runs) are missed, what systems predict."""
 
     number: int
     tokens: list[str]
     f1: float
     missed: int
-    wanted: int
+    entities: int
     gold: list[Span]
     predicted: dict[System, list[Span]]
 
 
-def hardest(
-    runs: Mapping[System, Sequence[Compared]], gold: Gold, shown: Sequence[System], most: int
-) -> list[HardSentence]:
-    """The sentences with the lowest F1 over all runs; where it is equal, those with the most missed entities.
-
-    shown: systems whose predictions (of their first seed) are given with the sentence
-    """
-    every = [run for several in runs.values() for run in several]
-    right, predicted = (np.sum([getattr(run, name) for run in every], axis=0) for name in ("right", "predicted"))
-    wanted = gold.counts * len(every)
-    f1 = 2 * right / np.maximum(predicted + wanted, 1)
-    order = [i for i in np.lexsort((right - wanted, f1)).tolist() if wanted[i]]
-
-    def found(ids: np.ndarray, i: int) -> list[Span]:
-        start = gold.starts[i]
-        return spans([gold.domain.labels[label] for label in ids[start : start + gold.lengths[i]]])
-
-    return [
-        HardSentence(
-            i,
-            gold.tokens[i],
-            float(100 * f1[i]),
-            int(wanted[i] - right[i]),
-            int(wanted[i]),
-            found(gold.ids, i),
-            {system: found(runs[system][0].ids, i) for system in shown},
-        )
-        for i in order[:most]
-    ]
+def csv_tables(analyses: Iterable[Analysis]) -> dict[str, pd.DataFrame]:
+    """The tables of significance and of confusion (entities summed over seeds), by name of their CSV file."""
+    pairs, became = [], []
+    for a in analyses:
+        split = split_cells(a.eval_set)
+        for c in a.comparisons:
+            systems = (*system_cells(c.first), *system_cells(c.second))
+            pairs.append((*split, *systems, *c[2:], len(a.runs[c.first]), len(a.runs[c.second])))
+        for system, counts in a.confusions.items():
+            head, seeds = (*split, *system_cells(system)), len(a.runs[system])
+            types = a.gold.domain.entity_types
+            names = (*types, *OTHER_COLUMNS)
+            places = np.argwhere(counts).tolist()
+            became += [(*head, types[i], names[j], counts[i, j], seeds) for i, j in places]
+    both = [f"{name}_{number}" for number in (1, 2) for name in SYSTEM]
+    numbers = ("difference", "low_95_percent", "high_95_percent", "p", "seeds_1", "seeds_2")
+    return {
+        "significance": frame_of((*SPLIT, *both, *numbers), pairs),
+        "confusion": frame_of((*SPLIT, *SYSTEM, "gold_type", "became", "entities", "seeds"), became),
+    }

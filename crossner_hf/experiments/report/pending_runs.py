@@ -9,7 +9,7 @@ from crossner_hf.results.collect import SetAside
 from crossner_hf.results.record_files import GRID_FILE, RECORD_FILE, RUN_FILE
 
 
-def not_run(folders: Sequence[str | Path]) -> list[SetAside]:
+def pending_runs(folders: Sequence[str | Path]) -> list[SetAside]:
     """The runs without a record of the grids in and below the folders: failed with its reason, begun, or not begun."""
     found: dict[Path, SetAside] = {}
     for folder in map(Path, folders):

@@ -1,100 +1,91 @@
-"""The report's plots as SVG, drawn by matplotlib (extra: plots)."""
+"""The report's plots as SVG, drawn by matplotlib (extra: report)."""
 
 import io
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crossner_hf.atomic_write import write_text
-from crossner_hf.experiments.report.tables import Point, f1_of
 from crossner_hf.results.statistics import summarise
 
+STYLE = Path(__file__).with_name("style.mplstyle")
 # Okabe and Ito's palette without yellow, which is too light for lines: told apart with any colour blindness.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # and told apart in grey
 DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
-INK, PALE = "#222222", "#8a8a8a"
-STYLE = {
-    "svg.hashsalt": "crossner-hf",  # one report gives one file
-    "svg.fonttype": "none",  # text stays text: it can be searched, read aloud, and takes the page's font
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "axes.edgecolor": INK,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 3,
-    "ytick.major.size": 3,
-    "text.color": INK,
-    "legend.frameon": False,
-}
-WIDTH = 9.3  # inches, as wide as the page
+# Lengths are in inches.
+WIDTH = 9.3  # of a plot: as wide as the page
+ABOVE, BELOW, BETWEEN = 0.3, 0.45, 0.2  # a panel: room for title, for ticks and label, for the next panel
+ROW, LINE = 0.29, 0.14  # a row of a dot plot, and each line more that its name has
+CHARACTER = 0.071  # somewhat wider than the mean in DejaVu Sans
+CURVES = 2.3  # height of a panel of curves
 MOST_COLUMNS = 5
-ROW, LINE = 0.27, 0.14  # inches: a row, and each line more that its name has
+
+Panels = Mapping[str, Mapping[str, Sequence[Any]]]  # a panel's title to its rows or curves, by name
 
 
-def check_plots() -> None:
-    """Raises ImportError where matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "the report's plots need matplotlib, which the extra brings: pip install 'crossner-hf[plots]' "
-            "(or leave the plots out: --no_plots)"
-        ) from error
+@dataclass(frozen=True)
+class Plot:
+    """An <svg> element; `name` is that of its file, and keeps its ids apart on the page."""
+
+    name: str
+    svg: str
 
 
-def _as_svg(draw: Callable) -> Callable[..., str]:
-    """Has a function that gives a figure give it as an <svg> element; `name` keeps its ids apart on the page."""
+@contextmanager
+def _style() -> Iterator[None]:
+    import matplotlib
 
-    @wraps(draw)
-    def drawn(*arguments, name: str, **more) -> str:
-        import matplotlib
-
-        with matplotlib.rc_context(STYLE):
-            return _svg(draw(*arguments, **more), name)
-
-    return drawn
+    with matplotlib.rc_context(fname=STYLE):
+        yield
 
 
-@_as_svg
-def curves(panels: Mapping[str, Mapping[str, Sequence[Point]]], x_label: str, convention: str):
-    """A panel a test split, a line a series: means over seeds, the 95 % t-interval as a band, runs as small circles."""
-    names = list(dict.fromkeys(n for series in panels.values() for n in series))
-    columns = min(len(panels), 3)
-    lines = -(-len(panels) // columns)
+@_style()
+def curves(panels: Panels, x_label: str, convention: str, name: str) -> Plot:
+    """Draw one panel for each test split, one line for each curve.
+
+    A line joins means over seeds; its band is the 95 % t-interval; runs are small circles.
+
+    Args:
+        panels: Test split to curve to its points: x, and F1 by seed.
+        x_label: What x is.
+        convention: Of the scores.
+        name: Of the plot.
+    """
+    names = list(dict.fromkeys(curve for series in panels.values() for curve in series))
     beside = len(panels) == 1  # one panel has the names beside it, several have them below
-    below = 0 if beside else 0.2 * len(names) + 0.1
-    figure, axes = _figure(lines, columns, 3.1 * lines + below)
-    for axis, (title, series) in zip(axes, panels.items()):
-        for line, points in series.items():
-            _line(axis, points, names.index(line), convention)
-        axis.set_title(title, fontsize=10, loc="left", pad=8)
+    labels = [textwrap.fill(curve, 34) for curve in names] if beside else names
+    columns = min(len(panels), 3)
+    figure, axes = _figure(
+        *(len(panels), columns, CURVES),
+        left=0.55,
+        right=0.7 + CHARACTER * _longest(labels) if beside else 0.1,
+        below=0.0 if beside else 0.2 * len(names) + 0.1,
+        between=0.4,
+    )
+    for axis, (title, series) in zip(axes, panels.items(), strict=True):
+        for curve, points in series.items():
+            _draw_curve(axis, *zip(*points, strict=True), number=names.index(curve))
+        axis.set_title(title)
         axis.set_xlabel(x_label)
-        _ticks(axis, sorted({p.x for points in series.values() for p in points}))
-        _grid(axis, "y")
+        axis.grid(axis="y")
+        axis.locator_params(axis="y", steps=[1, 2, 5, 10])
+        _set_ticks(axis, sorted({x for points in series.values() for x, _ in points}))
     for axis in axes[::columns]:
         axis.set_ylabel(f"test F1 (%, {convention})")
-    handles = {label: h for axis in axes for h, label in zip(*axis.get_legend_handles_labels())}
-    figure.legend(
-        [handles[str(number)] for number in range(len(names))],
-        [_broken(name, 34) for name in names] if beside else names,
-        loc="outside right center" if beside else "outside lower left",
-        handlelength=2.8,
-        labelspacing=0.8 if beside else 0.35,
-    )
-    return figure
+    handles = {label: h for axis in axes for h, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    numbers = [str(number) for number in range(len(names))]
+    place = {"loc": "center right", "labelspacing": 0.8} if beside else {"loc": "lower left", "labelspacing": 0.35}
+    legend = figure.legend([handles[number] for number in numbers], numbers, handlelength=2.8, **place)
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        text.set_text(label)
+    return _plot(figure, name)
 
 
-def _ticks(axis, places: Sequence[float]) -> None:
+def _set_ticks(axis: Any, places: Sequence[float]) -> None:
     """A tick at each place, and its number where there is room for it: first at both ends."""
     room, shown = 0.05 * max(places[-1] - places[0], 1), []
     for x in (places[0], *reversed(places)):
@@ -102,133 +93,138 @@ def _ticks(axis, places: Sequence[float]) -> None:
             shown.append(x)
     axis.set_xticks(shown, [f"{x:g}" for x in shown])
     axis.set_xticks([x for x in places if x not in shown], minor=True)
-    axis.tick_params(which="minor", length=3, width=0.6)
 
 
-def _line(axis, points: Sequence[Point], number: int, convention: str) -> None:
-    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    values = [[f1_of(run, convention) for run in point.runs] for point in points]
-    summaries, x = [summarise(v) for v in values], [point.x for point in points]
+def _draw_curve(axis: Any, x: Sequence[float], values: Sequence[Sequence[float]], number: int) -> None:
+    colour = COLOURS[number % len(COLOURS)]
+    summaries = [summarise(v) for v in values]
     low = [max(0.0, s.mean - (s.interval or 0.0)) for s in summaries]
     high = [min(100.0, s.mean + (s.interval or 0.0)) for s in summaries]
-    if len(points) > 1:
+    if len(x) > 1:
         axis.fill_between(x, low, high, color=colour, alpha=0.14, linewidth=0)
     else:
-        axis.plot(x * 2, [low[0], high[0]], color=colour, linewidth=1)
-    places = [place for place, several in zip(x, values) for _ in several]
+        axis.vlines(x, low, high, color=colour, linewidth=1)
+    runs = [(place, value) for place, several in zip(x, values, strict=True) for value in several]
     ring = {"markersize": 3, "markerfacecolor": "none", "markeredgewidth": 0.6, "alpha": 0.8}
-    axis.plot(places, [value for several in values for value in several], "o", color=colour, **ring)
-    dots = {"marker": marker, "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6}
-    dash = DASHES[number % len(DASHES)]
-    axis.plot(x, [s.mean for s in summaries], color=colour, linewidth=1.6, linestyle=dash, label=str(number), **dots)
+    axis.plot(*zip(*runs, strict=True), "o", color=colour, **ring)
+    dots = {"marker": MARKERS[number % len(MARKERS)], "markeredgecolor": "white", "markeredgewidth": 0.6}
+    line = {"linewidth": 1.6, "linestyle": DASHES[number % len(DASHES)], "label": str(number)}
+    axis.plot(x, [s.mean for s in summaries], color=colour, markersize=5, **dots, **line)
 
 
-@_as_svg
-def dots(panels: Mapping[str, Mapping[str, Sequence[float]]], convention: str):
-    """A panel a test split, a row a system: the mean over seeds with its standard deviation, each run a hollow dot.
+@_style()
+def dots(panels: Panels, convention: str, name: str) -> Plot:
+    """Draw one panel for each test split, one row for each system.
 
-    panels: test split to system to its F1 by seed
+    A row has the mean over seeds with its standard deviation, and each run as a hollow dot.
+
+    Args:
+        panels: Test split to system to its F1 by seed.
+        convention: Of the scores.
+        name: Of the plot.
     """
-    figure, rows = _rows(panels, convention)
-    for axis, place, values in rows:
-        summary = summarise(values)
+    figure, drawn = _rows(panels, convention)
+    for axis, places, rows in drawn:
+        runs = [(value, place) for place, row in zip(places, rows, strict=True) for value in row]
         ring = {"markersize": 4.5, "fillstyle": "none", "markeredgewidth": 0.8}
-        axis.plot(values, [place] * len(values), "o", color=PALE, **ring)
+        axis.plot(*zip(*runs, strict=True), "o", color="#8a8a8a", **ring)
+        means, deviations, _ = zip(*(summarise(row) for row in rows), strict=True)
         line = {"fmt": "o", "markersize": 5.5, "elinewidth": 1.5, "capsize": 0}
-        axis.errorbar(summary.mean, place, xerr=summary.deviation or 0.0, color=COLOURS[0], **line)
-    return figure
+        axis.errorbar(means, places, xerr=[d or 0.0 for d in deviations], color=COLOURS[0], **line)
+    return _plot(figure, name)
 
 
-@_as_svg
-def kinds(panels: Mapping[str, Mapping[str, tuple[float, float]]], convention: str):
-    """A panel a test split, a row a system: F1 of generic types (hollow) and of specialised ones (filled), joined.
+@_style()
+def kinds(panels: Panels, convention: str, name: str) -> Plot:
+    """Draw one panel for each test split, one row for each system: F1 of generic and of specialised types, joined.
 
-    panels: test split to system to the two scores
+    Args:
+        panels: Test split to system to the two scores.
+        convention: Of the scores.
+        name: Of the plot.
     """
-    figure, rows = _rows(panels, convention, legend=0.5)
-    for axis, place, (generic, specialised) in rows:
-        axis.plot([generic, specialised], [place, place], color="#b5b5b5", linewidth=1.8, zorder=1)
-        axis.plot(generic, place, "o", color=COLOURS[1], markersize=6, markerfacecolor="white", label="generic types")
-        axis.plot(specialised, place, "s", color=COLOURS[0], markersize=5.5, label="specialised types")
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles[:2], labels[:2], loc="outside upper right", ncols=2)
-    return figure
+    figure, drawn = _rows(panels, convention, above=0.25)
+    for axis, places, pairs in drawn:
+        generic, specialised = zip(*pairs, strict=True)
+        axis.hlines(places, generic, specialised, color="#b5b5b5", linewidth=1.8, zorder=1)
+        hollow = {"markersize": 6, "markerfacecolor": "white"}
+        axis.plot(generic, places, "o", color=COLOURS[1], label="generic types", **hollow)
+        axis.plot(specialised, places, "s", color=COLOURS[0], markersize=5.5, label="specialised types")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="upper right", ncols=2)
+    return _plot(figure, name)
 
 
-def _rows(panels: Mapping[str, Mapping[str, Any]], convention: str, legend: float = 0.0):
-    """A figure with a panel a test split, a row a system, and what there is to draw: panel, row, value.
-
-    legend: inches left for one above the panels
-    """
+def _rows(panels: Panels, convention: str, above: float = 0.0) -> tuple[Any, list[tuple[Any, list[int], list[Any]]]]:
+    """A figure with a row for each system, and what each panel has to draw: its axis, places of rows, their values."""
     systems = list(dict.fromkeys(system for panel in panels.values() for system in panel))
     columns = min(len(panels), MOST_COLUMNS)
-    lines = -(-len(panels) // columns)
-    names = [_broken(system, 62 if columns == 1 else 52) for system in systems]
-    height = ROW + LINE * max(name.count("\n") for name in names)
-    figure, axes = _figure(lines, columns, lines * (len(names) * height + 0.8) + legend, share_y=True)
-    found = []
-    for axis, (title, panel) in zip(axes, panels.items()):
-        found += [(axis, systems.index(system), values) for system, values in panel.items()]
-        axis.set_title(title, fontsize=10, loc="left", pad=7)
+    names = [textwrap.wrap(system, 62 if columns == 1 else 52) for system in systems]
+    row = ROW + LINE * (max(map(len, names)) - 1)
+    left = 0.15 + CHARACTER * _longest(line for lines in names for line in lines)
+    figure, axes = _figure(len(panels), columns, len(names) * row, left=left, above=above)
+    for axis, title in zip(axes, panels, strict=True):
+        axis.set_title(title)
         axis.set_ylim(len(systems) - 0.5, -0.5)
         axis.set_yticks(range(len(systems)), [])
         axis.tick_params(axis="y", length=0)
         axis.spines["left"].set_visible(False)
         axis.locator_params(axis="x", nbins=7 if columns == 1 else 3, steps=[1, 2, 5, 10], min_n_ticks=2)
         axis.margins(x=0.12)
-        _grid(axis, "both")
+        axis.grid()
     for axis in axes[::columns]:
-        _name_rows(axis, names, LINE / height)
-    axes[(len(panels) - 1) // columns * columns + (min(len(panels), columns) - 1) // 2].set_xlabel(
-        f"test F1 (%, {convention})"
-    )
-    return figure, found
+        _name_rows(axis, names, LINE / row)
+    middle = (len(panels) - 1) // columns * columns + (min(len(panels), columns) - 1) // 2
+    axes[middle].set_xlabel(f"test F1 (%, {convention})")
+    places = [[systems.index(system) for system in panel] for panel in panels.values()]
+    return figure, list(zip(axes, places, (list(panel.values()) for panel in panels.values()), strict=True))
 
 
-def _name_rows(axis, names: Sequence[str], step: float) -> None:
-    """Names to the left of rows, a text a line: where the reader's font is another, only single lines stay flush right.
+def _name_rows(axis: Any, names: Sequence[Sequence[str]], step: float) -> None:
+    """Names to the left of rows, one text for each line: in another font, only single lines stay flush right.
 
     step: from line to line, in rows
     """
     place = {"xycoords": axis.get_yaxis_transform(), "textcoords": "offset points", "annotation_clip": False}
-    for row, name in enumerate(names):
-        for number, line in enumerate(name.split("\n")):
-            y = row + step * (number - name.count("\n") / 2)
+    for row, lines in enumerate(names):
+        for number, line in enumerate(lines):
+            y = row + step * (number - (len(lines) - 1) / 2)
             axis.annotate(line, (0, y), xytext=(-5, 0), ha="right", va="center", **place)
 
 
-def _figure(lines: int, columns: int, height: float, share_y: bool = False):
+def _longest(texts: Any) -> int:
+    return max(len(line) for text in texts for line in text.split("\n"))
+
+
+def _figure(
+    panels: int,
+    columns: int,
+    height: float,
+    *,
+    left: float,
+    right: float = 0.15,
+    above: float = 0.0,
+    below: float = 0.0,
+    between: float = BETWEEN,
+) -> tuple[Any, list[Any]]:
+    """A figure with panels in rows of `columns`, laid out by hand: matplotlib's own layouts draw everything again."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.04 if lines == 1 else 0.12)
-    return figure, figure.subplots(lines, columns, sharey=share_y, squeeze=False).flatten().tolist()
+    lines = -(-panels // columns)
+    total = above + lines * (ABOVE + height + BELOW) + below
+    width = (WIDTH - left - right - between * (columns - 1)) / columns
+    figure = Figure(figsize=(WIDTH, total))
+    axes = []
+    for line, column in (divmod(panel, columns) for panel in range(panels)):
+        bottom = total - above - line * (ABOVE + height + BELOW) - ABOVE - height
+        x = left + column * (width + between)
+        axes.append(figure.add_axes((x / WIDTH, bottom / total, width / WIDTH, height / total)))
+    return figure, axes
 
 
-def _grid(axis, which: str) -> None:
-    axis.grid(axis=which, color="#e3e3e3", linewidth=0.6)
-    axis.set_axisbelow(True)
-
-
-def _broken(text: str, width: int) -> str:
-    """Long names in several lines."""
-    return "\n".join(textwrap.wrap(text, width))
-
-
-def _svg(figure, name: str) -> str:
-    for axis in figure.axes:  # of a grid with more places than panels
-        axis.set_visible(axis.has_data())
-    for text in figure.findobj(lambda artist: hasattr(artist, "set_parse_math")):
-        text.set_parse_math(False)  # a name may hold $
-    figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine(None)  # or saving would lay it out again, and draw it twice
+def _plot(figure: Any, name: str) -> Plot:
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = file.getvalue()
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
-    return re.sub(r'(href="#|url\(#)', rf"\1{name}-", text)
-
-
-def write_svg(path: Path, svg: str) -> None:
-    write_text(path, f'<?xml version="1.0" encoding="utf-8"?>\n{svg}')
+    return Plot(name, re.sub(r'(href="#|url\(#)', rf"\1{name}-", text))

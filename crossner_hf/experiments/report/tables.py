@@ -1,89 +1,96 @@
-"""The tables made from scores: main table, published scores, curves, types. Numbers are in percent."""
+"""The report's numbers as pandas tables: those that the page shows, and those of the CSV files. F1 is in percent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
-from crossner_hf.experiments.report.document import Best, Table
+import numpy as np
+import pandas as pd
+
 from crossner_hf.results import published
 from crossner_hf.results.collect import RunResult
-from crossner_hf.results.scores import NO_ENTITIES
-from crossner_hf.results.statistics import USUAL_SEEDS, Summary, summarise
+from crossner_hf.results.statistics import Summary, summarise
 from crossner_hf.results.systems import EvalSet, Results, System
-from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE
 
-Cells = Mapping[tuple[System, EvalSet], Sequence[RunResult]]
+SPLIT = ("domain", "test_sha256", "is_crossner")
+SYSTEM = ("encoder", "dapt", "corpus_percent", "setting", "sentences", "draw", "detail")
+SCORE = ("convention", "mean_f1", "standard_deviation", "seeds")
+WHOLE_NUMBERS = ("sentences", "sentences_1", "sentences_2", "dapt_tokens_seen")  # where they are known
+GROUPS = {"(specialised)": "specialised types", "(generic)": "generic types", "(overall)": "all types"}
+NOTHING = "–"
 
-
-class Block(NamedTuple):
-    """Test splits that go into one table. where: in a caption; average: whether a mean over them means something"""
-
-    name: str
-    where: str
-    eval_sets: list[EvalSet]
-    average: bool
-    note: str = ""
+Runs = Mapping[System, Sequence[RunResult]]  # the runs of each system on one test split
 
 
-def f1_of(run: RunResult, convention: str, group: str = "overall") -> float:
-    return 100 * run.scores(convention).group(group).f1
+class Bold(str):
+    """A cell in bold."""
 
 
-def summary_of(runs: Sequence[RunResult], convention: str, group: str = "overall") -> Summary:
-    return summarise([f1_of(run, convention, group) for run in runs])
+@dataclass(frozen=True)
+class Table:
+    """A table of the page.
+
+    cells:  texts; the first `names` columns hold names, the others numbers
+    rules:  numbers of rows with a thin rule above them
+    shares: of a heat map, how dark each cell is, 0 to 1
+    """
+
+    cells: pd.DataFrame
+    names: int = 1
+    rules: Sequence[int] = ()
+    shares: Sequence[Sequence[float]] = ()
+
+    @property
+    def header(self) -> list[str]:
+        return list(self.cells.columns)
+
+    @property
+    def rows(self) -> list[list[str]]:
+        rows: list[list[str]] = self.cells.to_numpy(dtype=object).tolist()
+        return rows
 
 
-def blocks(results: Results) -> list[Block]:
-    """The test splits of the results by kind: CrossNER, its variants, its source; and, apart, what is not CrossNER."""
-    crossner = [e for e in results.eval_sets if e.is_crossner]
-    targets = {e.domain for e in crossner}
-    dedup = [name for name in DEDUPLICATED if name.removesuffix("_dedup") in DOMAINS]
-    found = [
-        Block("crossner", "on CrossNER", [e for e in crossner if e.domain in DOMAINS], set(DOMAINS) <= targets),
-        Block(
-            "without-duplicates",
-            "on CrossNER without its duplicates",
-            [e for e in crossner if e.domain in dedup],
-            set(dedup) <= targets,
-            "Test sentences that also stand in another split, or in the training split of another domain, are left "
-            "out: not comparable with scores on the official test splits.",
-        ),
-        Block(
-            "source", "on the source", [e for e in crossner if e.domain.removesuffix("_dedup") == SOURCE.name], False
-        ),
-        Block(
-            "not-crossner",
-            "not on CrossNER",
-            [e for e in results.eval_sets if not e.is_crossner],
-            False,
-            "Samples, domains of your own, and files that were not held to the published checksums: these are no "
-            "CrossNER scores, and must not be compared with any.",
-        ),
+def frame_of(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
+    """Rows as a table; a column of whole numbers stays one where some are not known."""
+    frame = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
+    return frame.astype({name: "Int64" for name in WHOLE_NUMBERS if name in frame})
+
+
+def f1_of(run: RunResult, convention: str) -> float:
+    return 100 * run.scores(convention).overall.f1
+
+
+def summary_of(runs: Sequence[RunResult], convention: str) -> Summary:
+    return summarise([f1_of(run, convention) for run in runs])
+
+
+def main_table(columns: Mapping[str, Runs], convention: str, with_average: bool = False) -> Table:
+    """One row for each system, one column for each test split and, if wanted, their average."""
+    systems = sorted({s for runs in columns.values() for s in runs}, key=System.order)
+    summaries: list[list[Summary | None]] = [
+        [summary_of(runs[s], convention) if s in runs else None for s in systems] for runs in columns.values()
     ]
-    return [block for block in found if block.eval_sets]
+    if with_average:
+        summaries.append([average([runs.get(s, ()) for runs in columns.values()], convention) for s in systems])
+    means = [[s.mean if s else np.nan for s in column] for column in summaries]
+    texts = [[NOTHING if s is None else str(s) for s in column] for column in summaries]
+    names = (_model_names(systems), [system.training for system in systems])
+    rows = zip(*names, *best_in_bold(texts, means), strict=True)
+    groups = [_group(system) for system in systems]
+    rules = [i for i in range(1, len(groups)) if groups[i] != groups[i - 1]]
+    header = ["Model", "Training", *columns, *(["average"] if with_average else [])]
+    return Table(frame_of(header, rows), names=2, rules=rules if len(rules) < len(groups) - 1 else ())
 
 
-def main_table(block: Block, results: Results, convention: str) -> Table:
-    """A row a system, a column a test split, and their average where all five domains are there."""
-    systems = [s for s in results.systems if any((s, e) in results.cells for e in block.eval_sets)]
-    columns: list[list[Summary | None]] = [
-        [summary_of(results.cells[s, e], convention) if (s, e) in results.cells else None for s in systems]
-        for e in block.eval_sets
+def best_in_bold(texts: Sequence[Sequence[str]], means: Sequence[Sequence[float]]) -> list[list[str]]:
+    """The highest of each line, as shown with two digits, become bold where there is a lower one."""
+    shown = np.array([[float(f"{mean:.2f}") for mean in line] for line in means])
+    highest = np.fmax.reduce(shown, axis=1, keepdims=True)  # fmax and fmin ignore NaN
+    is_best = (shown == highest) & (np.fmin.reduce(shown, axis=1, keepdims=True) < highest)
+    return [
+        [Bold(text) if bold else text for text, bold in zip(line, best, strict=True)]
+        for line, best in zip(texts, is_best.tolist(), strict=True)
     ]
-    if block.average:
-        columns.append([average(results.cells, system, block.eval_sets, convention) for system in systems])
-    header = ["Model", "Training", *(e.label for e in block.eval_sets), *(["average"] if block.average else [])]
-    shown = zip(*(best_in_bold(column) for column in columns))
-    rows = [[model, system.training, *cells] for model, system, cells in zip(_models(systems), systems, shown)]
-    return Table(
-        f"Test F1 in percent, {block.where} ({convention}), mean ± sample standard deviation over seeds.",
-        header,
-        rows,
-        f"{block.note} Number of seeds in brackets where it is not {USUAL_SEEDS}. Best of a column in bold."
-        + (" Average: over the five domains, where all are there." if block.average else ""),
-        names=2,
-        rules=_rules(systems),
-    )
 
 
 def _group(system: System) -> tuple[str, bool]:
@@ -91,15 +98,7 @@ def _group(system: System) -> tuple[str, bool]:
     return system.encoder, system.size is not None
 
 
-def _rules(systems: Sequence[System]) -> list[int]:
-    """Before which rows the group changes; nowhere where every row is a group of its own."""
-    groups = [_group(system) for system in systems]
-    if len(set(groups)) == len(groups):
-        return []
-    return [i for i in range(1, len(groups)) if groups[i] != groups[i - 1]]
-
-
-def _models(systems: Sequence[System]) -> list[str]:
+def _model_names(systems: Sequence[System]) -> list[str]:
     """A model's name in the first of its rows, and below it only what is added to it."""
     names = [systems[0].model]
     for before, system in pairwise(systems):
@@ -109,101 +108,90 @@ def _models(systems: Sequence[System]) -> list[str]:
     return names
 
 
-def average(cells: Cells, system: System, eval_sets: Sequence[EvalSet], convention: str) -> Summary | None:
-    """Over the domains, each by its mean over seeds; None unless all are there.
+def average(by_domain: Sequence[Sequence[RunResult]], convention: str) -> Summary | None:
+    """The mean over the domains of a system's means over seeds; None where it has no run on one.
 
-    Its spread is that of the seeds' own averages, where every domain has the same seeds. One file a domain.
+    Its spread is that of the seeds' own averages; there is none unless every domain has the same seeds.
     """
-    if any((system, e) not in cells for e in eval_sets) or len({e.domain for e in eval_sets}) < len(eval_sets):
+    if not all(by_domain):
         return None
-    by_seed = [{run.seed: f1_of(run, convention) for run in cells[system, e]} for e in eval_sets]
-    if all(scores.keys() == by_seed[0].keys() for scores in by_seed):
-        return summarise([sum(scores[seed] for scores in by_seed) / len(by_seed) for seed in by_seed[0]])
-    mean = sum(summarise(list(scores.values())).mean for scores in by_seed) / len(by_seed)
-    return Summary(mean, None, min(map(len, by_seed)))
+    by_seed = pd.DataFrame([{run.seed: f1_of(run, convention) for run in runs} for runs in by_domain])
+    if by_seed.notna().all(axis=None):
+        return summarise(by_seed.mean().tolist())
+    return Summary(float(by_seed.mean(axis=1).mean()), None, int(by_seed.count(axis=1).min()))
 
 
-def best_in_bold(column: Sequence[Summary | None]) -> list[str]:
-    """Cells of a column; the highest mean, as shown, is bold where there is a lower one."""
-    there = [round(s.mean, 2) for s in column if s]
-    return [
-        "–" if s is None else Best(str(s)) if min(there) < round(s.mean, 2) == max(there) else str(s) for s in column
-    ]
-
-
-def published_table() -> Table:
-    groups = (published.PAPER, published.EARLIER, published.INDEPENDENT)
+def published_table() -> tuple[Table, list[str]]:
+    """The published scores, and the sources that their last column numbers."""
     sources = list(dict.fromkeys(row.source for row in published.ROWS))
     rows = [
         [
-            row.system,
-            row.encoder,
-            row.convention,
-            row.seeds,
-            *(f"{x:.2f}" for x in row.scores or ()),
-            *("–" for _ in published.COLUMNS if not row.scores),
+            *(row.system, row.encoder, row.convention, row.seeds),
+            *([f"{score:.2f}" for score in row.scores] or [NOTHING] * len(published.COLUMNS)),
             f"{row.average:.2f}",
             f"[{sources.index(row.source) + 1}]",
         ]
         for row in published.ROWS
     ]
-    read = "; ".join(f"[{number}] {source}" for number, source in enumerate(sources, start=1))
-    return Table(
-        "Published test F1 in percent, and one independent rerun; not measured here.",
-        ["System", "Encoder", "Convention", "Seeds", *published.COLUMNS, "average", "Read in"],
-        rows,
-        f"{published.NOTE} –: not stated, or not read in any source. Read in: {read}.",
-        names=4,
-        rules=[len(groups[0]), len(groups[0]) + len(groups[1])],
-    )
+    header = ["System", "Encoder", "Convention", "Seeds", *published.COLUMNS, "average", "Read in"]
+    rules = (len(published.PAPER), len(published.PAPER) + len(published.EARLIER))
+    return Table(frame_of(header, rows), names=4, rules=rules), sources
 
 
-def types_table(
-    caption: str, names: Mapping[System, str], systems: Mapping[System, Sequence[RunResult]], convention: str
-) -> Table:
-    """A row a type and, below, specialised and generic types together; a column for each of the named systems."""
-    some = systems[next(iter(names))][0].scores(convention)
-    per_type = [type_means(systems[s], convention) for s in names]
-    support = {t: score.support for t, score in some.per_type.items() if score.support}
-    types = sorted(support, key=lambda t: -support[t])
-    lines = [(t, support[t], [means.get(t, 0.0) for means in per_type]) for t in types]
-    for group, name in _GROUPS.items():
-        if all(run.scores(convention).group(group) for s in names for run in systems[s]):
-            means = [summary_of(systems[s], convention, group).mean for s in names]
-            lines.append((name, some.group(group).support, means))
-    rows = []
-    for name, entities, means in lines:
-        low, best = min(round(mean, 2) for mean in means), max(round(mean, 2) for mean in means)
-        shown = [Best(f"{mean:.2f}") if low < round(mean, 2) == best else f"{mean:.2f}" for mean in means]
-        rows.append([name, f"{entities:,}", *shown])
-    note = "Entities: gold ones of the test split. Best of a row in bold."
-    return Table(caption, ["Type", "Entities", *names.values()], rows, note, rules=[len(types)])
+def type_scores(runs: Sequence[RunResult], convention: str) -> dict[str, tuple[int, float]]:
+    """Gold entities of each type and group of types, and their F1 averaged over all runs.
+
+    A type counts as 0 in a run that neither has nor predicts it. A group that some run does not tell apart is left out.
+    """
+    scores = [run.scores(convention) for run in runs]
+    types = dict.fromkeys(name for one in scores for name in one.per_type)
+    by_name = {name: [one.per_type.get(name) for one in scores] for name in types}
+    by_name |= {name: several for name in GROUPS if all(several := [one.group(name[1:-1]) for one in scores])}
+    return {
+        name: (several[0].support if several[0] else 0, 100 * sum(s.f1 for s in several if s) / len(runs))
+        for name, several in by_name.items()
+    }
 
 
-_GROUPS = {"specialised": "specialised types", "generic": "generic types", "overall": "all types"}
+def types_table(names: Mapping[System, str], systems: Runs, convention: str) -> Table:
+    """One row for each type and, below, for groups of types; one column for each of the named systems."""
+    columns = [type_scores(systems[system], convention) for system in names]
+    entities = {name: number for name, (number, _) in columns[0].items()}
+    types = sorted((t for t in entities if entities[t] and t not in GROUPS), key=lambda t: -entities[t])
+    order = [*types, *(group for group in GROUPS if all(group in column for column in columns))]
+    means = [[column.get(name, (0, 0.0))[1] for column in columns] for name in order]
+    scores = best_in_bold([[f"{mean:.2f}" for mean in row] for row in means], means)
+    rows = [[GROUPS.get(name, name), f"{entities[name]:,}", *row] for name, row in zip(order, scores, strict=True)]
+    return Table(frame_of(["Type", "Entities", *names.values()], rows), rules=(len(types),))
 
 
-def type_means(runs: Sequence[RunResult], convention: str) -> dict[str, float]:
-    """F1 of each type that is among gold or predictions of some run, averaged over all of them."""
-    types = {t for run in runs for t in run.scores(convention).per_type}
+def csv_tables(results: Results, convention: str) -> dict[str, pd.DataFrame]:
+    """The tables of systems, of runs and of entity types, by name of their CSV file."""
+    systems, runs, types = [], [], []
+    for e in results.eval_sets:
+        for system, several in results.of(e).items():
+            head = (*split_cells(e), *system_cells(system))
+            systems.append((*head, convention, *summary_of(several, convention)))
+            runs += [(*head, run.seed, convention, f1_of(run, convention), run.shown) for run in several]
+            by_type = type_scores(several, convention).items()
+            types += [(*head, name, entities, convention, f1, len(several)) for name, (entities, f1) in by_type]
+    head = (*SPLIT, *SYSTEM)
+    types = [row for row in types if row[len(head)] != "(overall)"]
+    return {
+        "main_table": frame_of((*head, *SCORE), systems),
+        "runs": frame_of((*head, "seed", "convention", "f1", "record"), runs),
+        "per_type": frame_of((*head, "type", "entities", "convention", "mean_f1", "seeds"), types),
+    }
 
-    def f1(run: RunResult, entity_type: str) -> float:
-        return 100 * run.scores(convention).per_type.get(entity_type, NO_ENTITIES).f1
 
-    return {t: sum(f1(run, t) for run in runs) / len(runs) for t in types}
-
-
-class Point(NamedTuple):
-    """A point of a curve: where it lies, the scores of its runs, and the system."""
-
-    x: float
-    runs: Sequence[RunResult]
-    system: System
+def name_of(e: EvalSet) -> str:
+    """A test split's name for captions."""
+    return e.label if e.is_crossner else f"{e.label} (not CrossNER)"
 
 
-def curve_table(title: str, unit: str, series: Mapping[str, Sequence[Point]], convention: str, note: str) -> Table:
-    """A row a series, a column a place on the x axis."""
-    places = sorted({point.x for points in series.values() for point in points})
-    cells: Callable = {(n, p.x): str(summary_of(p.runs, convention)) for n, ps in series.items() for p in ps}.get
-    rows = [[name, *(cells((name, x), "–") for x in places)] for name in series]
-    return Table(title, [unit, *(f"{x:g}" for x in places)], rows, note)
+def split_cells(e: EvalSet) -> tuple[str, str, bool]:
+    return e.domain, e.sha256[:16], e.is_crossner
+
+
+def system_cells(s: System) -> tuple[object, ...]:
+    return s.encoder, s.dapt, s.percent, s.setting, s.size, s.draw, s.detail
