@@ -28,7 +28,7 @@ class Fitted:
         self.tokenizer, self.model = task.tokenizer, task.new_tagger("target")
         args = FineTuningArguments(
             output_dir=str(folder / "run"),
-            max_steps=300,
+            max_steps=100,
             learning_rate=3e-3,
             per_device_train_batch_size=8,
             eval_strategy="no",
