@@ -30,6 +30,7 @@ _PUBLIC = {
     "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
     "CoachForTokenClassification": "models.coach",
     "FineTuningArguments": "finetuning.arguments",
+    "preset": "finetuning.arguments",
     "fine_tune": "finetuning.fine_tune",
     "evaluate": "finetuning.evaluation",
     "Corpus": "corpora.corpus",
@@ -43,7 +44,7 @@ __all__ = ["__version__", *_PUBLIC]
 if TYPE_CHECKING:
     from crossner_hf.corpora.corpus import Corpus
     from crossner_hf.data.builder import load
-    from crossner_hf.finetuning.arguments import FineTuningArguments
+    from crossner_hf.finetuning.arguments import FineTuningArguments, preset
     from crossner_hf.finetuning.evaluation import evaluate
     from crossner_hf.finetuning.fine_tune import fine_tune
     from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking

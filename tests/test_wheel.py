@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,21 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     sources = {p.relative_to(ROOT).as_posix() for p in (ROOT / "crossner_hf").rglob("*") if p.is_file()}
     sources = {name for name in sources if "__pycache__" not in name}
     assert sources <= set(names)
-    assert "crossner_hf/py.typed" in names
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "crossner_hf/py.typed",
+        "crossner_hf/data/sample/music/*.txt",
+        "crossner_hf/data/sample/news/*.txt",
+        "crossner_hf/hub/templates/*.md",
+        "crossner_hf/experiments/report/templates/*",
+        "crossner_hf/metric/crossner/*.py",
+    ],
+)
+def test_the_wheel_holds_templates_and_data_files(wheel, pattern):
+    assert any(fnmatch(name, pattern) for name in zipfile.ZipFile(wheel).namelist())
 
 
 def test_the_installed_wheel_works_away_from_the_source_tree(wheel, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from crossner_hf.display import check_matplotlib, readable_on
-from crossner_hf.results.records import OverlapRecord
+from crossner_hf.results.text_records import OverlapRecord
 
 FORMATS = (".png", ".svg")
 COLOURS = "Blues"  # one hue that only gets darker, readable in grey and with any colour blindness

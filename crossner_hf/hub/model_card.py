@@ -16,9 +16,10 @@ from crossner_hf.hub.model_runs import LICENCES, ModelRuns, dapt_chain, data_nam
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 from crossner_hf.pretraining.dapt_card import dapt_card, fence
 from crossner_hf.results.markdown import plain
-from crossner_hf.results.records import Checkpoint, DaptRecord, Record
+from crossner_hf.results.records import Record
 from crossner_hf.results.scores import GROUPS, NO_ENTITIES
 from crossner_hf.results.statistics import summarise
+from crossner_hf.results.text_records import Checkpoint, DaptRecord
 from crossner_hf.schema import BUILT_IN, SOURCE
 
 TEMPLATES = Path(__file__).with_name("templates")

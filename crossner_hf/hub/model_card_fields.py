@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from crossner_hf.display import in_words
 from crossner_hf.hub.model_runs import ModelRuns
 from crossner_hf.pretraining.dapt_card import MASKING_SAID
-from crossner_hf.results.records import SETTINGS, DaptRecord, PreTraining, RunRecord
+from crossner_hf.results.records import SETTINGS, PreTraining, RunRecord
+from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import BUILT_IN
 
 Facts = list[tuple[str, str]]

@@ -14,7 +14,8 @@ from crossner_hf.hub.eval_results import eval_results
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.hub.remote_code import config_entries, remote_files, tokenizer_entries
 from crossner_hf.results.record_files import RECORD_FILE, read_record
-from crossner_hf.results.records import DaptRecord, RunRecord
+from crossner_hf.results.records import RunRecord
+from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import Domain
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
 

@@ -9,10 +9,11 @@ from huggingface_hub.utils import validate_repo_id
 
 from crossner_hf.finetuning.settings import WORD_TAGGERS
 from crossner_hf.results.collect import RunResult
-from crossner_hf.results.records import DaptRecord, Encoder, PreTraining, Record, RunRecord, StartEncoder
+from crossner_hf.results.records import Encoder, PreTraining, Record, RunRecord
 from crossner_hf.results.scores import ConventionScores
 from crossner_hf.results.statistics import Summary, summarise
 from crossner_hf.results.systems import System, group
+from crossner_hf.results.text_records import DaptRecord, StartEncoder
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, SAMPLES, SOURCE
 
 # Encoders that records call by a name without its owner: their id on the Hub, and their licence there.

@@ -94,7 +94,7 @@ def printed(scores: Scores) -> dict[ScoreKey, str]:
         ScoreKey(split, convention, name, metric): f"{100 * getattr(score, metric):.2f}"
         for split, by_convention in scores.items()
         for convention, of_convention in by_convention.items()
-        for name, score in of_convention.named()
+        for name, score in of_convention.named().items()
         for metric in ("precision", "recall", "f1")
     }
 
