@@ -1,4 +1,4 @@
-"""crossner-hf dapt"""
+"""crossner-hf dapt."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -108,7 +108,7 @@ def _tag(output: Path, colour: bool) -> None:
     from crossner_hf.display import marked_text
     from crossner_hf.tagger.tagger import tag
 
-    for text, entities in zip(TEXTS, tag(str(output), TEXTS)):
+    for text, entities in zip(TEXTS, tag(str(output), TEXTS), strict=True):
         print(marked_text(text, entities, colour=colour))
 
 

@@ -1,4 +1,4 @@
-"""crossner-hf evaluate"""
+"""crossner-hf evaluate."""
 
 import argparse
 from collections.abc import Sequence

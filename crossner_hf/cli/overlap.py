@@ -1,4 +1,4 @@
-"""crossner-hf overlap"""
+"""crossner-hf overlap."""
 
 import argparse
 import csv

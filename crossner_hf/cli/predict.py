@@ -1,4 +1,4 @@
-"""crossner-hf predict"""
+"""crossner-hf predict."""
 
 import json
 import sys
@@ -126,9 +126,9 @@ def tagged_lines(tagger, items: Iterable[Item], to: str, colour: bool) -> Iterat
 
     pairs, copies = tee((item, words_of(item)) for item in items)
     tagged = tagger.tag_words([word.text for word in words] for _, words in copies)
-    for (item, words), (labels, scores) in zip(pairs, tagged):
+    for (item, words), (labels, scores) in zip(pairs, tagged, strict=True):
         if to == "conll":
-            yield "".join(f"{word.text}\t{label}\n" for word, label in zip(words, labels)) + "\n"
+            yield "".join(f"{word.text}\t{label}\n" for word, label in zip(words, labels, strict=True)) + "\n"
             continue
         found = entities(item.text, words, labels, scores)
         if to == "jsonl":

@@ -1,4 +1,4 @@
-"""crossner-hf push"""
+"""crossner-hf push."""
 
 import argparse
 import tempfile

@@ -1,4 +1,4 @@
-"""crossner-hf train"""
+"""crossner-hf train."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -205,15 +205,18 @@ class FineTuningArguments(RunArguments):
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
-        if self.tagger not in WORD_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
-            raise ValueError(f"vocabulary and char_vectors are for {' and '.join(WORD_TAGGERS)}, not {self.tagger}")
-        if self.tagger != "linear" and self.label_smoothing_factor:
-            raise ValueError(f"label_smoothing_factor is for the linear tagger; the loss of {self.tagger} has none")
+        self._check_tagger_options()
         for name in ("num_sentences", "target_repeats"):
             if (getattr(self, name) or 1) < 1 or getattr(self, name) == 0:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 < self.source_epochs < float("inf"):
             raise ValueError(f"source_epochs must be more than 0, got {self.source_epochs}")
+
+    def _check_tagger_options(self) -> None:
+        if self.tagger not in WORD_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
+            raise ValueError(f"vocabulary and char_vectors are for {' and '.join(WORD_TAGGERS)}, not {self.tagger}")
+        if self.tagger != "linear" and self.label_smoothing_factor:
+            raise ValueError(f"label_smoothing_factor is for the linear tagger; the loss of {self.tagger} has none")
 
     def stages(self) -> tuple[Stage, ...]:
         """Return the stages that the setting trains, in their order."""

@@ -60,9 +60,9 @@ class Transfer:
         optimizer.load_state_dict(content)
 
     def _put(self, value: Tensor, into: Tensor, name: str, *, is_head: bool) -> None:
-        by_label = [is_head and lengths == self.lengths for lengths in zip(value.shape, into.shape)]
+        by_label = [is_head and lengths == self.lengths for lengths in zip(value.shape, into.shape, strict=False)]
         if value.dim() != into.dim() or any(
-            old != new and not labels for old, new, labels in zip(value.shape, into.shape, by_label)
+            old != new and not labels for old, new, labels in zip(value.shape, into.shape, by_label, strict=True)
         ):
             raise ValueError(
                 f"{self.folder}: {name} has the shape {tuple(value.shape)}, which does not go into "
@@ -71,8 +71,13 @@ class Transfer:
         if not any(by_label):
             into.copy_(value)
             return
-        old = [list(self.ids) if labels else range(length) for length, labels in zip(value.shape, by_label)]
-        new = [list(self.ids.values()) if labels else range(length) for length, labels in zip(into.shape, by_label)]
+        old = [
+            list(self.ids) if labels else range(length) for length, labels in zip(value.shape, by_label, strict=True)
+        ]
+        new = [
+            list(self.ids.values()) if labels else range(length)
+            for length, labels in zip(into.shape, by_label, strict=True)
+        ]
         into[np.ix_(*new)] = value[np.ix_(*old)].to(into)
 
 

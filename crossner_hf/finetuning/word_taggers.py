@@ -150,7 +150,7 @@ class WordTaggers:
 
     def _check_described(self, domain: Domain, ids: list[list[int]]) -> None:
         words, known = self._vocabulary[1].words, set(self.vectors.words)
-        for entity_type, of_type in zip(domain.entity_types, ids):
+        for entity_type, of_type in zip(domain.entity_types, ids, strict=True):
             without = [words[i] for i in of_type if words[i] not in known]
             said = f"{domain.name}: {entity_type} is described as {domain.describe(entity_type)!r}"
             if len(without) == len(of_type):

@@ -48,13 +48,13 @@ class EntityTagger:
         """A tag for each of `ids`, int8; `begins` says where each of `documents` begins in them."""
         tags = np.zeros(len(ids), np.int8)
         if self.with_entities:
-            for begin, document, encoding in zip(begins, documents, encodings):
+            for begin, document, encoding in zip(begins, documents, encodings, strict=True):
                 if document.entities:
                     stretch = slice(begin, begin + len(encoding))
                     blank = self.edges.blank[ids[stretch]]
                     _tag_offsets(tags[stretch], document.entities, np.array(encoding.offsets), blank)
         if self.tables and len(ids):
-            fresh = [begin for begin, document in zip(begins, documents) if not document.continues]
+            fresh = [begin for begin, document in zip(begins, documents, strict=True) if not document.continues]
             _tag_ranges(tags, *self._matches(ids, np.array(fresh, dtype=np.int64), tags))
         return tags
 
@@ -78,7 +78,7 @@ class EntityTagger:
         starts = np.flatnonzero(longest)
         ends = starts + longest[starts]
         kept, free = [], 0
-        for number, (start, end) in enumerate(zip(starts.tolist(), ends.tolist())):
+        for number, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
             if start >= free:
                 kept.append(number)
                 free = end
@@ -130,7 +130,7 @@ def _encoded_names(backend, names: Sequence[str], blank: np.ndarray, split_off: 
         found: list[set[tuple[int, ...]]] = [set() for _ in several]
         for before in ("", " ", "(") if split_off else ("",):
             encodings = backend.encode_batch([before + name.strip() for name in several], add_special_tokens=False)
-            for variants, encoding in zip(found, encodings):
+            for variants, encoding in zip(found, encodings, strict=True):
                 skip = 0
                 if before == "(":
                     skip = sum(end <= 1 for _, end in encoding.offsets)
@@ -154,7 +154,7 @@ def _tag_offsets(tags: np.ndarray, entities: Sequence[tuple[int, int]], offsets:
     begins = np.searchsorted(np.maximum.accumulate(offsets[:, 1]), starts, side="right")
     stops = np.searchsorted(np.maximum.accumulate(offsets[:, 0]), ends, side="left")
     free = 0
-    for begin, stop in zip(begins.tolist(), stops.tolist()):
+    for begin, stop in zip(begins.tolist(), stops.tolist(), strict=True):
         while begin < stop and blank[begin]:
             begin += 1
         if free <= begin < stop:

@@ -87,7 +87,7 @@ class MaskedHead:
 
     @contextmanager
     def only_at(self, positions: Tensor) -> Iterator[None]:
-        """Within, the model's logits are (1, number of True, vocabulary). positions: (batch, time) bool"""
+        """Within, the model's logits are (1, number of True, vocabulary). positions: (batch, time) bool."""
         self._positions = positions.flatten().nonzero().squeeze(1) if self.sparse else None
         try:
             yield

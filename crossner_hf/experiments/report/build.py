@@ -20,7 +20,7 @@ from crossner_hf.results.systems import group
 
 
 class Report(NamedTuple):
-    """What was written, and about what. missing: parts that could not be made, with the reason"""
+    """What was written, and about what. missing: parts that could not be made, with the reason."""
 
     folder: Path
     runs: int

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from crossner_hf.results.statistics import summarise
 
@@ -35,6 +35,15 @@ class Plot:
     svg: str
 
 
+class Margins(NamedTuple):
+    """Room around all panels of a figure."""
+
+    left: float
+    right: float = 0.15
+    above: float = 0.0
+    below: float = 0.0
+
+
 @contextmanager
 def _style() -> Iterator[None]:
     import matplotlib
@@ -59,13 +68,12 @@ def curves(panels: Panels, x_label: str, convention: str, name: str) -> Plot:
     beside = len(panels) == 1  # one panel has the names beside it, several have them below
     labels = [textwrap.fill(curve, 34) for curve in names] if beside else names
     columns = min(len(panels), 3)
-    figure, axes = _figure(
-        *(len(panels), columns, CURVES),
+    margins = Margins(
         left=0.55,
         right=0.7 + CHARACTER * _longest(labels) if beside else 0.1,
         below=0.0 if beside else 0.2 * len(names) + 0.1,
-        between=0.4,
     )
+    figure, axes = _figure(len(panels), columns, CURVES, margins, between=0.4)
     for axis, (title, series) in zip(axes, panels.items(), strict=True):
         for curve, points in series.items():
             _draw_curve(axis, points, names.index(curve))
@@ -163,7 +171,7 @@ def _rows(panels: Panels, convention: str, above: float = 0.0) -> tuple[Any, lis
     names = [textwrap.wrap(system, 62 if columns == 1 else 52) for system in systems]
     row = ROW + LINE * (max(map(len, names)) - 1)
     left = 0.15 + CHARACTER * _longest(line for lines in names for line in lines)
-    figure, axes = _figure(len(panels), columns, len(names) * row, left=left, above=above)
+    figure, axes = _figure(len(panels), columns, len(names) * row, Margins(left, above=above))
     for axis, title in zip(axes, panels, strict=True):
         axis.set_title(title)
         axis.set_ylim(len(systems) - 0.5, -0.5)
@@ -198,19 +206,12 @@ def _longest(texts: Any) -> int:
 
 
 def _figure(
-    panels: int,
-    columns: int,
-    height: float,
-    *,
-    left: float,
-    right: float = 0.15,
-    above: float = 0.0,
-    below: float = 0.0,
-    between: float = BETWEEN,
+    panels: int, columns: int, height: float, margins: Margins, between: float = BETWEEN
 ) -> tuple[Any, list[Any]]:
     """A figure with panels in rows of `columns`, laid out by hand: matplotlib's own layouts draw everything again."""
     from matplotlib.figure import Figure
 
+    left, right, above, below = margins
     lines = -(-panels // columns)
     total = above + lines * (ABOVE + height + BELOW) + below
     width = (WIDTH - left - right - between * (columns - 1)) / columns

@@ -89,7 +89,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Block:
-    """Test splits that go into one table. average: whether a mean over them is meaningful"""
+    """Test splits that go into one table. average: whether a mean over them is meaningful."""
 
     name: str
     where: str

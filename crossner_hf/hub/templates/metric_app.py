@@ -48,7 +48,8 @@ def scores(gold: str, predicted: str, domain: str, conventions: list[str]):
     other, predictions = read(predicted, "predicted")
     if words != other:
         sentence = next(
-            (i for i, pair in enumerate(zip(words, other)) if pair[0] != pair[1]), min(len(words), len(other))
+            (i for i, pair in enumerate(zip(words, other, strict=False)) if pair[0] != pair[1]),
+            min(len(words), len(other)),
         )
         raise gr.Error(f"gold and predicted hold different words from sentence {sentence + 1} on")
     if not words or not conventions:
