@@ -1,4 +1,4 @@
-"""crossner-hf data verify | stats | show | export"""
+"""crossner-hf data verify | stats | show | export: the labelled data."""
 
 import argparse
 import sys

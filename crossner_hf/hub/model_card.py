@@ -22,6 +22,7 @@ from crossner_hf.results.statistics import summarise
 from crossner_hf.schema import BUILT_IN, SOURCE
 
 TEMPLATES = Path(__file__).with_name("templates")
+COST_TITLE = "## Hardware, time and energy"
 EXAMPLE = "The Beatles recorded Abbey Road in London."
 TAGS = ("named-entity-recognition", "domain-adaptation")
 NOT_CROSSNER = "These are no CrossNER scores: the data is not the official CrossNER data."
@@ -196,15 +197,10 @@ def _dapt(record: DaptRecord, before: Sequence[DaptRecord], repo: str) -> str:
         "domain": record.domain and html.escape(record.domain, quote=False),
         "level": record.level and plain(record.level),
     }
-    card = ModelCard(dapt_card(record.model_copy(update=about)))
+    cost = "\n".join(f"| {name} | {text} |" for name, text in _plain_facts(cost_facts([record])))
+    appendix = f"{COST_TITLE}\n\n| | |\n|---|---|\n{cost}\n\n## Citation\n\n```bibtex\n{CITATION}\n```"
+    card = ModelCard(dapt_card(record.model_copy(update=about), appendix))
     card.data.language = "en" if record.domain in BUILT_IN else None
     card.data.license = LICENCES.get(base, "other")
     card.data.base_model = base
-    whole = ModelCard.from_template(
-        card.data,
-        template_path=str(TEMPLATES / "model_card_dapt.md"),
-        readme=card.text.strip(),
-        cost=_plain_facts(cost_facts([record])),
-        citation=CITATION,
-    )
-    return _tidy(whole.content)
+    return _tidy(card.content)
