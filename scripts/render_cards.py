@@ -7,8 +7,9 @@ from crossner_hf.atomic_write import write_text
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.results.collect import RunResult, collect
 from crossner_hf.results.record_files import read_record
-from crossner_hf.results.records import DaptRecord, Record
+from crossner_hf.results.records import Record
 from crossner_hf.results.systems import group
+from crossner_hf.results.text_records import DaptRecord
 
 CARDS = Path(__file__).parents[1] / "model_cards"
 RESULTS = "results"

@@ -22,10 +22,11 @@ from crossner_hf.results.markdown import markdown_table
 from crossner_hf.results.predictions import read_gold, read_predictions
 from crossner_hf.results.published import EARLIER
 from crossner_hf.results.record_files import read_record
-from crossner_hf.results.records import SETTINGS, DaptRecord
+from crossner_hf.results.records import SETTINGS
 from crossner_hf.results.significance import Comparison, compare_all
 from crossner_hf.results.statistics import summarise
 from crossner_hf.results.systems import group
+from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import DOMAINS
 
 ROOT = Path(__file__).parents[1]
@@ -33,15 +34,15 @@ RESULTS = ROOT / "model_cards" / "results"
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- /table -->)", flags=re.DOTALL)
 
-# Title of a row to the folder and name of its records, with `*` for the domain.
+# Tagger and setting to the folder and name of the records, with `*` for the domain.
 MAIN_TABLE = {
-    "all-MiniLM-L6-v2, direct": "main-minilm/*-direct-minilm",
-    "all-MiniLM-L6-v2, pre-train, then fine-tune": "main-minilm/*-pretrain-minilm",
-    "all-MiniLM-L6-v2 + CRF, direct": "crf-minilm/*-direct-crf-minilm",
-    "BiLSTM-CRF (GloVe), direct": "lstm/*-direct-bilstm-crf-glove",
-    "Coach (GloVe), direct": "lstm/*-direct-coach-glove",
-    "BiLSTM-CRF (GloVe), joint": "lstm-joint/*-joint-bilstm-crf-glove",
-    "Coach (GloVe), joint": "lstm-joint/*-joint-coach-glove",
+    ("linear over all-MiniLM-L6-v2", "direct"): "main-minilm/*-direct-minilm",
+    ("linear over all-MiniLM-L6-v2", "pre-train, then fine-tune"): "main-minilm/*-pretrain-minilm",
+    ("CRF over all-MiniLM-L6-v2", "direct"): "crf-minilm/*-direct-crf-minilm",
+    ("BiLSTM-CRF over GloVe", "direct"): "lstm/*-direct-bilstm-crf-glove",
+    ("BiLSTM-CRF over GloVe", "joint"): "lstm-joint/*-joint-bilstm-crf-glove",
+    ("Coach over GloVe", "direct"): "lstm/*-direct-coach-glove",
+    ("Coach over GloVe", "joint"): "lstm-joint/*-joint-coach-glove",
 }
 # Setting and tagger to the records and to the name of the published row.
 TAGGERS = {
@@ -115,11 +116,11 @@ def difference(first: Sequence[float], second: Sequence[float]) -> str:
 
 def main_table() -> str:
     rows = []
-    for title, pattern in MAIN_TABLE.items():
+    for titles, pattern in MAIN_TABLE.items():
         values = [f1(pattern.replace("*", domain)) for domain in DOMAINS]
         complete = [statistics.mean(of_seed) for of_seed in zip(*values, strict=True)] if all(values) else []
-        rows.append([title, *map(cell, values), cell(complete)])
-    return markdown_table(["tagger and setting", *DOMAINS, "average"], rows)
+        rows.append([*titles, *map(cell, values), cell(complete)])
+    return markdown_table(["tagger", "setting", *DOMAINS, "average"], rows, names=2)
 
 
 def settings_table() -> str:

@@ -28,7 +28,7 @@ LAYERS = [
     ["schema", "packaged_encoder", "atomic_write"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-WITHOUT_TORCH = ["schema", "display", "tagger.iob2", "tagger.word_splitter", "metric", "corpora", "results"]
+WITHOUT_TORCH = ["schema", "display", "tagger.iob2", "tagger.word_splitter", "metric", "corpora", "engine", "results"]
 # data.builder imports datasets, which may import torch; these modules of data read files without it.
 DATA_WITHOUT_TORCH = ["conll", "sentences", "sources", "download", "deduplicate", "registration"]
 
@@ -73,6 +73,17 @@ def test_imports_point_downward_only():
         if layer_of(name) and LEVEL[layer_of(name)] < LEVEL[layer_of(module)]
     ]
     assert upward == []
+
+
+def test_hub_and_experiments_stand_side_by_side():
+    """Both stand on results; neither imports the other."""
+    across = [
+        f"{module} imports {name}"
+        for module, path in modules().items()
+        for name in imported(module, path)
+        if {layer_of(module), layer_of(name)} == {"hub", "experiments"}
+    ]
+    assert across == []
 
 
 def test_no_part_of_a_lower_layer_goes_through_the_public_names():

@@ -9,7 +9,7 @@ from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, par
 
 if TYPE_CHECKING:
     from crossner_hf.corpora.corpus import Corpus
-    from crossner_hf.results.records import DaptRecord
+    from crossner_hf.results.text_records import DaptRecord
 
 EPILOG = """examples:
   crossner-hf dapt --domain music --corpus music.txt --masking span --model bert-base-cased --output runs/music-dapt

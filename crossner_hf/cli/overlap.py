@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crossner_hf.cli.options import CommandParser, add_data_options
 
 if TYPE_CHECKING:
-    from crossner_hf.results.records import OverlapRecord
+    from crossner_hf.results.text_records import OverlapRecord
 
 EPILOG = """A STREAM is one of these; NAME= before it gives it a name:
   a domain      music, conll2003, sample_music, …, or the folder of your own: the words of its labelled sentences

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from crossner_hf.corpora.stop_words import StopWords, stop_words
 from crossner_hf.corpora.word_streams import Stream
-from crossner_hf.results.records import OverlapRecord, OverlapStream
+from crossner_hf.results.text_records import OverlapRecord, OverlapStream
 
 CASINGS = ("lower", "keep")
 

@@ -1,6 +1,7 @@
 """The `datasets` builder behind `load_dataset("crossner", …)`, and `load`, which does the same by public API alone."""
 
 import hashlib
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +40,7 @@ class CrossNERConfig(datasets.BuilderConfig):
 
     @property
     def domain(self) -> Domain:
+        """The domain of this configuration."""
         if self.name in BUILT_IN or not self.data_dir:
             return get_domain(self.name)
         return get_domain(Path(self.data_dir).expanduser())
@@ -138,7 +140,11 @@ def fingerprint(data_dir: str | Path | None) -> str:
     """
     root = sources.data_root(data_dir)
     modules = (crossner_hf.schema, crossner_hf.tagger.iob2, conll, deduplicate, download, sentences, sources)
-    ours = [Path(__file__), *(Path(module.__file__) for module in modules), *sources.SAMPLE_FOLDER.rglob("*.txt")]
+    ours = [
+        Path(__file__),
+        *(Path(inspect.getfile(module)) for module in modules),
+        *sources.SAMPLE_FOLDER.rglob("*.txt"),
+    ]
     parts = [sources.sha256_of(path) for path in sorted(ours)]
     for name, official in sources.FILES.items():
         parts.append(sources.sha256_of(root / name) if (root / name).is_file() else official.sha256)

@@ -1,13 +1,14 @@
-"""`load_dataset("crossner", "music")`: the name made known to `datasets`.
+"""Registration of the name `crossner` with `datasets`, for `load_dataset("crossner", "music")`.
 
-`datasets` has no plug-in point for names. Its table of packaged modules makes the name resolve here, but the factory
-behind the table would glob the current directory for data files (datasets/load.py, PackagedDatasetModuleFactory), so
-its `get_module` is wrapped for this one name. Both are private. Where either is gone, importing still works and a
-warning shows the public way, `crossner_hf.load`.
+`datasets` has no plug-in point for names. Its table of packaged modules makes it look here, but the factory behind the
+table would search the current directory for data files (datasets/load.py, PackagedDatasetModuleFactory), so its
+`get_module` is wrapped for this one name. Both are private. If either is missing, importing still works and a warning
+names the public way, `crossner_hf.load`.
 """
 
 import functools
 import logging
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +32,16 @@ def register() -> None:
         return
 
     @functools.wraps(original)
-    def get_module(self):
+    def get_module(self: Any) -> Any:
         return _dataset_module(self) if self.name == "crossner" else original(self)
 
-    get_module.registers_crossner = True
+    get_module.registers_crossner = True  # type: ignore[attr-defined]
     factory.get_module = get_module
     table["crossner"] = ("crossner_hf.data.builder", "set by get_module")
 
 
-def _dataset_module(factory):
-    """What `datasets` needs to build the configuration: our builder, our configurations, our cache key."""
+def _dataset_module(factory: Any) -> Any:
+    """What `datasets` needs to build a configuration: the builder, the configurations, the cache key."""
     from pathlib import Path
 
     from datasets import load as loading

@@ -1,4 +1,4 @@
-"""The official files: where they are published, their sizes and checksums, and where this machine keeps them."""
+"""The official files: where they are published, their sizes and checksums, and where they are on this machine."""
 
 import hashlib
 import os
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from crossner_hf.schema import BUILT_IN, SAMPLES, SPLITS, Domain
+from crossner_hf.schema import BUILT_IN, SAMPLES, Domain
 
 REPOSITORY = "https://github.com/zliucr/CrossNER"
 COMMIT = "2e7ba2a7798c961e3f29fbc51252c5a8d40224bf"  # HEAD since January 2021, with the corrected labels
 BASE_URL = f"https://raw.githubusercontent.com/zliucr/CrossNER/{COMMIT}/ner_data"
 DATA_DIR_VARIABLE = "CROSSNER_DATA_DIR"
-FILE_NAMES: Mapping[str, str] = dict(zip(SPLITS, ("train.txt", "dev.txt", "test.txt")))
+FILE_NAMES: Mapping[str, str] = {"train": "train.txt", "validation": "dev.txt", "test": "test.txt"}
 SAMPLE_FOLDER = Path(__file__).parent / "sample"
 
 
@@ -46,7 +46,7 @@ FILES: Mapping[str, SourceFile] = {
 
 
 def is_official(domain: Domain) -> bool:
-    """Whether the domain's files are the published ones, held to their checksums."""
+    """Whether the domain's files are the published ones, which have known checksums."""
     return domain.name in BUILT_IN and domain.name not in SAMPLES and domain.folder is None
 
 
@@ -56,10 +56,10 @@ def official_name(domain: Domain) -> str:
 
 
 def domain_folder(domain: Domain, data_dir: str | Path | None) -> Path:
-    """The folder with a domain's three files, whether or not they are there.
+    """The folder where a domain's three files should be.
 
     For an official domain: `<root>/<domain>`, where root is `data_dir`, else the environment variable
-    CROSSNER_DATA_DIR, else the download cache. A `data_dir` that itself holds the three files serves too.
+    CROSSNER_DATA_DIR, else the download cache; or `root` itself if it has the three files.
     """
     if domain.name in SAMPLES:
         return SAMPLE_FOLDER / domain.name.removeprefix("sample_")
@@ -73,14 +73,14 @@ def domain_folder(domain: Domain, data_dir: str | Path | None) -> Path:
 
 
 def data_root(data_dir: str | Path | None) -> Path:
-    """`data_dir`, else CROSSNER_DATA_DIR, else the download cache. Raises FileNotFoundError for a folder not there."""
+    """`data_dir`, else CROSSNER_DATA_DIR, else the download cache. Raises FileNotFoundError for a missing folder."""
     chosen = data_dir or os.environ.get(DATA_DIR_VARIABLE)
     if not chosen:
         return download_cache()
     root = Path(chosen).expanduser().resolve()
     if not root.is_dir():
         name = "data_dir" if data_dir else DATA_DIR_VARIABLE
-        raise FileNotFoundError(f"{name}={chosen}: no such folder; it should hold music/train.txt and so on")
+        raise FileNotFoundError(f"{name}={chosen}: no such folder; it should contain music/train.txt and so on")
     return root
 
 
@@ -91,15 +91,16 @@ def download_cache() -> Path:
 
 
 def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file in hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while some := file.read(1 << 20):  # a corpus may be larger than memory
-            digest.update(some)
+        while chunk := file.read(1 << 20):  # a corpus may be larger than memory
+            digest.update(chunk)
     return digest.hexdigest()
 
 
 def check_file(path: Path, expected: SourceFile) -> str | None:
-    """What is wrong with a file that should be an official one, in words; None if nothing is."""
+    """Describe what is wrong with a file that should be an official one; None if nothing is."""
     if not path.is_file():
         return "is missing"
     size = path.stat().st_size

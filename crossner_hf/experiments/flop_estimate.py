@@ -1,18 +1,17 @@
 """What the runs of a grid cost: floating-point operations, counted from the data's words, before anything is loaded."""
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from transformers import AutoModel
+from transformers import AutoModel, IntervalStrategy
 
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sentences import read_sentences
-from crossner_hf.experiments.grid import Dapt, Grid, Run
-from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.experiments.grid import Grid, Run, source_stage_of
+from crossner_hf.experiments.grid_entries import Dapt
 from crossner_hf.finetuning.settings import WORD_TAGGERS
 from crossner_hf.finetuning.word_taggers import architecture
 from crossner_hf.models.word_vectors import vectors_file
@@ -51,24 +50,14 @@ class Counter:
         Raises ValueError or OSError for a model or word vectors that are not there, and for few-shot sizes that the
         data does not have.
         """
-        found: dict[str, float | None] = {dapt.name: self.dapt(dapt) for dapt in grid.dapts()}
-        stages = set()
-        for run in grid.runs():
-            found[run.name] = self.run(run)
-            if run.setting == "pre_train_then_fine_tune":
-                args = _arguments(run.arguments)
-                model = run.model.name if isinstance(run.model, Dapt) else run.model
-                of_words = args.tagger in WORD_TAGGERS  # their vocabulary is that of source and target
-                own = run.domain if of_words or args.source_head == "target" else None
-                key = (model, run.seed, args.source, own, run.size if of_words else None, args.tagger)
-                if key not in stages:
-                    stages.add(key)
-                    found[run.name] += self.source_stage(run)
-        return found
+        costs = {run.name: self.run(run) for run in grid.runs()}
+        for run in {stage.name: run for run in reversed(grid.runs()) if (stage := source_stage_of(run))}.values():
+            costs[run.name] += self.source_stage(run)
+        return {dapt.name: self.dapt(dapt) for dapt in grid.dapts()} | costs
 
     def run(self, run: Run) -> float:
         """FLOP of a run's last stage with its dev scorings, and of the scores at its end."""
-        args = _arguments(run.arguments)
+        args = run.settings()
         train, dev, test = (self.split(run.domain, split) for split in ("train", "validation", "test"))
         if run.size is not None:
             if run.size > train.sentences:
@@ -85,12 +74,14 @@ class Counter:
         epochs = args.max_steps / steps if args.max_steps > 0 else args.num_train_epochs
         every = args.eval_steps or args.logging_steps
         every = every if every >= 1 else every * epochs * steps
-        scorings = {"no": 0, "epoch": epochs, "steps": epochs * steps / every}[args.eval_strategy.value]
+        scorings = {"no": 0, "epoch": epochs, "steps": epochs * steps / every}[
+            IntervalStrategy(args.eval_strategy).value
+        ]
         read = dev.pieces * (scorings + 1) + test.pieces
         return self._parameters(run) * (6 * train.pieces * epochs + 2 * read)
 
     def source_stage(self, run: Run) -> float:
-        args = _arguments(run.arguments)
+        args = run.settings()
         return 6 * self._parameters(run) * self.split(args.source, "train").pieces * args.source_epochs
 
     def dapt(self, dapt: Dapt) -> float | None:
@@ -111,7 +102,7 @@ class Counter:
 
     def _parameters(self, run: Run) -> float:
         """That each piece is multiplied with; the pieces of the word-level taggers are words."""
-        args = _arguments(run.arguments)
+        args = run.settings()
         if args.tagger in WORD_TAGGERS:
             vectors_file(run.model.name if isinstance(run.model, Dapt) else run.model)
             return layer_parameters(architecture(args.tagger_choice())) / PIECES_PER_WORD
@@ -127,10 +118,6 @@ class Counter:
         path = domain_files(domain, self.data_dir, verify=self.verify)[split]
         words = [len(tokens) for tokens, _ in read_sentences(domain, path)]
         return Size(len(words), sum(words) * PIECES_PER_WORD)
-
-
-def _arguments(values: Mapping[str, Any]) -> FineTuningArguments:
-    return FineTuningArguments(output_dir="grid", **values)
 
 
 def seconds_of(flop: float, peak: float) -> float:

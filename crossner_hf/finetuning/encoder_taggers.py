@@ -12,7 +12,8 @@ from crossner_hf.finetuning.settings import LINEAR, TaggerChoice
 from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.results.record_files import RECORD_FILE, read_record
-from crossner_hf.results.records import DaptRecord, PreTraining
+from crossner_hf.results.records import PreTraining
+from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import Domain
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
 from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import datasets
 import jinja2
@@ -90,12 +91,18 @@ def _metadata(configurations: Sequence[Configuration], corpora: Sequence[CorpusF
     domains = [c.domain for c in configurations]
     has_reuters = any(map(_is_reuters, domains))
     is_ours = all(is_official(domain) or domain.name in SAMPLES for domain in domains)
-    terms = {"license_name": "mit-and-reuters-rcv1", "license_link": REUTERS_TERMS} if has_reuters else {}
-    known = {"language": ["en"], "annotations_creators": ["expert-generated"], "multilinguality": ["monolingual"]}
+    details: dict[str, Any] = {}
+    if has_reuters:
+        details |= {"license_name": "mit-and-reuters-rcv1", "license_link": REUTERS_TERMS}
+    if is_ours:
+        details |= {
+            "language": ["en"],
+            "annotations_creators": ["expert-generated"],
+            "multilinguality": ["monolingual"],
+        }
     return DatasetCardData(
         license="mit" if is_ours and not has_reuters and not corpora else "other",
-        **terms,
-        **(known if is_ours else {}),
+        **details,
         size_categories=[size_category(rows)],
         task_categories=["token-classification", *(["fill-mask"] if corpora else [])],
         task_ids=["named-entity-recognition"],

@@ -6,13 +6,12 @@ which files it deleted.
 
 import fnmatch
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard
+from huggingface_hub import CardData, CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard
 from huggingface_hub.errors import RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
 from yaml import YAMLError
@@ -52,7 +51,7 @@ class Target:
     create_pr: bool = False
 
     @property
-    def address(self) -> dict[str, str]:
+    def address(self) -> dict[str, Any]:
         """The arguments that name the repository in every call."""
         return {"repo_id": self.repo, "repo_type": self.kind}
 
@@ -132,9 +131,9 @@ class _Push:
             self.title += f" (into {target.revision})"
         self.files = files_to_push(folder, target.repo)
         self.card = _read_card(self.files.get("README.md"))
-        self.content = _content(self.card.data.to_dict() if self.card else {})
+        self.content = _content(self.card.data if self.card else None)
 
-    def prepare(self) -> str:
+    def prepare(self) -> str | None:
         """Create what is missing; gives the newest commit where the push will go."""
         target = self.target
         if self.card:
@@ -149,7 +148,7 @@ class _Push:
         try:
             return self._head(revision).sha
         except RevisionNotFoundError:
-            if target.create_pr:
+            if target.create_pr or revision is None:
                 raise
             if revision.startswith("refs/"):
                 raise ValueError(f"{target.repo}: has no {revision}; name a branch, or one that is there") from None
@@ -161,7 +160,7 @@ class _Push:
         target = self.target
         pull_request, url = self._pull_request()
         head = self._head(pull_request or target.revision)
-        content = _content(head.card_data.to_dict() if head.card_data else {})
+        content = _content(head.card_data)
         if content and content != self.content:
             raise ValueError(
                 f"{target.repo}: is {content}, whose card this push would replace; name another repository"
@@ -172,12 +171,13 @@ class _Push:
                 f"{target.repo}: has a .gitignore, which may keep files out of the commit; remove it there"
             )
         deleted = self._outdated(remote)
-        commit: CommitInfo = self.api.create_commit(
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            *(CommitOperationAdd(name, path) for name, path in self.files.items()),
+            *(CommitOperationDelete(name, is_folder=False) for name in deleted),
+        ]
+        commit = self.api.create_commit(
             **target.address,
-            operations=[
-                *(CommitOperationAdd(name, path) for name, path in self.files.items()),
-                *(CommitOperationDelete(name, is_folder=False) for name in deleted),
-            ],
+            operations=operations,
             commit_message=self.title,
             revision=pull_request or target.revision,
             parent_commit=head.sha,
@@ -222,8 +222,8 @@ def _read_card(path: Path | None) -> RepoCard | None:
         raise ValueError(f"{path}: its metadata is not YAML, and the Hub would refuse it: {error}") from None
 
 
-def _content(card: Mapping[str, Any]) -> str | None:
+def _content(card: CardData | None) -> str | None:
     """Data sets and results are both repositories of kind "dataset", whose cards must not replace one another."""
-    if card.get("configs"):
+    if card and card.get("configs"):
         return "a data set"
-    return "results" if "results" in (card.get("tags") or ()) else None
+    return "results" if card and "results" in (card.get("tags") or ()) else None

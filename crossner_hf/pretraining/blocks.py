@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.pretraining.packing import Packing, Tally
-from crossner_hf.results.records import BlockCounts
+from crossner_hf.results.text_records import BlockCounts
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from crossner_hf.pretraining.masked_lm import load_masked_lm
 from crossner_hf.pretraining.packing import Packing
 from crossner_hf.pretraining.trainer import DaptTrainer
 from crossner_hf.results.record_files import RECORD_FILE, write_record
-from crossner_hf.results.records import BlockCounts, DaptRecord
+from crossner_hf.results.text_records import BlockCounts, DaptRecord
 from crossner_hf.training import run_folder
 from crossner_hf.training.flops import training_speed
 from crossner_hf.training.progress import DaptProgress, show_progress

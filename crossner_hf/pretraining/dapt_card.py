@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from crossner_hf.results.records import DaptRecord
+from crossner_hf.results.text_records import DaptRecord
 
 MASKING_NAMES = {
     "span": "spans, by the rule of CrossNER's released code",

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from crossner_hf.corpora.corpus import Corpus, Document, Selection
 from crossner_hf.pretraining.entity_tags import EntityTagger
-from crossner_hf.results.records import BlockCounts
+from crossner_hf.results.text_records import BlockCounts
 
 WHOLE_CORPUS = Selection()
 PARTS = ("train", "held_out")

@@ -119,7 +119,7 @@ def _find(name: str, data_dirs: Sequence[str | Path]) -> tuple[Domain, str | Pat
     """The domain of that name, and the folder that holds its files; None where they are where they always are."""
     if name in BUILT_IN:
         with_files = [d for d in data_dirs if (domain_folder(BUILT_IN[name], d) / FILE_NAMES["test"]).is_file()]
-        return BUILT_IN[name], (with_files or list(data_dirs) or [None])[0]
+        return BUILT_IN[name], next(iter(with_files or data_dirs), None)
     for folder in chain.from_iterable((Path(d).expanduser(), Path(d).expanduser() / name) for d in data_dirs):
         if (folder / DOMAIN_FILE).is_file():
             domain = get_domain(folder)

@@ -1,13 +1,15 @@
 """Reading and writing of records, and the names of the files in a run's folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, get_args, overload
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from crossner_hf.atomic_write import write_text
-from crossner_hf.results.records import RECORD_TYPES, SCHEMA_VERSION, AnyRecord, DaptRecord, Record
+from crossner_hf.results.records import SCHEMA_VERSION, EvaluationRecord, Record, RunRecord, SourceStageRecord
+from crossner_hf.results.text_records import DaptRecord, OverlapRecord
 
 RUN_FILE = "run.json"  # what the run was told to do, written before anything else
 RECORD_FILE = "record.json"  # what came of it, written last
@@ -15,14 +17,18 @@ PREDICTIONS_FILE = "predictions.json"  # the labels that its model gave to the t
 GRID_FILE = "grid.json"  # in the folder of a grid
 COLLECTED_PREDICTIONS = ".predictions.json"  # NAME.predictions.json lies beside NAME.json
 
+AnyRecord = RunRecord | SourceStageRecord | EvaluationRecord | DaptRecord | OverlapRecord
+RECORD_TYPES: dict[str, type[AnyRecord]] = {record_type.KIND: record_type for record_type in get_args(AnyRecord)}
+
 # Keys that schema version 1 named otherwise.
-_OF_CORPUS = {"pieces": "tokens", "pieces_left_over": "tokens_left_over"}
-_OF_SPEED = {
+_RENAMED = {
+    "pieces_seen": "tokens_seen",
+    "pieces": "tokens",
+    "pieces_left_over": "tokens_left_over",
     "pieces_per_second": "tokens_per_second",
     "gflop_per_piece": "gflop_per_token",
     "share_of_floor": "mfu",
 }
-_OF_PRE_TRAINING = {"pieces_seen": "tokens_seen"}
 
 R = TypeVar("R", bound=Record)
 
@@ -32,7 +38,7 @@ class NewerRecordError(ValueError):
 
 
 def write_record(path: str | Path, record: Record) -> None:
-    """Write the record as JSON, whole or not at all. Raises ValueError where a changed copy does not fit its type."""
+    """Write a record, whole or not at all. Raises ValueError for a copy whose new values do not fit its type."""
     try:
         text = record.as_json()
     except ValidationError as error:
@@ -78,7 +84,7 @@ def read_record(path: str | Path, record_type: type[Record] = Record) -> Record:
 
 
 def first_error(error: ValidationError) -> str:
-    """The first thing that pydantic finds wrong, as half a sentence: "seed should be a valid integer, got '555'"."""
+    """Return the first error of pydantic in words: "seed should be a valid integer, got '555'"."""
     first, more = error.errors(include_url=False)[0], error.error_count() - 1
     field = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":
@@ -93,31 +99,26 @@ def first_error(error: ValidationError) -> str:
 
 
 def upgrade(content: dict[str, Any]) -> dict[str, Any]:
-    """The content of an older record in the form of the present schema version; what is malformed stays so."""
+    """Return the content of an older record in the form of the present schema version; what is malformed stays so."""
     if content["schema_version"] != 1:
         return content
-    content = {**content, "schema_version": SCHEMA_VERSION}
-    if content["kind"] == DaptRecord.KIND:
-        for key, names in (("corpus", _OF_CORPUS), ("held_out", _OF_CORPUS), ("speed", _OF_SPEED)):
-            _rename(content, key, names)
-        content = {_OF_PRE_TRAINING.get(key, key): value for key, value in content.items()}
+    content, kind = {**content, "schema_version": SCHEMA_VERSION}, content["kind"]
+    if kind == DaptRecord.KIND:
+        content = _renamed(content)
+        content |= {key: _renamed(content[key]) for key in ("corpus", "held_out", "speed") if key in content}
         if isinstance(content.get("checkpoint"), str):
             content["checkpoint"] = {"name": content["checkpoint"]}
-    elif content["kind"] == "fine_tuning":
-        content = {key: value for key, value in content.items() if value is not None or key in ("best_epoch", "epochs")}
-        if isinstance(content.get("encoder"), dict):
-            content["encoder"] = dict(content["encoder"])
-            _rename(content["encoder"], "dapt", _OF_PRE_TRAINING)
-    elif content["kind"] == "evaluation":
+    elif kind == RunRecord.KIND:
+        content = {key: value for key, value in content.items() if value is not None}
+        if isinstance(encoder := content.get("encoder"), dict) and "dapt" in encoder:
+            content["encoder"] = encoder | {"dapt": _renamed(encoder["dapt"])}
+    elif kind == EvaluationRecord.KIND:
         content["scores"] = {content.get("split"): content.get("scores")}
-    elif content["kind"] == "overlap" and isinstance(content.get("streams"), list):
-        for number in range(len(content["streams"])):
-            _rename(content["streams"], number, {"tokens": "words"})
+    elif kind == OverlapRecord.KIND and isinstance(content.get("streams"), list):
+        content["streams"] = [_renamed(stream, {"tokens": "words"}) for stream in content["streams"]]
     return content
 
 
-def _rename(content: Any, key: Any, names: dict[str, str]) -> None:
-    """Rename keys of the object that `content` holds under `key`, if it is one."""
-    value = content.get(key) if isinstance(content, dict) else content[key]
-    if isinstance(value, dict):
-        content[key] = {names.get(name, name): of_name for name, of_name in value.items()}
+def _renamed(value: Any, names: Mapping[str, str] = _RENAMED) -> Any:
+    """The value with keys renamed, if it is an object."""
+    return {names.get(key, key): inner for key, inner in value.items()} if isinstance(value, dict) else value

@@ -1,7 +1,7 @@
 """The record of a run: what ran, on what, with which result. Reports and cards are made from records alone.
 
-`docs/record.schema.json` is the JSON Schema of these classes. A key whose meaning changes gets a step in
-`record_files.upgrade`, so that older records still load.
+`docs/record.schema.json` is the JSON Schema of these classes and of those in `text_records`. A key whose name or
+meaning changes needs a step in `record_files.upgrade`, so that older records still load.
 """
 
 import json
@@ -30,7 +30,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class RecordedArguments(RecordPart):
-    """The arguments that a run was given, and its recipe; any others of transformers' TrainingArguments may follow."""
+    """The arguments that a run was given, and its recipe: these, and any others of transformers' TrainingArguments."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -52,7 +52,7 @@ class RecordedArguments(RecordPart):
 
 
 class FewShotSample(RecordPart):
-    """How many training sentences of the target a run used, and whether the first or a draw by the seed."""
+    """How many training sentences of the target a run used, and whether the first ones or a draw by the seed."""
 
     sentences: Annotated[int, Field(ge=1)]
     draw: Literal["first", "seeded"] = "first"
@@ -72,7 +72,7 @@ class PreTraining(RecordPart):
 
 
 class Encoder(RecordPart):
-    """What a tagger started from. sha256: of its weights or word vectors; dapt: None where there was none"""
+    """What a tagger started from. sha256: of its weights or word vectors; dapt: None if it had none"""
 
     name: str
     sha256: str = ""
@@ -85,7 +85,7 @@ class Encoder(RecordPart):
 
 
 class Source(RecordPart):
-    """How the source data came in. dev: scores after the source stage; wall_seconds: of that stage"""
+    """How the source data came in. dev, wall_seconds: of the source stage, if there was one"""
 
     domain: str
     data_sha256: Checksums = {}
@@ -98,7 +98,7 @@ class Source(RecordPart):
 
 
 class Record(RecordPart):
-    """What all records have: when, by which command, with which packages and on what hardware it ran."""
+    """What all records have: when, by which command, with which packages and on what hardware a run ran."""
 
     KIND: ClassVar[str]
 
@@ -111,7 +111,7 @@ class Record(RecordPart):
 
     @classmethod
     def new(cls, **content: Any) -> Self:
-        """A record of this moment and this machine. Raises ValueError (pydantic's) for content that does not fit."""
+        """Make a record of this moment and machine. Raises ValueError (of pydantic) for content that does not fit."""
         about = {
             "schema_version": SCHEMA_VERSION,
             "kind": cls.KIND,
@@ -121,23 +121,23 @@ class Record(RecordPart):
             "versions": package_versions(),
             "hardware": hardware(),
         }
-        return cls.model_validate({**about, **content})
+        return cls.model_validate(about | content)
 
     def as_json(self) -> str:
-        """The text of its file. Raises ValueError (pydantic's) for a copy that was changed to what does not fit."""
+        """Return the text of its file. Raises ValueError (of pydantic) for a copy whose new values do not fit."""
         content = self.model_dump(mode="json", exclude_unset=True, warnings=False)
-        type(self).model_validate(content)
+        self.model_validate(content)
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 class RunRecord(Record):
-    """A fine-tuned tagger. `scores["test"]["conlleval"].overall.f1` is its F1.
+    """A fine-tuned tagger. `record.scores["test"]["conlleval"].overall.f1` is its F1 on the test split.
 
-    is_crossner: whether the data were the official files
-    test:        whether the test split was scored
-    epochs:      trained; best_epoch: the one kept, None where dev chose none
-    dev_by_epoch: F1 (conlleval) at each scoring of dev
-    entities_beyond_max_length: gold entities that the model did not see, by split
+    is_crossner:   whether the data were the official files
+    test:          whether the run was to score the test split
+    best_epoch:    the one whose model was kept; None if dev did not choose
+    dev_by_epoch:  F1 (conlleval) at each scoring of dev
+    entities_beyond_max_length: gold entities that the model could not see, by split
     """
 
     KIND = "fine_tuning"
@@ -213,107 +213,8 @@ class SourceStageRecord(Record):
     dev: SplitScores | None
 
 
-class BlockCounts(RecordPart):
-    """What was read of a corpus and what became of it; None is what a stream does not know beforehand.
-
-    documents_read:     all that were looked at, those left out by title, as blank or as held out included
-    documents_used:     those whose tokens were packed
-    characters:         of the documents used; where max_tokens ends reading, all of the last document's part
-    tokens, separators: in the blocks; the special tokens around each block are in neither
-    tokens_left_over:   tokens of documents after the last whole block
-    entities:           first tokens of entities in the blocks, 0 where none were asked for
-    names_left_out:     names of more than 16 tokens, of none, or with an unknown one
-    sha256:             of the blocks' ids, one after the other, as little-endian int32
-    """
-
-    documents_read: int | None = None
-    documents_excluded: int | None = None
-    documents_blank: int | None = None
-    documents_held_out: int | None = None
-    documents_used: int | None = None
-    characters: int | None = None
-    tokens: int | None = None
-    separators: int | None = None
-    blocks: int | None = None
-    tokens_left_over: int | None = None
-    entities: int | None = None
-    names_left_out: int | None = None
-    sha256: str | None = None
-
-
-class HeldOutLoss(RecordPart):
-    """Loss per masked token of the held-out text, and its exponential, after so many optimizer steps."""
-
-    step: int
-    token_loss: float
-    token_perplexity: float
-    span_loss: float
-    span_perplexity: float
-
-
-class TrainingSpeed(RecordPart):
-    """Speed of the optimizer steps. mfu: model FLOPs utilisation, the share of the machine's matrix-product peak"""
-
-    tokens_per_second: float
-    gflop_per_token: float | None = None
-    matmul_peak_gflop_per_second: float | None = None
-    mfu: float | None = None
-
-
-class Checkpoint(RecordPart):
-    """A model that was made: the name of its folder and the SHA-256 of its weights ("" in the first records)."""
-
-    name: str
-    sha256: str = ""
-
-
-class StartEncoder(RecordPart):
-    """The encoder that pre-training began with. head: where its masked-LM head came from"""
-
-    name: str
-    sha256: str = ""
-    head: str = ""
-
-
-class DaptRecord(Record):
-    """Domain-adaptive pre-training of an encoder. tokens_seen: special tokens included"""
-
-    KIND = "dapt"
-
-    kind: Literal["dapt"]
-    checkpoint: Checkpoint
-    seed: int
-    domain: str | None = None
-    level: str | None = None
-    corpus_sha256: Checksums
-    texts_sha256: str | None = None
-    excluded_titles: int = 0
-    held_out_sha256: Checksums | None = None
-    gazetteer_names: int | None = None
-    encoder: StartEncoder
-    processes: int = 1
-    arguments: RecordedArguments
-    masking: str
-    corpus: BlockCounts
-    held_out: BlockCounts | None = None
-    epochs: float | None
-    steps: int
-    tokens_seen: int
-    losses: Annotated[tuple[HeldOutLoss, ...], Field(strict=False)]
-    wall_seconds: Seconds
-    resumed: bool = False
-    head_on_masked_positions_only: bool = True
-    speed: TrainingSpeed | None = None
-
-    def as_pre_training(self) -> PreTraining:
-        """What the record of a run that starts from this checkpoint tells of it."""
-        same = ("domain", "level", "masking", "corpus_sha256", "tokens_seen")
-        arguments = {"percent": self.arguments.percent, "max_tokens": self.arguments.max_tokens}
-        return PreTraining(start=self.encoder.name, **{name: getattr(self, name) for name in same}, **arguments)
-
-
 class EvaluationRecord(Record):
-    """The scores of a saved tagger on one split."""
+    """The scores of a saved tagger on one split: `record.scores[split][convention]`."""
 
     KIND = "evaluation"
 
@@ -323,57 +224,3 @@ class EvaluationRecord(Record):
     split: str
     is_crossner: bool
     scores: Scores
-
-
-class RecordedStopWords(RecordPart):
-    """Words that did not count. name: english, none, or the name of a file"""
-
-    name: str
-    words: int
-    sha256: str
-
-
-class OverlapStream(RecordPart):
-    """A stream of words that was compared; see `corpora.overlap.Vocabulary` for the counts."""
-
-    label: str
-    domain: str | None
-    splits: Names | None
-    splitter: str | None
-    sha256: Checksums
-    words: int
-    counted: int
-    distinct: int
-    top: int
-    least_count: int
-    tied: int
-
-
-class OverlapMatrix(RecordPart):
-    """Row by row in the order of the streams: percent = 100 × shared / of."""
-
-    percent: list[list[float]]
-    shared: list[list[int]]
-    of: list[list[int]]
-
-
-class OverlapRecord(Record):
-    """Vocabulary overlap of two or more streams of words."""
-
-    KIND = "overlap"
-
-    kind: Literal["overlap"]
-    top_k: int
-    stop_words: RecordedStopWords
-    casing: str
-    words_that_count: str
-    ties: str
-    streams: Annotated[tuple[OverlapStream, ...], Field(strict=False)]
-    matrix: OverlapMatrix
-
-
-AnyRecord = RunRecord | SourceStageRecord | DaptRecord | EvaluationRecord | OverlapRecord
-RECORD_TYPES: dict[str, type[Record]] = {
-    record_type.KIND: record_type
-    for record_type in (RunRecord, SourceStageRecord, DaptRecord, EvaluationRecord, OverlapRecord)
-}

@@ -1,6 +1,5 @@
 """Scores as records hold them: of entities under a convention, together and by type, and of confidences."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -42,13 +41,12 @@ class ConventionScores(RecordPart):
     per_type: dict[str, Score] = {}
 
     def group(self, name: str) -> Score | None:
-        """The score over 'overall', 'specialised' or 'generic' types."""
+        """Return the score over 'overall', 'specialised' or 'generic' types."""
         return {"overall": self.overall, "specialised": self.specialised, "generic": self.generic}[name]
 
-    def named(self) -> Iterator[tuple[str, Score]]:
-        """Every score with the name of its type or group."""
-        yield from self.per_type.items()
-        yield from ((name, score) for name in GROUPS if (score := self.group(name)) is not None)
+    def named(self) -> dict[str, Score]:
+        """Return every score by the name of its type or group."""
+        return self.per_type | {name: score for name in GROUPS if (score := self.group(name))}
 
 
 SplitScores = dict[str, ConventionScores]  # convention to scores
@@ -58,8 +56,8 @@ Scores = dict[str, SplitScores]  # split to convention to scores
 class Calibration(RecordPart):
     """Expected calibration error of predicted entities; see `metric.calibration`. None where nothing was predicted."""
 
-    ece: Fraction | None
+    ece: float | None
     bins: int
     entities: Count
-    confidence: Fraction | None
-    precision: Fraction | None
+    confidence: float | None
+    precision: float | None

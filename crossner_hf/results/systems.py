@@ -67,7 +67,7 @@ class System:
     def label(self) -> str:
         return f"{self.model}: {self.training}"
 
-    def order(self) -> tuple:
+    def order(self) -> tuple[Any, ...]:
         """All sentences before few, no DAPT before DAPT, settings as in the paper."""
         place = list(SETTINGS).index(self.setting)
         full = float("inf") if self.size is None else self.size
@@ -188,7 +188,7 @@ def _parts(record: RunRecord) -> tuple[System, dict[str, Any]]:
         record.setting,
         TAGGERS.get(record.arguments.tagger, f"{record.arguments.tagger} ({{}})").format(encoder),
         dapt,
-        record.few_shot and record.few_shot.sentences,
+        record.few_shot.sentences if record.few_shot else None,
         record.few_shot.draw if record.few_shot else "",
         percent,
     )

@@ -14,7 +14,7 @@ from crossner_hf.cli import main
 from crossner_hf.pretraining import dapt as pre_training
 from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
 from crossner_hf.results.record_files import read_record
-from crossner_hf.results.records import DaptRecord
+from crossner_hf.results.text_records import DaptRecord
 
 SMALL = ["--block-size", "16", "--held-out", "20", "--learning-rate", "3e-3", "--num-train-epochs", "1", "--use-cpu"]
 

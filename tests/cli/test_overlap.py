@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crossner_hf.cli.overlap import main
-from crossner_hf.results.records import OverlapRecord
+from crossner_hf.results.text_records import OverlapRecord
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "overlap.md"
 SAMPLES = ["sample_music", "sample_news"]

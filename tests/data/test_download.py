@@ -198,7 +198,7 @@ def test_a_folder_with_the_three_files_themselves_serves_one_domain(published, t
 
 
 def test_a_named_folder_that_is_missing_is_an_error(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match=r"data_dir=.*none: no such folder; it should hold music/train\.txt"):
+    with pytest.raises(FileNotFoundError, match=r"data_dir=.*none: no such folder; it should contain music/train\.txt"):
         domain_files(get_domain("music"), tmp_path / "none")
     monkeypatch.setenv("CROSSNER_DATA_DIR", str(tmp_path / "none"))
     with pytest.raises(FileNotFoundError, match=r"CROSSNER_DATA_DIR=.*none: no such folder"):

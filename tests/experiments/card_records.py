@@ -10,8 +10,8 @@ from report_runs import gold_of, make_record, mistaken
 
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.metric import score
-from crossner_hf.results.record_files import read_record
-from crossner_hf.results.records import AnyRecord, Record, RunRecord
+from crossner_hf.results.record_files import AnyRecord, read_record
+from crossner_hf.results.records import Record, RunRecord
 from crossner_hf.schema import Domain, get_domain
 
 REPO = "someone/tagger"

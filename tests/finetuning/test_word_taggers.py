@@ -246,9 +246,9 @@ def test_a_grid_sets_taggers_beside_each_other(tiny_vectors, zoo):
     assert (crf.arguments["learning_rate"], coach.arguments["learning_rate"]) == (2e-4, 0.01)
     assert "-crf-minilm-" in crf.name
     assert len({run.name for run in grid.runs()}) == 3
-    with pytest.raises(ValueError, match="unknown argument under models 'taggger'; did you mean tagger"):
+    with pytest.raises(ValueError, match="unknown key 'taggger'; did you mean tagger"):
         Grid.of({"domains": [str(zoo)], "models": [{"model": "minilm", "taggger": "crf"}]})
-    with pytest.raises(ValueError, match="seed is not set under models"):
+    with pytest.raises(ValueError, match="seed is not set here: that is for seeds"):
         Grid.of({"domains": [str(zoo)], "models": [{"model": "minilm", "seed": 3}]})
 
 

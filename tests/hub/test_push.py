@@ -13,7 +13,7 @@ from crossner_hf.hub import retry
 from crossner_hf.hub.push import Target, push_folder
 
 CARD = "---\nlicense: mit\n---\n\n# A tagger\n"
-LARGE = bytes(range(256)) * 200_000  # 51 MB of bytes, so that it travels in chunks
+LARGE = bytes(range(256)) * 20_000  # 5 MB, sent in several packets
 
 
 @pytest.fixture

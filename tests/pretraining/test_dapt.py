@@ -27,7 +27,7 @@ from crossner_hf.pretraining.blocks import block_dataset
 from crossner_hf.pretraining.dapt import dapt
 from crossner_hf.pretraining.packing import Packing
 from crossner_hf.results.record_files import read_record
-from crossner_hf.results.records import Checkpoint
+from crossner_hf.results.text_records import Checkpoint
 from crossner_hf.schema import get_domain
 from crossner_hf.training.resume import weights_hash
 from crossner_hf.training.run_folder import FolderInUse

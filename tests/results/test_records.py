@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import report_runs
 from pydantic import ValidationError
+from write_record_schema import PATH, record_schema
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.results import environment
 from crossner_hf.results.environment import command_line, git_commit
 from crossner_hf.results.record_files import read_record, upgrade, write_record
-from crossner_hf.results.records import DaptRecord, EvaluationRecord, OverlapRecord, RunRecord
+from crossner_hf.results.records import EvaluationRecord, RunRecord
+from crossner_hf.results.text_records import DaptRecord, OverlapRecord
 from crossner_hf.schema import get_domain
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +66,12 @@ def test_every_committed_record_loads_with_all_that_it_says():
         content = json.loads(path.read_text(encoding="utf-8"))
         assert json.loads(read_record(path).as_json()) == upgrade(content), path
     assert len(KEPT) >= 124
+
+
+def test_the_published_schema_is_that_of_the_classes():
+    assert PATH.read_text(encoding="utf-8") == record_schema(), "run python scripts/write_record_schema.py"
+    kinds = json.loads(record_schema())["discriminator"]["mapping"]
+    assert kinds.keys() == {"fine_tuning", "source_stage", "evaluation", "dapt", "overlap"}
 
 
 def test_keys_of_the_first_schema_version_have_their_new_names():

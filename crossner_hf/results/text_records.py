@@ -1,0 +1,159 @@
+"""Records of what was done with raw text: domain-adaptive pre-training, and vocabulary overlap."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from crossner_hf.results.records import Checksums, Names, PreTraining, Record, RecordedArguments, Seconds
+from crossner_hf.results.scores import RecordPart
+
+
+class BlockCounts(RecordPart):
+    """What was read of a corpus and what became of it; None is what a stream does not know beforehand.
+
+    documents_read:     all that were looked at, including those left out by title, as blank or as held out
+    documents_used:     those whose tokens were packed
+    characters:         of the documents used; if max_tokens ended reading, all of the last document's part
+    tokens, separators: in the blocks; the special tokens around each block are in neither
+    tokens_left_over:   tokens of documents after the last whole block
+    entities:           first tokens of entities in the blocks, 0 if none were asked for
+    names_left_out:     names of more than 16 tokens, of none, or with an unknown one
+    sha256:             of the blocks' ids, one after the other, as little-endian int32
+    """
+
+    documents_read: int | None = None
+    documents_excluded: int | None = None
+    documents_blank: int | None = None
+    documents_held_out: int | None = None
+    documents_used: int | None = None
+    characters: int | None = None
+    tokens: int | None = None
+    separators: int | None = None
+    blocks: int | None = None
+    tokens_left_over: int | None = None
+    entities: int | None = None
+    names_left_out: int | None = None
+    sha256: str | None = None
+
+
+class HeldOutLoss(RecordPart):
+    """Loss per masked token of the held-out text, and its exponential, after `step` optimizer steps."""
+
+    step: int
+    token_loss: float
+    token_perplexity: float
+    span_loss: float
+    span_perplexity: float
+
+
+class TrainingSpeed(RecordPart):
+    """Speed of the optimizer steps. mfu: model FLOPs utilisation, the share of the machine's matrix-product peak"""
+
+    tokens_per_second: float
+    gflop_per_token: float | None = None
+    matmul_peak_gflop_per_second: float | None = None
+    mfu: float | None = None
+
+
+class Checkpoint(RecordPart):
+    """A model: the name of its folder, the SHA-256 of its weights ("" in the first records)."""
+
+    name: str
+    sha256: str = ""
+
+
+class StartEncoder(Checkpoint):
+    """The encoder that pre-training began with. head: where its masked-LM head came from"""
+
+    head: str = ""
+
+
+class DaptRecord(Record):
+    """Domain-adaptive pre-training of an encoder. tokens_seen: including special tokens"""
+
+    KIND = "dapt"
+
+    kind: Literal["dapt"]
+    checkpoint: Checkpoint
+    seed: int
+    domain: str | None = None
+    level: str | None = None
+    corpus_sha256: Checksums
+    texts_sha256: str | None = None
+    excluded_titles: int = 0
+    held_out_sha256: Checksums | None = None
+    gazetteer_names: int | None = None
+    encoder: StartEncoder
+    processes: int = 1
+    arguments: RecordedArguments
+    masking: str
+    corpus: BlockCounts
+    held_out: BlockCounts | None = None
+    epochs: float | None
+    steps: int
+    tokens_seen: int
+    losses: Annotated[tuple[HeldOutLoss, ...], Field(strict=False)]
+    wall_seconds: Seconds
+    resumed: bool = False
+    head_on_masked_positions_only: bool = True
+    speed: TrainingSpeed | None = None
+
+    def as_pre_training(self) -> PreTraining:
+        """Return what the record of a run that starts from this checkpoint tells of it."""
+        return PreTraining(
+            start=self.encoder.name,
+            domain=self.domain,
+            level=self.level,
+            masking=self.masking,
+            corpus_sha256=self.corpus_sha256,
+            tokens_seen=self.tokens_seen,
+            percent=self.arguments.percent,
+            max_tokens=self.arguments.max_tokens,
+        )
+
+
+class RecordedStopWords(RecordPart):
+    """Words that did not count. name: english, none, or the name of a file"""
+
+    name: str
+    words: int
+    sha256: str
+
+
+class OverlapStream(RecordPart):
+    """A stream of words that was compared; see `corpora.overlap.Vocabulary` for the counts."""
+
+    label: str
+    domain: str | None
+    splits: Names | None
+    splitter: str | None
+    sha256: Checksums
+    words: int
+    counted: int
+    distinct: int
+    top: int
+    least_count: int
+    tied: int
+
+
+class OverlapMatrix(RecordPart):
+    """Row by row in the order of the streams: percent = 100 × shared / of."""
+
+    percent: list[list[float]]
+    shared: list[list[int]]
+    of: list[list[int]]
+
+
+class OverlapRecord(Record):
+    """Vocabulary overlap of two or more streams of words."""
+
+    KIND = "overlap"
+
+    kind: Literal["overlap"]
+    top_k: int
+    stop_words: RecordedStopWords
+    casing: str
+    words_that_count: str
+    ties: str
+    streams: Annotated[tuple[OverlapStream, ...], Field(strict=False)]
+    matrix: OverlapMatrix

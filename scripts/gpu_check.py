@@ -1,0 +1,171 @@
+"""Checks the package on a GPU in one run of under ten minutes: correctness, bf16 training, speed, and one experiment.
+
+`python scripts/gpu_check.py --output gpu/` runs all parts; `--parts correctness bf16` runs some. With `--device cpu
+--quick` the script itself can be tried without a GPU. Each part writes its result to OUTPUT/result.json as it ends, so
+that a run that is cut short loses nothing.
+
+The official files are taken from --data-dir or CROSSNER_DATA_DIR, raw text about music from --corpus; where they are
+missing, the packaged samples take their place and the result says so.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+from transformers.utils import logging
+
+import crossner_hf
+from crossner_hf.atomic_write import write_text
+from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
+from crossner_hf.finetuning.settings import TaggerChoice
+from crossner_hf.pretraining.arguments import DAPT_PRESETS
+from crossner_hf.results.records import RunRecord
+from crossner_hf.schema import get_domain
+from crossner_hf.tagger.tagger import Tagger
+from crossner_hf.training.flops import layer_parameters, matmul_peak
+
+SEED = 555
+TOLERANCE = 2e-3  # of probabilities in float32; TF32 is off
+
+
+class Check:
+    """What all parts need: the device, the data, and where results go."""
+
+    def __init__(self, options: argparse.Namespace):
+        self.device, self.quick, self.output = options.device, options.quick, Path(options.output)
+        self.data_dir, self.corpus = options.data_dir, options.corpus
+        self.domain = "music" if self.data_dir else "sample_music"
+        self.texts = [" ".join(words) for words in self.rows("test")]
+
+    def rows(self, split: str) -> list[list[str]]:
+        """The sentences of a split, each a list of words."""
+        return crossner_hf.load(self.domain, split=split, data_dir=self.data_dir)["tokens"][:]
+
+    def tagger(self, kind: str, device: str) -> Tagger:
+        """A tagger with fresh head weights that are the same on every device."""
+        set_seed(SEED)
+        taggers = EncoderTaggers("minilm", choice=TaggerChoice(kind))
+        return Tagger(taggers.build(get_domain(self.domain)).to(device), taggers.tokenizer)
+
+    def fine_tune(self, name: str, model: str = "minilm", **arguments: Any) -> RunRecord:
+        """A run of the small preset, scored on dev and test."""
+        values = {**crossner_hf.preset("small"), "seed": SEED, "use_cpu": self.device == "cpu", **arguments}
+        if self.quick:
+            values["max_steps"] = 4
+        args = crossner_hf.FineTuningArguments(output_dir=str(self.output / name), **values)
+        return crossner_hf.fine_tune(self.domain, model, args, data_dir=self.data_dir)
+
+    def seconds(self, function: Callable[[], Any]) -> float:
+        """The fastest of three calls."""
+        times = []
+        for _ in range(3):
+            begun = time.perf_counter()
+            function()
+            if self.device == "cuda":
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - begun)
+        return min(times)
+
+
+def correctness(check: Check) -> dict[str, Any]:
+    """Labels and probabilities of the CPU and of the device agree for the linear tagger and the CRF."""
+    result = {}
+    for kind in ("linear", "crf"):
+        words = check.rows("test")[:100]
+        on_cpu, on_device = (list(check.tagger(kind, device).tag_words(words)) for device in ("cpu", check.device))
+        pairs = list(zip(on_cpu, on_device, strict=True))
+        difference = max(abs(a - b) for x, y in pairs for a, b in zip(x.scores, y.scores, strict=True))
+        differing = sum(a != b for x, y in pairs for a, b in zip(x.labels, y.labels, strict=True))
+        result[kind] = {"greatest_difference": difference, "differing_labels": differing, "ok": difference < TOLERANCE}
+    return result
+
+
+def bf16(check: Check) -> dict[str, Any]:
+    """The CRF trained in float32 and in bf16: F1 on dev and test, seconds."""
+    result = {}
+    for name, half in (("float32", False), ("bf16", True)):
+        record = check.fine_tune(f"crf-{name}", tagger="crf", bf16=half)
+        f1 = {split: record.scores[split]["conlleval"].overall.f1 for split in record.scores}
+        result[name] = {"f1": f1, "wall_seconds": record.wall_seconds, "epochs": record.epochs}
+    return result
+
+
+def speed(check: Check) -> dict[str, Any]:
+    """Tokens a second in tagging, with the share of the matrix-product peak, for several sizes of a batch."""
+    peak = matmul_peak(check.device)
+    result: dict[str, Any] = {"matmul_peak_tflops": peak / 1e12}
+    texts = check.texts * (1 if check.quick else 20)
+    for kind in ("linear", "crf"):
+        tagger = check.tagger(kind, check.device)
+        num_tokens = sum(map(len, tagger.tokenizer(texts)["input_ids"]))
+        for batch_tokens in (4_096, 16_384, 65_536):
+            tagger.batch_tokens = batch_tokens
+            seconds = check.seconds(lambda: list(tagger.tag_texts(texts)))  # noqa: B023 (called at once)
+            mfu = 2 * layer_parameters(tagger.model) * num_tokens / seconds / peak
+            result[f"{kind}-{batch_tokens}"] = {"tokens_per_second": num_tokens / seconds, "mfu": mfu}
+    return result
+
+
+def experiment(check: Check) -> dict[str, Any]:
+    """Span-level DAPT on raw text about music in bf16, then the CRF from the start and from the checkpoint."""
+    corpus = crossner_hf.Corpus((check.corpus,) if check.corpus else ("sample_music",))
+    small = {**DAPT_PRESETS["small"], "per_device_train_batch_size": 256 if check.corpus else 8}
+    steps = 4 if check.quick else 1_000
+    args = crossner_hf.DaptArguments(
+        output_dir=str(check.output / "dapt"),
+        **{**small, "max_steps": steps, "held_out": 1 if check.corpus else 10},
+        **{"bf16": check.device == "cuda", "use_cpu": check.device == "cpu"},
+    )
+    record = crossner_hf.dapt(corpus, "minilm", args)
+    runs = {name: check.fine_tune(f"after-{name}", tagger="crf", model=model) for name, model in (
+        ("minilm", "minilm"), ("dapt", args.output_dir)
+    )}  # fmt: skip
+    return {
+        "speed": record.speed and record.speed.model_dump(),
+        "losses": [loss.model_dump() for loss in record.losses],
+        "f1": {name: run.scores["test"]["conlleval"].overall.f1 for name, run in runs.items()},
+    }
+
+
+PARTS = {"correctness": correctness, "bf16": bf16, "speed": speed, "experiment": experiment}
+
+
+def main() -> None:
+    """Run the parts, one after the other; a part that fails is noted and the next one runs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", required=True, help="folder for result.json, models and records")
+    parser.add_argument("--data-dir", help="folder of the official files; default: the packaged samples")
+    parser.add_argument("--corpus", help="raw text about music (Parquet, JSON lines or text)")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--quick", action="store_true", help="a few steps of each part, to try the script")
+    options = parser.parse_args()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("torch sees no GPU; --device cpu --quick tries the script without one")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    check = Check(options)
+    result: dict[str, Any] = {
+        "device": torch.cuda.get_device_name() if options.device == "cuda" else "cpu",
+        "torch": torch.__version__,
+        "domain": check.domain,
+    }
+    for name in options.parts:
+        begun = time.perf_counter()
+        try:
+            result[name] = PARTS[name](check)
+        except Exception as error:  # the other parts are worth their minutes
+            result[name] = {"error": f"{type(error).__name__}: {error}"}
+        result[name]["seconds"] = round(time.perf_counter() - begun, 1)
+        write_text(check.output / "result.json", json.dumps(result, indent=1) + "\n")
+        print(json.dumps({name: result[name]}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
