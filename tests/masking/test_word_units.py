@@ -41,7 +41,7 @@ def naive_units(kind: str, tokenizer, features: list[dict]) -> list[list[int]]:
         rows.append([])
         before, before_tag = None, 0
         tokens = tokenizer.convert_ids_to_tokens(row["input_ids"])
-        for token, tag in zip(tokens, row.get("entity_tags", [0] * len(tokens))):
+        for token, tag in zip(tokens, row.get("entity_tags", [0] * len(tokens)), strict=True):
             special = token in tokenizer.all_special_tokens
             begins = tag == 0 and (before_tag != 0 or before is None or begins_word(kind, before, token))
             last += not special and (before is None or tag == 1 or begins)
@@ -53,7 +53,7 @@ def naive_units(kind: str, tokenizer, features: list[dict]) -> list[list[int]]:
 def seen_units(masked, strategy, tokenizer, features) -> list[list[int]]:
     collator = DataCollatorForSpanMasking(tokenizer, mlm_probability=0.5, seed=0, strategy=strategy)
     found = units(masked(collator, features, EPOCHS))
-    for row, feature in zip(found, features):
+    for row, feature in zip(found, features, strict=True):
         padding = slice(len(feature["input_ids"]), None)
         if tokenizer.padding_side == "left":
             padding = slice(0, len(row) - len(feature["input_ids"]))
@@ -89,7 +89,7 @@ def test_a_line_break_ends_a_word_of_byte_level_tokens(tokenizer, examples, mask
     assert max(found) == 6  # three names, three line breaks
 
 
-def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordtoken():
+def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordpiece():
     tokens = ("<s>", "##", "####", "ĠOs", "lo", "Ġ##", "Ġin")  # as RoBERTa's, which has "##" and "####"
     backend = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
     backend.decoder = decoders.ByteLevel()
@@ -116,7 +116,7 @@ def test_a_slow_tokenizer_is_refused_where_words_are_needed(tokenizer, monkeypat
 def tagged(rows: list[dict], spans: list[list[tuple[int, int]]]) -> list[dict]:
     """Rows with entity_tags that say 1 and 2 from begin to end of each span of positions."""
     result = []
-    for row, found in zip(rows, spans):
+    for row, found in zip(rows, spans, strict=True):
         tags = [0] * len(row["input_ids"])
         for start, end in found:
             tags[start:end] = [1] + [2] * (end - start - 1)
@@ -174,7 +174,7 @@ def test_entity_tags_stay_out_of_the_batch_of_every_strategy(tokenizer, examples
         assert set(collator(features)) == {"input_ids", "attention_mask", "labels"}
 
 
-def test_one_example_without_entity_tags_is_one_too_many(tokenizer, examples):
+def test_an_example_without_entity_tags_is_refused(tokenizer, examples):
     tok = tokenizer()
     features = tagged(examples(tok), [[]] * 4)
     del features[2]["entity_tags"]

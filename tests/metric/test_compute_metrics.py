@@ -32,7 +32,8 @@ def batch():
     logits = rng.random((5, 9, len(MUSIC.labels))) + 2 * np.eye(len(MUSIC.labels))[predicted]
     scored = label_ids != -100
     tags = [
-        [[MUSIC.labels[i] for i in row[keep]] for row, keep in zip(side, scored)] for side in (predicted, label_ids)
+        [[MUSIC.labels[i] for i in row[keep]] for row, keep in zip(side, scored, strict=True)]
+        for side in (predicted, label_ids)
     ]
     return logits, predicted, label_ids, score(*tags, generic_types=MUSIC.generic_types)
 
@@ -91,7 +92,7 @@ def test_conventions_can_be_chosen_and_are_checked_at_once(batch):
 
 
 @pytest.mark.parametrize("domain", [SOURCE, Domain("own", ("drug", "dose"))])
-def test_generic_and_specialised_types_are_told_apart_only_where_there_are_both(domain):
+def test_generic_and_specialised_scores_need_types_of_both_kinds(domain):
     result = compute_metrics(domain)(evaluation(np.array([[1, 2]]), np.array([[1, 2]])))
     assert set(result) == NAMES - {"conlleval_specialised_f1", "conlleval_generic_f1"}
     assert result["pooled_f1"] == 1.0

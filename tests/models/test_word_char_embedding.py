@@ -107,7 +107,7 @@ def test_characters_are_those_of_pytorchs_convolution_and_so_are_gradients(kerne
             expected[0, time] = characters.convolution(around).amax(-1)
     (expected * weights).sum().backward()
     torch.testing.assert_close(found, expected)
-    for gradient, parameter in zip(gradients, characters.parameters()):
+    for gradient, parameter in zip(gradients, characters.parameters(), strict=True):
         torch.testing.assert_close(gradient, parameter.grad)
     assert not characters.bytes.weight.grad[0].any()
 
@@ -180,7 +180,7 @@ def test_a_saved_model_comes_back_bit_by_bit(options, tmp_path):
     assert all(torch.equal(value, expected[name]) for name, value in again.state_dict().items())
 
 
-def test_what_a_checkpoint_lacks_is_initialised_and_the_rest_kept(tmp_path):
+def test_missing_weights_are_initialised_and_the_rest_kept(tmp_path):
     """Loading builds on no memory at all, so what nobody initialises would be anything."""
     torch.manual_seed(0)
     model = Model(make())

@@ -120,7 +120,7 @@ def padded_bytes(sentences, time, longest, left=False):
 
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize(("multiple", "time"), [(None, 3), (4, 4)])
-def test_padding_is_a_rectangle_whoever_asks_for_it(side, multiple, time, tokenizer):
+def test_all_ways_of_padding_give_the_same_rectangle(side, multiple, time, tokenizer):
     tokenizer.padding_side = side
     expected = padded_bytes(SENTENCES, time, 6, left=side == "left")
     options = {"pad_to_multiple_of": multiple, "return_tensors": "pt"}
@@ -201,7 +201,7 @@ def test_it_is_saved_and_loaded_by_name(tokenizer, tmp_path):
 def test_first_rows_are_the_files_vectors_else_drawn(vectors):
     _, layout = build_tokenizer(COUNTS, vectors, all_vectors=True)
     rows, without = initial_rows(layout, 2, vectors, torch.Generator().manual_seed(0))
-    of = dict(zip(layout.words, rows.tolist()))
+    of = dict(zip(layout.words, rows.tolist(), strict=True))
     assert rows.shape == (11, 2)
     assert (of["the"], of["fox"], of["owl"], of["lynx"]) == ([1, 2], [3, 4], [11, 12], [7, 8])
     assert of["[PAD]"] == [0, 0]
@@ -225,7 +225,7 @@ def test_rows_without_vectors_are_uniform():
     assert rows[1:].std().item() == pytest.approx(12**-0.5, rel=0.02)
 
 
-def test_impossible_wishes_are_refused(vectors):
+def test_impossible_arguments_are_refused(vectors):
     with pytest.raises(ValueError, match="all_vectors needs vectors"):
         build_tokenizer(COUNTS, None, all_vectors=True)
     with pytest.raises(ValueError, match="max_word_bytes must be at least 1, got 0"):
