@@ -55,7 +55,7 @@ def bench_crf(data_dir: str | None = None) -> list[tuple[str, str, str]]:
         partial(_gradients, theirs, lambda leaf: theirs(leaf, tags, mask, reduction="none"), emissions),
     )
     decodings = (
-        lambda: [row[:n] for row, n in zip(ours.viterbi(emissions, mask).tolist(), lengths)],
+        lambda: [row[:n] for row, n in zip(ours.viterbi(emissions, mask).tolist(), lengths, strict=True)],
         lambda: theirs.decode(emissions, mask),
     )
     _assert_equal(*(function() for function in losses))

@@ -42,7 +42,7 @@ def side_by_side(*functions: Callable[[], object]) -> list[float]:
 def element_walk(masked: list[list[bool]], maskable: list[list[bool]]) -> list[list[bool]]:
     """The official rule position by position, for reference."""
     joined = [row.copy() for row in masked]
-    for row, real in zip(joined, maskable):
+    for row, real in zip(joined, maskable, strict=True):
         pending, position = None, 0
         while position < len(row):
             if not real[position]:

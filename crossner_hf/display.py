@@ -70,7 +70,12 @@ def readable_on(background: Sequence[float]) -> str:
 
 
 def check_matplotlib(what: str, otherwise: str = "") -> None:
-    """Raise ImportError if matplotlib is not installed. what: needs it; otherwise: how to do without it."""
+    """Raise ImportError if matplotlib is not installed.
+
+    Args:
+        what: The part that needs matplotlib, for the message.
+        otherwise: How to do without it, for the message.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:

@@ -78,7 +78,7 @@ def zoo_sentences() -> Callable[..., list[tuple[list[str], list[str]]]]:
 
 def conll(sentences: list[tuple[list[str], list[str]]]) -> str:
     """Sentences and their tags as the text of a CoNLL file."""
-    return "\n".join("".join(f"{word}\t{tag}\n" for word, tag in zip(*pair)) for pair in sentences)
+    return "\n".join("".join(f"{word}\t{tag}\n" for word, tag in zip(*pair, strict=True)) for pair in sentences)
 
 
 @pytest.fixture(scope="session")

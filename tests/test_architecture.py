@@ -28,7 +28,7 @@ LAYERS = [
     ["schema", "packaged_encoder", "atomic_write"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-WITHOUT_TORCH = ["schema", "display", "tagger.iob2", "tagger.word_splitter", "metric", "corpora", "results"]
+WITHOUT_TORCH = ["schema", "display", "tagger.iob2", "tagger.word_splitter", "metric", "corpora", "engine", "results"]
 # data.builder imports datasets, which may import torch; these modules of data read files without it.
 DATA_WITHOUT_TORCH = ["conll", "sentences", "sources", "download", "deduplicate", "registration"]
 

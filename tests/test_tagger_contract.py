@@ -28,7 +28,7 @@ class Fitted:
         self.tokenizer, self.model = task.tokenizer, task.new_tagger("target")
         args = FineTuningArguments(
             output_dir=str(folder / "run"),
-            max_steps=300,
+            max_steps=100,
             learning_rate=3e-3,
             per_device_train_batch_size=8,
             eval_strategy="no",
@@ -65,7 +65,7 @@ def test_padding_and_batch_mates_are_neutral(fitted, zoo_sentences):
     sentences = [words for words, _ in zoo_sentences(30, seed=8)]
     alone = list(Tagger(fitted.model, fitted.tokenizer, batch_tokens=1).tag_words(sentences))
     together = list(Tagger(fitted.model, fitted.tokenizer, batch_tokens=100_000).tag_words(sentences))
-    for one, other in zip(alone, together):
+    for one, other in zip(alone, together, strict=True):
         assert one.labels == other.labels
         assert one.scores == pytest.approx(other.scores, abs=1e-5)
 

@@ -55,7 +55,7 @@ def _check(args: argparse.Namespace) -> int:
         print(f"{where}: all {len(stated.scores)} stated scores hold")
         return 0
     print(f"{where}: {len(differences)} of {len(stated.scores)} stated scores do not hold")
-    print(table(("score", "stated", "found"), [(str(d.score), d.stated, d.found or "none") for d in differences]))
+    print(table(("score", "stated", "measured"), [(str(d.score), d.stated, d.measured or "none") for d in differences]))
     return 1
 
 

@@ -58,7 +58,7 @@ def _figure(record: OverlapRecord) -> Any:
     axes.set_facecolor(DIAGONAL)
     image = axes.imshow(others, cmap=COLOURS, vmin=low, vmax=high)
     for row, column in numpy.ndindex(percent.shape):
-        colour = "#6b6b6b" if row == column else readable_on(image.cmap(image.norm(percent[row, column])))
+        colour = "#6b6b6b" if row == column else readable_on(tuple(image.cmap(image.norm(percent[row, column]))))
         axes.text(column, row, f"{percent[row, column]:.1f}", ha="center", va="center", color=colour, fontsize=10)
     _frame(axes, labels)
     axes.set_title("\n".join(caption(record)), fontsize=9, loc="left", pad=9, linespacing=1.5)

@@ -1,21 +1,29 @@
 """A grid of fine-tuning runs (domains × settings × models × sizes × seeds): checked whole, then listed run by run."""
 
+import hashlib
+import itertools
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, TypeVar
 
-from crossner_hf.experiments.grid_checks import Places, check_arguments, check_list, no_unknown
-from crossner_hf.experiments.grid_entries import (
-    ALL,
-    Dapt,
-    Variant,
-    read_domain,
-    read_model,
-    read_size,
-    same_place,
-    slug,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    ValidationError,
+    ValidationInfo,
 )
-from crossner_hf.finetuning.settings import SETTINGS
+
+from crossner_hf.experiments import grid_entries
+from crossner_hf.experiments.grid_entries import ALL, Dapt, Variant, one_of, same_place, slug
+from crossner_hf.experiments.grid_file import Lines, message, place_of
+from crossner_hf.finetuning.arguments import DRAWS, PRESETS, FineTuningArguments, preset
+from crossner_hf.finetuning.settings import PUBLISHED_SEEDS, SETTINGS, WORD_TAGGERS
+from crossner_hf.finetuning.source_stage import source_arguments
 from crossner_hf.schema import DOMAINS, get_domain
 
 FEW_SHOT_SIZES = (10, 25, 40, 55, 70, 85, 100)  # of the paper's few-shot experiment, on music
@@ -55,25 +63,16 @@ _WITH_SMALL: Mapping[str, dict[str, Any]] = {
     },
 }
 
-# What the grid itself says of each run, and where files go.
-_OF_THE_GRID = {
-    "seed": "seeds",
-    "setting": "settings",
-    "num_sentences": "sizes",
-    "few_shot_draw": "draw",
-    **dict.fromkeys(("output_dir", "source_cache", "resume_from_checkpoint"), "the grid's folder"),
-    "verify": "--no-verify",
-}
-
 
 @dataclass(frozen=True)
 class Run:
     """One fine-tuning of the grid.
 
-    name:      of its folder; the same wherever and in whatever company the run stands
-    model:     a folder, Hub id or 'minilm'; or the checkpoint to start from
-    size:      sentences of few-shot training; None for all
-    arguments: for FineTuningArguments, complete but for the folders
+    Args:
+        name: Of its folder; the same in whatever grid the run stands.
+        model: A folder, Hub id or 'minilm'; or the checkpoint to start from.
+        size: Sentences of few-shot training; None for all.
+        arguments: For FineTuningArguments, complete but for the folders.
     """
 
     name: str
@@ -84,89 +83,129 @@ class Run:
     seed: int
     arguments: Mapping[str, Any]
 
+    def settings(self, output_dir: str = "grid", **more: Any) -> FineTuningArguments:
+        """Return the arguments as the training takes them."""
+        return FineTuningArguments(output_dir=output_dir, **more, **self.arguments)
+
 
 @dataclass(frozen=True)
-class Grid:
+class SourceStage:
+    """The source stage that some runs share; `run` is one of them."""
+
+    name: str
+    key: str
+    run: Run
+
+
+def source_stage_of(run: Run) -> SourceStage | None:
+    """The run's source stage, under the same name for all runs that share it; None in other settings."""
+    if run.setting != "pre_train_then_fine_tune":
+        return None
+    args = run.settings()
+    model = run.model.name if isinstance(run.model, Dapt) else run.model
+    of_words = args.tagger in WORD_TAGGERS  # their vocabulary is that of source and target
+    target = run.domain if of_words or args.source_head == "target" else None
+    size = (run.size, args.few_shot_draw) if of_words else None
+    what = [
+        model,
+        args.random_weights,
+        args.source,
+        args.source_head,
+        args.source_epochs,
+        target,
+        size,
+        source_arguments(args),
+    ]
+    key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+    return SourceStage(f"source-{slug(args.source)}-{slug(model)}-{run.seed}-{key[:6]}", key, run)
+
+
+def _listed(values: Any, info: ValidationInfo) -> Any:
+    """One value may stand alone."""
+    values = values if isinstance(values, list | tuple) else [values]
+    if not values or values == [None]:
+        raise ValueError(f"{info.field_name} is empty; name at least one, or leave the key out")
+    return values
+
+
+def _each_once(values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+    places = [same_place(value) for value in values]
+    again = [value for i, value in enumerate(values) if places[i] in places[:i]]
+    if again:
+        raise ValueError(f"{info.field_name} holds {ALL if again[0] is None else again[0]} twice; name each once")
+    return values
+
+
+T = TypeVar("T")
+Listed = Annotated[tuple[T, ...], BeforeValidator(_listed), AfterValidator(_each_once)]
+Setting = Annotated[str, one_of("setting", SETTINGS)]
+
+
+class Grid(BaseModel):
     """What to run. `Grid.of` makes one from plain values and checks them; see GRIDS for examples.
 
-    preset, arguments, arguments_of: values of FineTuningArguments for all runs, and for those of one setting; the later
-    wins over the earlier, and what a model sets for itself over all
+    Args:
+        preset, arguments, arguments_of: Values of FineTuningArguments for all runs, and for those of one setting; the
+            later wins over the earlier, and what a model sets for itself over all.
     """
 
-    domains: tuple[str, ...]
-    settings: tuple[str, ...] = ("direct",)
-    models: tuple[str | Dapt | Variant, ...] = ("bert-base-cased",)
-    sizes: tuple[int | None, ...] = (None,)
-    draw: str = "first"
-    seeds: tuple[int, ...] = (555, 666, 777)
-    preset: str = "published"
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    arguments_of: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    domains: Listed[grid_entries.DomainName]
+    settings: Listed[Setting] = ("direct",)
+    preset: Annotated[str, one_of("preset", PRESETS)] = "published"
+    models: Listed[grid_entries.Model] = ("bert-base-cased",)
+    sizes: Listed[grid_entries.TrainingSize] = (None,)
+    draw: Annotated[str, one_of("draw", DRAWS)] = "first"
+    seeds: Listed[Annotated[StrictInt, Field(ge=0, lt=2**32)]] = PUBLISHED_SEEDS
+    arguments: grid_entries.Arguments = Field(default_factory=dict)
+    arguments_of: dict[Setting, grid_entries.Arguments] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], where: str = "grid", lines: Mapping[str, int] | None = None) -> "Grid":
-        """A grid from what YAML holds. Raises ValueError, with the key and its line, for what does not do."""
-        from crossner_hf.finetuning.arguments import DRAWS, PRESETS
+    def of(cls, values: Any, where: str = "grid", lines: Lines = {}) -> "Grid":  # noqa: B006 (only read)
+        """Make a grid from what YAML holds.
 
-        at = Places(where, lines or {})
+        Args:
+            values: Keys with values.
+            where: What errors name.
+            lines: Where each value stands there.
+
+        Raises:
+            ValueError: A key or value is wrong; with its line.
+        """
         if not isinstance(values, Mapping):
-            raise ValueError(
-                f"{where}: a grid is keys with values (domains: […], seeds: […] …), got {str(values)[:60]!r}"
-            )
-        no_unknown(values, cls.__dataclass_fields__, at, "key of a grid")
-        if "domains" not in values:
-            raise ValueError(f"{where}: says no domains; add for example 'domains: [music]'")
-        chosen: dict[str, Any] = {"draw": "first", "preset": "published", **values}
-        for key, known in (("draw", DRAWS), ("preset", tuple(PRESETS))):
-            if chosen[key] not in known:
-                raise ValueError(f"{at(key)}: {key} must be one of {', '.join(known)}, got {chosen[key]!r}")
-        lists = ("domains", "settings", "models", "sizes", "seeds")
-        chosen |= {key: check_list(values[key], key, at(key)) for key in lists if key in values}
-        chosen["domains"] = tuple(read_domain(name, at("domains")) for name in chosen["domains"])
-        for setting in chosen.get("settings", ()):
-            if setting not in SETTINGS:
-                raise ValueError(f"{at('settings')}: unknown setting {setting!r}; known are {', '.join(SETTINGS)}")
-        if "models" in chosen:
-            chosen["models"] = tuple(
-                read_model(m, chosen["preset"], at("models"), _OF_THE_GRID) for m in chosen["models"]
-            )
-        if "sizes" in chosen:
-            chosen["sizes"] = tuple(read_size(s, chosen["domains"], at("sizes")) for s in chosen["sizes"])
-        for seed in chosen.get("seeds", ()):
-            if type(seed) is not int or not 0 <= seed < 2**32:
-                raise ValueError(f"{at('seeds')}: a seed is a whole number from 0 to 2^32 - 1, got {seed!r}")
-        for key in ("domains", "settings", "models", "sizes", "seeds"):
-            ones = [same_place(value) for value in chosen.get(key, ())]
-            again = [value for i, value in enumerate(chosen.get(key, ())) if ones[i] in ones[:i]]
-            if again:
-                raise ValueError(
-                    f"{at(key)}: {key} holds {ALL if again[0] is None else again[0]} twice; name each once"
-                )
-        grid = cls(**chosen)
-        grid._check_arguments(at)
-        grid.runs()
+            example = "(domains: […], seeds: […] …)"
+            raise ValueError(f"{where}: a grid is keys with values {example}, got {str(values)[:60]!r}")
+        try:
+            grid = cls.model_validate(values)
+        except ValidationError as error:
+            raise ValueError(message(error, where, lines, grid_entries.OF_THE_GRID, _known_keys)) from None
+        for run in {repr((run.domain, {**run.arguments, "seed": 0})): run for run in grid.runs()}.values():
+            try:
+                source = get_domain(run.settings().source)
+                if run.setting != "direct" and source == get_domain(run.domain):
+                    raise ValueError(f"{run.domain} is source and target at once; leave it out, or name another source")
+            except (ValueError, TypeError) as error:
+                place = place_of(("arguments",), where, lines)
+                raise ValueError(f"{place}: arguments of {run.setting} runs: {error}") from None
         return grid
 
     def runs(self) -> list[Run]:
         """Every run, seeds the fastest. Raises ValueError where two would share a folder."""
-        from crossner_hf.finetuning.arguments import preset
-
-        found: dict[str, Run] = {}
-        for domain in self.domains:
-            for setting in self.settings:
-                values = preset(self.preset) | dict(self.arguments) | dict(self.arguments_of.get(setting, {}))
-                for entry in self.models:
-                    model, own = (entry.model, entry.arguments) if isinstance(entry, Variant) else (entry, {})
-                    for size in self.sizes:
-                        for seed in self.seeds:
-                            told = {**values, **own, "setting": setting, "seed": seed}
-                            if size is not None:
-                                told |= {"num_sentences": size, "few_shot_draw": self.draw}
-                            name = run_name(domain, setting, entry, size, seed)
-                            if name.casefold() in found:
-                                raise ValueError(f"two runs of the grid would share the folder {name}: rename a model")
-                            found[name.casefold()] = Run(name, domain, setting, model, size, seed, told)
-        return list(found.values())
+        runs: dict[str, Run] = {}
+        for domain, setting, entry, size, seed in itertools.product(
+            self.domains, self.settings, self.models, self.sizes, self.seeds
+        ):
+            model, own = (entry.model, entry.arguments) if isinstance(entry, Variant) else (entry, {})
+            values = {**preset(self.preset), **self.arguments, **self.arguments_of.get(setting, {}), **own}
+            values |= {"setting": setting, "seed": seed}
+            if size is not None:
+                values |= {"num_sentences": size, "few_shot_draw": self.draw}
+            name = run_name(domain, setting, entry, size, seed)
+            if name.casefold() in runs:
+                raise ValueError(f"two runs of the grid would share the folder {name}: rename a model")
+            runs[name.casefold()] = Run(name, domain, setting, model, size, seed, values)
+        return list(runs.values())
 
     def dapts(self) -> list[Dapt]:
         """The checkpoints to be made for the runs."""
@@ -175,66 +214,45 @@ class Grid:
 
     def as_json(self) -> dict[str, Any]:
         """As JSON gives it back."""
-        content = asdict(self) | {"models": [m if isinstance(m, str) else asdict(m) for m in self.models]}
-        return _plain(content)
-
-    def _check_arguments(self, at: Places) -> None:
-        from crossner_hf.finetuning.arguments import FineTuningArguments
-
-        if not isinstance(self.arguments, Mapping) or not isinstance(self.arguments_of, Mapping):
-            key = "arguments_of" if isinstance(self.arguments, Mapping) else "arguments"
-            raise ValueError(f"{at(key)}: {key} must be names with values, got {getattr(self, key)!r}")
-        checked = check_arguments(self.arguments, FineTuningArguments, at, "arguments", _OF_THE_GRID)
-        of = {}
-        for setting, values in self.arguments_of.items():
-            if setting not in SETTINGS:
-                known = ", ".join(SETTINGS)
-                raise ValueError(f"{at(f'arguments_of.{setting}')}: unknown setting {setting!r}; known are {known}")
-            key = f"arguments_of.{setting}"
-            of[setting] = check_arguments(values, FineTuningArguments, at, key, _OF_THE_GRID)
-        object.__setattr__(self, "arguments", checked)
-        object.__setattr__(self, "arguments_of", of)
-        for run in {repr((run.domain, {**run.arguments, "seed": 0})): run for run in self.runs()}.values():
-            try:
-                args = FineTuningArguments(output_dir="grid", **run.arguments)
-                source = get_domain(args.source)
-                if run.setting != "direct" and source == get_domain(run.domain):
-                    raise ValueError(f"{run.domain} is source and target at once; leave it out, or name another source")
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{at('arguments')}: the arguments of {run.setting} do not do: {error}") from None
+        content: dict[str, Any] = json.loads(json.dumps(dict(self), default=asdict))
+        return content
 
 
-def preset_values(name: str, corpus: Iterable[str] = (), **overrides: Any) -> dict[str, Any]:
-    """The values of a preset grid, for `Grid.of`, with the keys of `overrides` in the place of its own.
+def _known_keys(loc: tuple[Any, ...]) -> Iterable[str]:
+    """The keys that may stand where pydantic met an unknown one."""
+    if len(loc) == 1:
+        return Grid.model_fields
+    if loc[0] != "models":
+        return grid_entries.Arguments.__annotations__
+    return (grid_entries.DaptEntry if "dapt" in loc else grid_entries.ModelEntry).__annotations__
 
-    corpus: raw text for 'corpus-size': each model is pre-trained on 1, 10, … 100 percent of it first
+
+def built_in_grid(name: str, corpus: Iterable[str] = (), **overrides: Any) -> dict[str, Any]:
+    """The values of a built-in grid, for `Grid.of`.
+
+    Args:
+        name: One of GRIDS.
+        corpus: Raw text for 'corpus-size': each model is first pre-trained on 1, 10, … 100 percent of it.
+        overrides: Keys of a grid, in the place of its own.
     """
     if name not in GRIDS:
-        raise ValueError(f"unknown preset {name!r}; known are {', '.join(GRIDS)}")
+        raise ValueError(f"unknown grid {name!r}; known are {', '.join(GRIDS)}")
     fitted = _WITH_SMALL.get(name, {}) if overrides.get("preset") == "small" else {}
     values = {**GRIDS[name], **fitted, **overrides}
     corpus = list(corpus)
-    if (name == "corpus-size") != bool(corpus):
-        raise ValueError(
-            "the preset corpus-size needs raw text: --corpus FILE …"
-            if not corpus
-            else f"--corpus is for the preset corpus-size, not {name}; a grid's models may say 'dapt:'"
-        )
+    if name == "corpus-size" and not corpus:
+        raise ValueError("the grid corpus-size needs raw text: --corpus FILE …")
+    if name != "corpus-size" and corpus:
+        raise ValueError(f"--corpus is for the grid corpus-size, not {name}; a grid's models may say 'dapt:'")
     if corpus:
-        bases = values.get("models", list(Grid.__dataclass_fields__["models"].default))
+        bases = values.get("models", list(Grid.model_fields["models"].default))
         percents = [{"corpus": corpus, "percent": percent} for percent in CORPUS_PERCENTS]
         values["models"] = [{"dapt": {"model": base, **share}} for base in bases for share in percents]
     return values
 
 
 def run_name(domain: str, setting: str, model: str | Dapt | Variant, size: int | None, seed: int) -> str:
-    """music-pretrain-minilm-n25-555: safe as a folder's name, and told by the run alone."""
+    """music-pretrain-minilm-n25-555: safe as a folder's name, and given by the run alone."""
     short = "pretrain" if setting == "pre_train_then_fine_tune" else setting
     of_model = slug(model) if isinstance(model, str) else model.name
     return "-".join([slug(domain), short, of_model, *([] if size is None else [f"n{size}"]), str(seed)])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(v) for key, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

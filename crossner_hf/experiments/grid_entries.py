@@ -3,22 +3,83 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Required, get_type_hints
 
-from crossner_hf.experiments.grid_checks import Places, check_arguments
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    Tag,
+    ValidationInfo,
+)
+from typing_extensions import TypedDict
+
+from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
 from crossner_hf.schema import get_domain
 
 ALL = "all"
-_DAPT_KEYS = ("model", "corpus", "preset", "domain", "level", "text_column", "corpus_config", "corpus_split")
+# Arguments that the grid itself sets, or that say where files go, and what they are set by.
+OF_THE_GRID = {
+    "seed": "seeds",
+    "setting": "settings",
+    "num_sentences": "sizes",
+    "few_shot_draw": "draw",
+    **dict.fromkeys(("output_dir", "source_cache", "resume_from_checkpoint"), "the grid's folder"),
+    "verify": "--no-verify",
+}
+
+
+def one_of(what: str, names: Collection[str]) -> AfterValidator:
+    """Takes the names alone."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"unknown {what} {name!r}; known are {', '.join(names)}")
+        return name
+
+    return AfterValidator(check)
+
+
+def _values_of(kind: type, elsewhere: Collection[str], **more: Any) -> Any:
+    """A type for mappings with values for the fields of an arguments class, each of the field's type."""
+    hints = get_type_hints(kind)
+    own = {f.name: hints[f.name] for f in fields(kind) if f.init and f.name not in elsewhere}
+    values = TypedDict(f"{kind.__name__}Values", {**more, **own}, total=False)  # type: ignore[misc]
+    config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+    setattr(values, "__pydantic_config__", config)  # noqa: B010 (a type checker knows no such attribute)
+    return values
+
+
+Name = Annotated[str, StringConstraints(pattern=r"\S")]
+_ABOUT = ("domain", "level", "text_column", "corpus_config", "corpus_split")
+Arguments = _values_of(FineTuningArguments, OF_THE_GRID)
+DaptEntry = _values_of(
+    DaptArguments,
+    ("output_dir", "resume_from_checkpoint"),
+    model=Required[Name],
+    corpus=Required[Name | Annotated[list[Name], Field(min_length=1)]],
+    preset=Annotated[str, one_of("preset", DAPT_PRESETS)],
+    **dict.fromkeys(_ABOUT, str),
+)
+ModelEntry = _values_of(FineTuningArguments, OF_THE_GRID, model=Required[Name])
+CheckpointEntry = _values_of(FineTuningArguments, OF_THE_GRID, dapt=Required[DaptEntry])
 
 
 @dataclass(frozen=True)
 class Dapt:
     """A checkpoint that the grid makes by domain-adaptive pre-training, once for all runs that start from it.
 
-    about: what `dapt` is told beside its arguments: domain, level, text_column, corpus_config, corpus_split
+    Args:
+        model: What it starts from.
+        corpus: Files, folders or a data set of the Hub.
+        arguments: Values of DaptArguments.
+        about: What `dapt` takes beside them: domain, level, text_column, corpus_config, corpus_split.
     """
 
     model: str
@@ -33,7 +94,7 @@ class Dapt:
         corpus = _safe(_last(self.corpus[0]).split(".")[0])
         masking = f"-{self.arguments['masking']}" if "masking" in self.arguments else ""
         percent = f"-{self.arguments['percent']:g}pct" if "percent" in self.arguments else ""
-        return f"{slug(self.model)}-dapt-{corpus}{masking}{percent}-{_hash(text)}"
+        return f"{slug(self.model)}-dapt-{corpus}{masking}{percent}-{short_hash(text)}"
 
 
 @dataclass(frozen=True)
@@ -48,18 +109,67 @@ class Variant:
         """Readable, and different for all that differs."""
         rest = {key: value for key, value in self.arguments.items() if key != "tagger"}
         parts = [self.arguments.get("tagger"), self.model.name if isinstance(self.model, Dapt) else slug(self.model)]
-        parts.append(_hash(repr(sorted(rest.items()))) if rest else None)
+        parts.append(short_hash(repr(sorted(rest.items()))) if rest else None)
         return "-".join(part for part in parts if part)
 
 
-def read_domain(name: Any, where: str) -> str:
-    if not isinstance(name, str):
-        raise ValueError(f"{where}: a domain is a name or a folder, got {name!r}")
+def _read_domain(name: str) -> str:
+    domain = get_domain(name)
+    return domain.name if domain.folder is None else name
+
+
+def _read_size(size: Any, info: ValidationInfo) -> int | None:
+    if size is None or size == ALL:
+        return None
+    if type(size) is not int or size < 1:
+        raise ValueError(f"a size is 'all' or a number of sentences from 1 on, got {size!r}")
+    for name in info.data.get("domains", ()):
+        most = get_domain(name).split_sizes.get("train", size)
+        if size > most:
+            raise ValueError(f"{name} has {most} training sentences, so sizes go up to {most}, got {size}")
+    return size
+
+
+def _read_model(entry: Any, info: ValidationInfo) -> str | Dapt | Variant:
+    if isinstance(entry, str):
+        return entry
+    base = _read_dapt(entry["dapt"], info.data.get("preset", "published")) if "dapt" in entry else entry["model"]
+    own = {key: value for key, value in entry.items() if key not in ("model", "dapt")}
+    return Variant(base, own) if own else base
+
+
+def _read_dapt(entry: Mapping[str, Any], recipe: str) -> Dapt:
+    own = {key: value for key, value in entry.items() if key not in ("model", "corpus", "preset", *_ABOUT)}
+    values = preset(entry.get("preset", recipe), DAPT_PRESETS) | own
     try:
-        found = get_domain(name)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
-    return found.name if found.folder is None else name
+        DaptArguments(output_dir="grid", **values)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"dapt: {error}") from None
+    corpus = [entry["corpus"]] if isinstance(entry["corpus"], str) else entry["corpus"]
+    return Dapt(entry["model"], tuple(corpus), values, {key: entry[key] for key in _ABOUT if key in entry})
+
+
+def _kind_of_model(entry: Any) -> str | None:
+    if isinstance(entry, str):
+        return "a name"
+    keys = [key for key in ("model", "dapt") if isinstance(entry, Mapping) and key in entry]
+    return f"a {keys[0]}" if len(keys) == 1 else None
+
+
+DomainName = Annotated[str, AfterValidator(_read_domain)]
+TrainingSize = Annotated[int | None, PlainValidator(_read_size)]
+Model = Annotated[
+    Annotated[Name, Tag("a name")]
+    | Annotated[ModelEntry, Tag("a model")]  # type: ignore[valid-type]
+    | Annotated[CheckpointEntry, Tag("a dapt")],  # type: ignore[valid-type]
+    Discriminator(
+        _kind_of_model,
+        custom_error_type="model",
+        custom_error_message="a model is a name, a folder, a Hub id, 'dapt: {model: …, corpus: …}' or, with arguments "
+        "of its own, 'model: …, tagger: …'",
+    ),
+    AfterValidator(_read_model),
+]
 
 
 def same_place(value: Any) -> Any:
@@ -67,90 +177,22 @@ def same_place(value: Any) -> Any:
     return os.path.realpath(value) if isinstance(value, str) and os.path.isdir(value) else value
 
 
-def read_size(size: Any, domains: Iterable[str], where: str) -> int | None:
-    if size is None or size == ALL:
-        return None
-    if type(size) is not int or size < 1:
-        raise ValueError(f"{where}: a size is 'all' or a number of sentences from 1 on, got {size!r}")
-    for name in domains:
-        most = get_domain(name).split_sizes.get("train", size)
-        if size > most:
-            raise ValueError(f"{where}: {name} has {most} training sentences, so sizes go up to {most}, got {size}")
-    return size
-
-
-def read_model(entry: Any, preset: str, where: str, of_the_grid: Mapping[str, str]) -> str | Dapt | Variant:
-    """A grid's model. of_the_grid: arguments that it cannot have of its own, and what sets them"""
-    if isinstance(entry, str) and entry.strip():
-        return entry
-    if isinstance(entry, Mapping) and isinstance(entry.get("dapt"), Mapping) and "model" not in entry:
-        base: str | Dapt = _read_dapt(entry, preset, where)
-    elif isinstance(entry, Mapping) and isinstance(entry.get("model"), str) and entry["model"].strip():
-        base = entry["model"]
-    else:
-        raise ValueError(
-            f"{where}: a model is a name, a folder, a Hub id, 'dapt: {{model: …, corpus: …}}' or, with arguments of "
-            f"its own, 'model: …, tagger: …', got {entry!r}"
-        )
-    own = {key: value for key, value in entry.items() if key not in ("model", "dapt")}
-    if not own:
-        return base
-    from crossner_hf.finetuning.arguments import FineTuningArguments
-
-    at = Places(where, {})
-    return Variant(base, check_arguments(own, FineTuningArguments, at, "models", of_the_grid, also=("model", "dapt")))
-
-
-def _read_dapt(entry: Mapping, preset: str, where: str) -> Dapt:
-    from crossner_hf.finetuning.arguments import preset as values_of
-    from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
-
-    told, at = dict(entry["dapt"]), Places(where, {})
-    lacking = [key for key in ("model", "corpus") if not told.get(key)]
-    if lacking:
-        raise ValueError(f"{where}: dapt needs {' and '.join(lacking)}")
-    corpus = [told["corpus"]] if isinstance(told["corpus"], str) else told["corpus"]
-    if (
-        not isinstance(told["model"], str)
-        or not isinstance(corpus, list)
-        or not all(isinstance(c, str) for c in corpus)
-    ):
-        raise ValueError(
-            f"{where}: dapt's model is a name and its corpus a file or a list of them, got {entry['dapt']!r}"
-        )
-    try:
-        values = values_of(told.get("preset", preset), DAPT_PRESETS)
-    except ValueError as error:
-        raise ValueError(f"{where}: dapt: {error}") from None
-    own = {key: value for key, value in told.items() if key not in _DAPT_KEYS}
-    folders = dict.fromkeys(("output_dir", "resume_from_checkpoint"), "the grid's folder")
-    values |= check_arguments(own, DaptArguments, at, "dapt", folders, also=_DAPT_KEYS)
-    try:
-        DaptArguments(output_dir="grid", **values)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{where}: dapt: {error}") from None
-    about = {key: told[key] for key in _DAPT_KEYS[3:] if key in told}
-    odd = [key for key, value in about.items() if not isinstance(value, str)]
-    if odd:
-        raise ValueError(f"{where}: dapt: {odd[0]} must be text, got {about[odd[0]]!r}")
-    return Dapt(told["model"], tuple(corpus), values, about)
-
-
 def slug(name: str) -> str:
     """A model's or domain's name as part of a folder's: as it is if plain, else its end with a hash of the whole."""
     plain = re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", name, re.ASCII)
     if plain and "--" not in name and len(name) <= 60:
         return name.replace("/", "--")
-    return f"{_safe(_last(name))}-{_hash(name)}"
+    return f"{_safe(_last(name))}-{short_hash(name)}"
+
+
+def short_hash(text: str) -> str:
+    """Six hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def _last(path: str) -> str:
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
-def _safe(text: Any) -> str:
-    return re.sub(r"[^A-Za-z0-9._]+", "_", str(text)).strip("._")[:40] or "x"
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:6]
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("._")[:40] or "x"

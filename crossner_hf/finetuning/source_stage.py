@@ -48,9 +48,7 @@ def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[P
     """
     set_seed(args.seed)
     tagger = task.new_tagger(stage.labels)
-    arguments = {
-        name: value for name, value in recorded_arguments(args).items() if not name.startswith(_NOT_OF_THE_SOURCE)
-    }
+    arguments = source_arguments(args)
     settings = {
         "domain": task.domains["source"].name,
         "labels": list(task.domains[stage.labels].labels),
@@ -84,6 +82,11 @@ def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[P
         }
         record = _save(trainer, task, stage, about, checkpoint) if stage_args.should_save else None
         return folder, broadcast_object_list([record])[0]
+
+
+def source_arguments(args: FineTuningArguments) -> dict[str, Any]:
+    """Return the arguments of a run that shape its source stage."""
+    return {name: value for name, value in recorded_arguments(args).items() if not name.startswith(_NOT_OF_THE_SOURCE)}
 
 
 def _set_aside_if_damaged(folder: Path, *, with_optimizer: bool) -> None:

@@ -1,11 +1,12 @@
 """A model's scores for the Hub: as `model-index` in its card, and as `.eval_results/*.yaml` beside it."""
 
+import statistics
 from collections.abc import Iterable
 
 import yaml
 from huggingface_hub import EvalResult, EvalResultEntry, eval_result_entries_to_yaml
 
-from crossner_hf.hub.model_runs import ModelRuns, data_name, model_runs, shown
+from crossner_hf.hub.model_runs import ModelRuns, data_name, model_runs, percent
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 from crossner_hf.results.records import Record
 
@@ -16,22 +17,23 @@ STATED = (*((CONVENTION, metric) for metric in ("f1", "precision", "recall")), (
 
 
 def eval_results(records: Iterable[Record], *, dataset_repo: str) -> str:
-    """YAML with the test F1, in percent, as a result on a configuration of `dataset_repo`.
+    """Write the test F1, in percent, as a result on a configuration of `dataset_repo`.
 
-    `[]` where there is nothing to claim: the test split was not scored, or it is not CrossNER's.
+    Returns:
+        YAML; `[]` if there is nothing to claim: the test split was not scored, or it is not CrossNER's.
     """
     runs = model_runs(records)
     entries = []
     if runs.is_crossner and "test" in runs.splits:
-        summary = runs.summary("test", CONVENTION)
-        notes = f"micro F1 of entities in percent, convention {CONVENTION}, test split, {said_seeds(runs)}"
-        if summary.deviation is not None:
-            notes += f": {shown(summary)} (mean ± sample standard deviation)"
+        f1 = [scores.overall.f1 for scores in runs.scores("test", CONVENTION)]
+        notes = f"micro F1 of entities in percent, convention {CONVENTION}, test split, {runs.seeds_in_words}"
+        if len(f1) > 1:
+            notes += f": {percent(f1)} (mean ± sample standard deviation)"
         entries.append(
             EvalResultEntry(
                 dataset_id=dataset_repo,
                 task_id=runs.domain,
-                value=round(summary.mean, 2),
+                value=_mean(f1),
                 date=max(record.created for record in runs.records)[:10],
                 notes=notes,
             )
@@ -40,33 +42,30 @@ def eval_results(records: Iterable[Record], *, dataset_repo: str) -> str:
 
 
 def model_index(runs: ModelRuns, *, dataset_repo: str) -> list[EvalResult]:
-    """Results in percent, each with its convention as `metric_config` and the seeds of a mean as `metric_args`.
+    """Results in percent on the test split, or on dev if the test split was not scored.
 
-    On the test split, or on dev where the test split was not scored.
+    Each has its convention as `metric_config` and the seeds of a mean as `metric_args`.
     """
     split = runs.splits[0]
     mean = f", mean of {len(runs.seeds)} seeds" if len(runs.seeds) > 1 else ""
-    results = []
-    for convention, metric in STATED:
-        name = "F1" if metric == "f1" else metric
-        results.append(
-            EvalResult(
-                task_type=TASK,
-                task_name="Named entity recognition",
-                dataset_type=dataset_repo if runs.is_official else runs.domain,
-                dataset_name=data_name(runs),
-                dataset_config=runs.domain,
-                dataset_split=split,
-                metric_type=metric,
-                metric_name=f"{convention} {name}{mean}",
-                metric_value=round(runs.summary(split, convention, metric=metric).mean, 2),
-                metric_config=convention,
-                metric_args={"seeds": runs.seeds},
-            )
+    return [
+        EvalResult(
+            task_type=TASK,
+            task_name="Named entity recognition",
+            dataset_type=dataset_repo if runs.is_official else runs.domain,
+            dataset_name=data_name(runs),
+            dataset_config=runs.domain,
+            dataset_split=split,
+            metric_type=metric,
+            metric_name=f"{convention} {'F1' if metric == 'f1' else metric}{mean}",
+            metric_value=_mean([getattr(scores.overall, metric) for scores in runs.scores(split, convention)]),
+            metric_config=convention,
+            metric_args={"seeds": runs.seeds},
         )
-    return results
+        for convention, metric in STATED
+    ]
 
 
-def said_seeds(runs: ModelRuns) -> str:
-    """'seed 555', or 'seeds 555, 666, 777'."""
-    return f"seed{'s' if len(runs.seeds) > 1 else ''} {', '.join(map(str, runs.seeds))}"
+def _mean(values: list[float]) -> float:
+    """In percent, as cards print it."""
+    return round(100 * statistics.mean(values), 2)

@@ -130,11 +130,15 @@ def cost_facts(records: Sequence[RunRecord | DaptRecord], dapt_records: Sequence
     each = f" ({', '.join(f'{s:.0f} s' for s in seconds)})" if len(seconds) > 1 else ""
     facts.append(("wall time", f"{in_words(sum(seconds))}{each}, without scoring at the end"))
     energy = sum(_watt_hours(record, record.wall_seconds) for record in (*records, *dapt_records))
-    stages = [r for r in records if isinstance(r, RunRecord) and r.source and r.source.wall_seconds]
+    stages = [
+        (record, record.source.wall_seconds)
+        for record in records
+        if isinstance(record, RunRecord) and record.source and record.source.wall_seconds
+    ]
     if stages:
-        of_stages = [r.source.wall_seconds for r in stages]
-        facts.append(("source stage", f"{in_words(sum(of_stages))}, which other targets may share"))
-        energy += sum(map(_watt_hours, stages, of_stages))
+        of_stages = in_words(sum(seconds for _, seconds in stages))
+        facts.append(("source stage", f"{of_stages}, which other targets may share"))
+        energy += sum(_watt_hours(*stage) for stage in stages)
     if dapt_records:
         facts.append(("pre-training", in_words(sum(record.wall_seconds for record in dapt_records))))
     has_gpu = any(record.hardware.gpu for record in (*records, *dapt_records))

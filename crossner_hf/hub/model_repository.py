@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from transformers import PreTrainedConfig
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
@@ -22,27 +22,34 @@ from crossner_hf.tagger.tagger import load_config, load_tokenizer
 CARD_FILE = "README.md"
 EVAL_RESULTS_FILE = ".eval_results/crossner.yaml"
 TOKENIZER_CONFIG = "tokenizer_config.json"
-# What tokenizers save; of tokenizer.json alone every fast one can be read.
+# What tokenizers save; every fast one can be read from tokenizer.json alone.
 TOKENIZER_FILES = (
     *("tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json"),
     *("vocab.txt", "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model"),
 )
-NOT_WEIGHTS = ("training_args.bin",)  # Trainer's own, which stays behind
+NOT_WEIGHTS = ("training_args.bin",)  # Trainer's own, which is not copied
 MADE_BY = {RunRecord: "ForTokenClassification", DaptRecord: "ForMaskedLM"}  # what the class of its model ends in
 
 
 def write_model_repository(
     run_folder: str | Path, folder: str | Path, *, repo: str, dataset_repo: str | None = None
 ) -> Path:
-    """Write the repository's files into a new folder; gives the folder. The same run gives the same bytes.
+    """Write the files of a model's repository. The same run gives the same bytes.
 
-    run_folder:   what `crossner-hf train` or `crossner-hf dapt` left
-    repo:         where the folder will be pushed to, as its card names it
-    dataset_repo: the data set that the scores are on, on the Hub; by default `crossner` of the same account
+    A tagger travels with the code of its pipeline and, unless it is a stock class, of model and tokenizer.
 
-    A tagger travels with the code of its pipeline and, where it is no stock class, of model and tokenizer. Raises
-    ValueError for a folder without exactly one model, its tokenizer and a record that fits both, and FileExistsError
-    where `folder` holds anything.
+    Args:
+        run_folder: What `crossner-hf train` or `crossner-hf dapt` left.
+        folder: A new folder.
+        repo: Where the folder will be pushed to, as its card names it.
+        dataset_repo: The data set on the Hub that the scores are on; by default `crossner` of the same account.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: The run's folder does not hold exactly one model, its tokenizer and a record that fits both.
+        FileExistsError: `folder` is there and not empty.
     """
     validate_repo_id(repo)
     run_folder = Path(run_folder)
@@ -74,14 +81,16 @@ def _check_one_model(folder: Path) -> None:
     inside = sorted(path.parent.relative_to(folder).as_posix() for path in folder.glob(f"*/**/{CONFIG_NAME}"))
     if len(inside) > 1:
         raise ValueError(f"{folder}: holds several models, of which one is pushed at a time: {', '.join(inside[:5])}")
-    found = f"; there is one in {folder / inside[0]}" if inside else ""
-    raise ValueError(f"{folder}: holds no model (no {CONFIG_NAME}){found}; give the folder of a finished run")
+    place = f"; there is one in {folder / inside[0]}" if inside else ""
+    raise ValueError(f"{folder}: holds no model (no {CONFIG_NAME}){place}; give the folder of a finished run")
 
 
 def _record(folder: Path) -> RunRecord | DaptRecord:
     path = folder / RECORD_FILE
     if not path.is_file():
-        raise ValueError(f"{folder}: has no {RECORD_FILE}, of which the card is made; finish the run first (--resume)")
+        raise ValueError(
+            f"{folder}: has no {RECORD_FILE}, from which the card is made; finish the run first (--resume)"
+        )
     record = read_record(path)
     if not isinstance(record, RunRecord | DaptRecord):
         raise ValueError(f"{path}: expected a record of kind {RunRecord.KIND} or {DaptRecord.KIND}, got {record.KIND}")
@@ -93,28 +102,28 @@ def _weights(folder: Path) -> list[str]:
     pickled = sorted(path.name for path in folder.glob("*.bin") if path.name not in NOT_WEIGHTS)
     if pickled:
         raise ValueError(
-            f"{folder / pickled[0]}: is a pickle, which can run any code on whoever loads it, and is not pushed; save "
+            f"{folder / pickled[0]}: is a pickle, which can run any code when it is loaded, and is not pushed; save "
             "the model again with save_pretrained, which writes safetensors, and remove the file"
         )
-    found = sorted(path.name for path in folder.glob("*.safetensors"))
+    weights = sorted(path.name for path in folder.glob("*.safetensors"))
     expected = [SAFE_WEIGHTS_NAME]
     index = folder / SAFE_WEIGHTS_INDEX_NAME
     if index.is_file():
         expected = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    missing = [name for name in expected if name not in found]
+    missing = [name for name in expected if name not in weights]
     if missing:
-        raise ValueError(f"{folder}: holds no whole model, {', '.join(missing)} is not there; finish the run first")
-    others = [name for name in found if name not in expected]
+        raise ValueError(f"{folder}: holds an incomplete model, {', '.join(missing)} is missing; finish the run first")
+    others = [name for name in weights if name not in expected]
     if others:
         raise ValueError(
-            f"{folder}: holds the weights of several models, {', '.join(expected)} and {', '.join(others)}; move those "
-            "away that are not to be pushed"
+            f"{folder}: holds the weights of several models, {', '.join(expected)} and {', '.join(others)}; move "
+            "away those that are not to be pushed"
         )
-    return [*found, *([index.name] if index.is_file() else [])]
+    return [*weights, *([index.name] if index.is_file() else [])]
 
 
 def _check_record(folder: Path, record: RunRecord | DaptRecord, config: PreTrainedConfig) -> None:
-    """Whether the record can be that of the model."""
+    """Raise ValueError if the record cannot be that of the model."""
     made, ending = ", ".join(config.architectures or ["no class"]), MADE_BY[type(record)]
     if not made.endswith(ending):
         raise ValueError(f"{folder / RECORD_FILE}: is of kind {record.KIND}, but the model beside it is {made}")
@@ -129,17 +138,17 @@ def _check_record(folder: Path, record: RunRecord | DaptRecord, config: PreTrain
 
 
 def _write_code(run_folder: Path, folder: Path, model_type: str, *, is_tagger: bool) -> None:
-    """Put in what makes the model run elsewhere: config, tokenizer's config, and the code that they name."""
-    settings, of_tokenizer = (_read(run_folder / name) for name in (CONFIG_NAME, TOKENIZER_CONFIG))
-    for values in (settings, of_tokenizer):  # of the repository that training started from
+    """Write what makes the model run elsewhere: config, tokenizer's config, and the code that they name."""
+    config, of_tokenizer = (_read(run_folder / name) for name in (CONFIG_NAME, TOKENIZER_CONFIG))
+    for values in (config, of_tokenizer):  # may name code of the repository that training started from
         values.pop("auto_map", None)
         values.pop("custom_pipelines", None)
     if is_tagger:
-        settings |= config_entries(model_type)
+        config |= config_entries(model_type)
         of_tokenizer |= tokenizer_entries(model_type)
         for name, source in remote_files(model_type).items():
             write_text(folder / name, source)
-    for name, values in ((CONFIG_NAME, settings), (TOKENIZER_CONFIG, of_tokenizer)):
+    for name, values in ((CONFIG_NAME, config), (TOKENIZER_CONFIG, of_tokenizer)):
         write_text(folder / name, json.dumps(values, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from crossner_hf.finetuning.settings import WORD_TAGGERS
 from crossner_hf.results.collect import RunResult
 from crossner_hf.results.records import Encoder, PreTraining, Record, RunRecord
 from crossner_hf.results.scores import ConventionScores
-from crossner_hf.results.statistics import Summary, summarise
+from crossner_hf.results.statistics import summarise
 from crossner_hf.results.systems import System, group
 from crossner_hf.results.text_records import DaptRecord, StartEncoder
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, SAMPLES, SOURCE
@@ -84,13 +84,15 @@ class ModelRuns:
         """Of each run."""
         return [record.scores[split][convention] for record in self.records]
 
-    def summary(self, split: str, convention: str, metric: str = "f1") -> Summary:
-        """Of all entity types together, in percent."""
-        return summarise([100 * getattr(scores.overall, metric) for scores in self.scores(split, convention)])
+    @property
+    def seeds_in_words(self) -> str:
+        """'seed 555', or 'seeds 555, 666, 777'."""
+        return f"seed{'s' if len(self.seeds) > 1 else ''} {', '.join(map(str, self.seeds))}"
 
 
-def shown(summary: Summary) -> str:
-    """In percent: one run's value, or mean and sample standard deviation."""
+def percent(values: Sequence[float]) -> str:
+    """Scores between 0 and 1 in percent: one run's value, or mean and sample standard deviation."""
+    summary = summarise([100 * value for value in values])
     return f"{summary.mean:.2f}" + ("" if summary.deviation is None else f" ± {summary.deviation:.2f}")
 
 

@@ -1,7 +1,7 @@
-"""Whether the scores that a model is published with hold: scored anew, compared to the last digit that cards print."""
+"""Whether a model still gets the scores that it is published with, compared to the last digit that cards print."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ CARD_FILE = "README.md"
 
 
 class ScoreKey(NamedTuple):
-    """Which score: ('test', 'conlleval', 'overall', 'f1'), or with an entity type in the place of 'overall'."""
+    """Which score: ('test', 'conlleval', 'overall', 'f1'), or with an entity type in place of 'overall'."""
 
     split: str
     convention: str
@@ -34,24 +34,25 @@ class ScoreKey(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A score, in percent, as stated and as found now; None where it is not found at all."""
+    """A score, in percent, as stated and as measured now; None if there is no such score now."""
 
     score: ScoreKey
     stated: str
-    found: str | None
+    measured: str | None
 
 
 @dataclass(frozen=True)
 class Stated:
-    """The scores that a model is published with, in percent with two decimals as cards print them, and on which data.
+    """The scores that a model is published with, in percent with two decimals as cards print them, and the data.
 
-    data_sha256: of the split's files, where that is known
+    verify:      whether the data is the official files
+    data_sha256: of each split's file, if known
     """
 
     domain: str
     scores: Mapping[ScoreKey, str]
     verify: bool = True
-    data_sha256: Mapping[str, str] | None = None
+    data_sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def splits(self) -> list[str]:
@@ -64,10 +65,10 @@ class Stated:
 
     @classmethod
     def of_card(cls, text: str) -> "Stated":
-        """The scores of a card's model-index. Raises ValueError where they are none, or means of several models."""
+        """The scores of a card's model-index. Raises ValueError if there are none, or means of several models."""
         try:
-            found = ModelCard(text).data.eval_results or []
-            results = [r for r in found if r.metric_config and r.dataset_config and r.dataset_split]
+            index = ModelCard(text).data.get("eval_results") or []
+            results = [r for r in index if r.metric_config and r.dataset_config and r.dataset_split]
             values = [f"{float(r.metric_value):.2f}" for r in results]
         except (YAMLError, TypeError, ValueError) as error:
             raise ValueError(f"the card's metadata cannot be read: {error}") from None
@@ -77,15 +78,10 @@ class Stated:
             raise ValueError(f"the card states means over {len(seeds)} models (seeds {seeds}), which no one model has")
         domains = sorted({r.dataset_config for r in results})
         if len(domains) != 1:
-            said = f"of several domains: {', '.join(domains)}" if domains else "of none with its convention"
-            raise ValueError(f"the card's model-index should state scores on one domain, it has {said}")
-        return cls(
-            domains[0],
-            {
-                ScoreKey(r.dataset_split, r.metric_config, "overall", r.metric_type): value
-                for r, value in zip(results, values)
-            },
-        )
+            stated = f"of several domains: {', '.join(domains)}" if domains else "of none with its convention"
+            raise ValueError(f"the card's model-index should state scores on one domain, it has {stated}")
+        keys = (ScoreKey(r.dataset_split, r.metric_config, "overall", r.metric_type) for r in results)
+        return cls(domains[0], dict(zip(keys, values, strict=True)))
 
 
 def printed(scores: Scores) -> dict[ScoreKey, str]:
@@ -100,9 +96,11 @@ def printed(scores: Scores) -> dict[ScoreKey, str]:
 
 
 def stated_scores(model: str | Path) -> Stated:
-    """What is stated beside a model, in a folder or on the Hub: in its record, else in its card.
+    """Read the scores beside a model, in a folder or on the Hub: those of its record, else of its card.
 
-    Raises ValueError where there is neither, and OSError where the Hub cannot be reached.
+    Raises:
+        ValueError: There is neither, or they cannot be checked.
+        OSError: The Hub cannot be reached.
     """
     record = _beside(model, RECORD_FILE)
     if record:
@@ -135,36 +133,41 @@ def check_scores(
     domain: str | Path | None = None,
     data_dir: str | Path | None = None,
 ) -> list[Difference]:
-    """Score a model anew on the splits that its record or card states scores on; the scores that come out otherwise.
+    """Score a model again on the splits that its record or card states scores on.
 
-    stated: those scores, where they are not to be looked up beside the model
-    domain: the folder of the user's own domain that they are on; the package's own are found by their names
+    Args:
+        model: A folder or a Hub id.
+        stated: The scores to check; by default those beside the model.
+        domain: The folder of the user's own domain that they are on; the package's own are found by their names.
+        data_dir: Folder of the official files; see `crossner_hf.load`.
 
-    Raises ValueError for data that is not the data of the scores, and for a model that is no tagger for it.
+    Returns:
+        The scores that differ.
+
+    Raises:
+        ValueError: The data is not the data of the scores, or the model is no tagger for it.
     """
     stated = stated or stated_scores(model)
     chosen = _domain(model, stated, domain)
-    if stated.data_sha256:
-        files = domain_files(chosen, data_dir, verify=stated.verify)
-        other = [s for s in stated.splits if sha256_of(files[s]) != stated.data_sha256.get(s)]
-        if other:
+    files = domain_files(chosen, data_dir, verify=stated.verify)
+    for split in stated.splits if stated.data_sha256 else ():
+        if sha256_of(files[split]) != stated.data_sha256.get(split):
             raise ValueError(
-                f"{files[other[0]]}: is not the file that {model} was scored on (its SHA-256 differs), so its scores "
+                f"{files[split]}: is not the file that {model} was scored on (its SHA-256 differs), so its scores "
                 f"cannot be checked here; name the folder of {stated.domain} with that file"
             )
     tagger = Tagger.from_pretrained(str(model))
-    found = {}
+    measured: dict[ScoreKey, str] = {}
     for split in stated.splits:
-        conventions = _conventions(stated.scores, split)
+        conventions = list(dict.fromkeys(score.convention for score in stated.scores if score.split == split))
         record = evaluate(tagger, chosen, split, data_dir=data_dir, verify=stated.verify, conventions=conventions)
-        found |= printed(record.scores)
-    return [
-        Difference(score, text, found.get(score)) for score, text in stated.scores.items() if found.get(score) != text
-    ]
+        measured |= printed(record.scores)
+    pairs = ((score, text, measured.get(score)) for score, text in stated.scores.items())
+    return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
 
 
 def _domain(model: str | Path, stated: Stated, domain: str | Path | None) -> Domain:
-    """By the name alone only what the package knows: a name from a record of others never becomes a path."""
+    """The domain of the scores; a name that is read from somebody's record never becomes a path."""
     if domain is None and stated.domain not in BUILT_IN:
         raise ValueError(
             f"{model}: its scores are on {stated.domain!r}, a domain of somebody's own; name the folder with its files"
@@ -173,7 +176,3 @@ def _domain(model: str | Path, stated: Stated, domain: str | Path | None) -> Dom
     if chosen.name != stated.domain:
         raise ValueError(f"{model}: its scores are on {stated.domain!r}, not on {chosen.name!r}")
     return chosen
-
-
-def _conventions(scores: Iterable[ScoreKey], split: str) -> list[str]:
-    return list(dict.fromkeys(score.convention for score in scores if score.split == split))

@@ -133,4 +133,4 @@ def _no_runs(folders: Sequence[str | Path], collected: Collected) -> str:
         first, *others = collected.set_aside
         more = f" and {len(others)} more" if others else ""
         message += f"; set aside: {first.shown} ({first.reason}){more}"
-    return f"{message}; make some with `crossner-hf experiment run --preset smoke --output exp/smoke`"
+    return f"{message}; make some with `crossner-hf experiment run --grid smoke --output exp/smoke`"

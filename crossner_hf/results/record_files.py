@@ -33,6 +33,10 @@ _RENAMED = {
 R = TypeVar("R", bound=Record)
 
 
+class NewerRecordError(ValueError):
+    """The record is of a later schema version than this package knows."""
+
+
 def write_record(path: str | Path, record: Record) -> None:
     """Write a record, whole or not at all. Raises ValueError for a copy whose new values do not fit its type."""
     try:
@@ -68,7 +72,7 @@ def read_record(path: str | Path, record_type: type[Record] = Record) -> Record:
         raise ValueError(f"{path}: is no record of a run; it lacks schema_version or kind")
     if content["schema_version"] > SCHEMA_VERSION:
         version = content["schema_version"]
-        raise ValueError(f"{path}: record of schema version {version}; this package reads up to {SCHEMA_VERSION}")
+        raise NewerRecordError(f"{path}: record of schema version {version}; this package reads up to {SCHEMA_VERSION}")
     kind = str(content["kind"])
     if kind not in RECORD_TYPES or not issubclass(RECORD_TYPES[kind], record_type):
         expected = [name for name, known in RECORD_TYPES.items() if issubclass(known, record_type)]

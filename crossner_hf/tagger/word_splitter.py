@@ -56,8 +56,7 @@ def split_words(text: str, splitter: str = DEFAULT_SPLITTER) -> list[Word]:
 
     Whole words reach at most 99.2% of the entities, because CrossNER cuts words where a link ended (`Grammy Award`
     `s`). `crossner` loses another 0.3%, mostly at hyphens (`Oscar` `-nominated`), where CrossNER seldom splits words.
-    Passages of five sentences agree as well as single sentences. tests/tagger/test_word_splitter.py measures this on
-    the files in CROSSNER_DATA_DIR.
+    tests/tagger/test_word_splitter.py measures this on the files in CROSSNER_DATA_DIR.
 
     Args:
         text: Raw text.

@@ -71,7 +71,7 @@ def test_it_is_symmetric_with_100_on_the_diagonal_and_the_same_in_any_order(text
     rng = random.Random(1)
     streams = [
         text(name, rng.choices([f"w{i:02}" for i in range(60)], k=size))
-        for name, size in zip("abcd", (20, 50, 90, 400))
+        for name, size in zip("abcd", (20, 50, 90, 400), strict=True)
     ]
     found = percents(streams, top_k=15)
     assert all(found[i][i] == 100 for i in range(4))
@@ -330,6 +330,6 @@ def test_documented_effect_of_ties_is_that_counted_by_hand(ranked):
         r"up to\s+([\d.]+)\s+points at 5,000\s+words and\s+([\d.]+)\s+at\s+1,000", PAGE.read_text(encoding="utf-8")
     )
     pairs = [(first, second) for first in SIX for second in SIX if first < second]
-    for k, most in zip((5_000, 1_000), stated.groups()):
+    for k, most in zip((5_000, 1_000), stated.groups(), strict=True):
         values = [[percent_by_hand(r[a][:k], r[b][:k], k) for a, b in pairs] for r in ranked.values()]
-        assert f"{max(abs(x - y) for x, y in zip(*values)):.1f}" == most
+        assert f"{max(abs(x - y) for x, y in zip(*values, strict=True)):.1f}" == most

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from crossner_hf.experiments.grid import CORPUS_PERCENTS, FEW_SHOT_SIZES, GRIDS, Grid, preset_values
-from crossner_hf.experiments.grid_checks import read_grid
-from crossner_hf.experiments.grid_entries import Dapt, slug
+from crossner_hf.experiments.grid import CORPUS_PERCENTS, FEW_SHOT_SIZES, GRIDS, Grid, built_in_grid, source_stage_of
+from crossner_hf.experiments.grid_entries import slug
+from crossner_hf.experiments.grid_file import read_grid
 from crossner_hf.finetuning.arguments import PRESETS
 from crossner_hf.finetuning.settings import PUBLISHED_SEEDS
 from crossner_hf.pretraining.arguments import DAPT_PRESETS
@@ -60,18 +60,18 @@ def test_models_whose_names_are_no_names_of_folders_stay_apart():
 
 
 def test_presets_are_the_experiments_of_the_paper():
-    main = Grid.of(preset_values("main-table")).runs()
+    main = Grid.of(built_in_grid("main-table")).runs()
     assert len(main) == 5 * 3 * 3
     assert {(run.domain, run.seed) for run in main} == set(itertools.product(DOMAINS, PUBLISHED_SEEDS))
     assert {run.arguments.get("eval_steps") for run in main if run.setting == "joint"} == {200}
-    few = Grid.of(preset_values("few-shot", models=["minilm"])).runs()
+    few = Grid.of(built_in_grid("few-shot", models=["minilm"])).runs()
     assert {run.size for run in few} == set(FEW_SHOT_SIZES)
     assert len(few) == 2 * 7 * 3
-    sizes = Grid.of(preset_values("corpus-size", ["music.txt"], models=["minilm"], preset="small"))
+    sizes = Grid.of(built_in_grid("corpus-size", ["music.txt"], models=["minilm"], preset="small"))
     assert [dapt.arguments["percent"] for dapt in sizes.dapts()] == list(CORPUS_PERCENTS)
     assert sizes.dapts()[0].arguments == {**DAPT_PRESETS["small"], "percent": 1.0}
     assert len(sizes.runs()) == 6 * 3
-    smoke = Grid.of(preset_values("smoke")).runs()
+    smoke = Grid.of(built_in_grid("smoke")).runs()
     assert {(run.setting, run.arguments["source"]) for run in smoke} == {
         (setting, "sample_news") for setting in ("direct", "pre_train_then_fine_tune", "joint")
     }
@@ -79,22 +79,22 @@ def test_presets_are_the_experiments_of_the_paper():
 
 
 def test_presets_with_the_small_recipe_have_schedules_that_fit():
-    few = Grid.of(preset_values("few-shot", models=["minilm"], preset="small")).runs()
+    few = Grid.of(built_in_grid("few-shot", models=["minilm"], preset="small")).runs()
     assert {(run.arguments["max_steps"], run.arguments["eval_steps"]) for run in few} == {(325, 25)}
-    direct = Grid.of(preset_values("main-table", models=["minilm"], preset="small", settings=["direct"])).runs()
+    direct = Grid.of(built_in_grid("main-table", models=["minilm"], preset="small", settings=["direct"])).runs()
     assert 25 * -(-100 // direct[0].arguments["per_device_train_batch_size"]) == 325  # those of 100 sentences
-    joint = Grid.of(preset_values("main-table", models=["minilm"], preset="small", settings=["joint"])).runs()
+    joint = Grid.of(built_in_grid("main-table", models=["minilm"], preset="small", settings=["joint"])).runs()
     assert {(run.arguments["num_train_epochs"], run.arguments["eval_steps"]) for run in joint} == {(2, 200)}
     assert {run.arguments["num_train_epochs"] for run in direct} == {25}
 
 
-def test_corpus_and_preset_go_together():
+def test_a_corpus_belongs_to_the_grid_of_corpus_sizes():
     with pytest.raises(ValueError, match="corpus-size needs raw text: --corpus"):
-        preset_values("corpus-size")
-    with pytest.raises(ValueError, match="--corpus is for the preset corpus-size, not smoke"):
-        preset_values("smoke", ["music.txt"])
-    with pytest.raises(ValueError, match="unknown preset 'main'; known are main-table"):
-        preset_values("main")
+        built_in_grid("corpus-size")
+    with pytest.raises(ValueError, match="--corpus is for the grid corpus-size, not smoke"):
+        built_in_grid("smoke", ["music.txt"])
+    with pytest.raises(ValueError, match="unknown grid 'main'; known are main-table"):
+        built_in_grid("main")
 
 
 def test_runs_from_one_checkpoint_share_it():
@@ -106,7 +106,23 @@ def test_runs_from_one_checkpoint_share_it():
     assert (made.corpus, made.about) == (("texts/music.txt",), {"domain": "music"})
     other = Grid.of({"domains": ["music"], "models": [{"dapt": {**dapt, "num_train_epochs": 2}}]}).dapts()[0]
     assert other.name != made.name
-    assert isinstance(other, Dapt)
+
+
+def test_runs_share_a_source_stage_where_nothing_that_shapes_it_differs():
+    values = {"domains": ["music", "ai"], "settings": ["pre_train_then_fine_tune"], "sizes": ["all", 25], "seeds": [1]}
+
+    def stages(**more) -> int:
+        runs = Grid.of({**values, "models": ["minilm"], **more}).runs()
+        return len({source_stage_of(run).name for run in runs})
+
+    assert stages() == 1
+    assert stages(arguments={"num_train_epochs": 3, "eval_strategy": "no", "load_best_model_at_end": False}) == 1
+    assert stages(seeds=[1, 2]) == 2
+    assert stages(arguments={"source_head": "target"}) == 2  # one for each domain
+    assert stages(models=["minilm", {"model": "minilm", "learning_rate": 0.1}]) == 2
+    assert stages(models=["minilm", {"model": "minilm", "source_epochs": 3}]) == 2
+    assert stages(models=[{"model": "glove", "tagger": "coach"}]) == 4  # its vocabulary has the target's words
+    assert source_stage_of(Grid.of({"domains": ["music"]}).runs()[0]) is None
 
 
 def test_a_grid_is_the_same_as_json():
@@ -123,76 +139,68 @@ def refused(tmp_path, text: str) -> str:
     return str(error.value).replace(str(path), path.name)
 
 
+ARGUMENTS = "domains: [music]\narguments:\n  "
+DAPT = "domains: [music]\nmodels:\n- minilm\n- dapt: {model: m, corpus: c.txt, "
+
+
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("domains: [music]\nsede: [1]", "grid.yaml:2: unknown key of a grid 'sede'; did you mean seeds?"),
-        ("seeds: [1]", "grid.yaml: says no domains; add for example 'domains: [music]'"),
-        ("- music", "grid.yaml: a grid is keys with values"),
-        ("", "grid.yaml: a grid is keys with values"),
-        ("domains: [music", "grid.yaml:1: is no YAML: "),
-        (
-            "domains: [music]\nseeds: [1]\nseeds: [2]",
-            "grid.yaml:3: seeds stands here for the second time, after line 2",
-        ),
-        ("domains: [musik]", "grid.yaml:1: unknown domain 'musik'; did you mean music"),
-        ("domains: []", "grid.yaml:1: domains is empty"),
-        ("domains:", "grid.yaml:1: domains is empty"),
-        ("domains: [music, Music]", "grid.yaml:1: domains holds music twice"),
-        ("domains: [3]", "grid.yaml:1: a domain is a name or a folder, got 3"),
-        ("domains: [music]\nsettings: [indirect]", "grid.yaml:2: unknown setting 'indirect'; known are direct,"),
-        ("domains: [music]\nseeds: [555, 666, 555]", "grid.yaml:2: seeds holds 555 twice; name each once"),
-        ("domains: [music]\nseeds: [true]", "grid.yaml:2: a seed is a whole number from 0 to 2^32 - 1, got True"),
-        ("domains: [music]\nseeds: [-1]", "grid.yaml:2: a seed is a whole number"),
-        ("domains: [music]\nsizes: [0]", "grid.yaml:2: a size is 'all' or a number of sentences from 1 on, got 0"),
+        ("domains: [music]\nsede: [1]", ":2: unknown key 'sede'; did you mean seeds?"),
+        ("seeds: [1]", ": domains is missing"),
+        ("- music", ": a grid is keys with values"),
+        ("", ": a grid is keys with values"),
+        ("domains: [music", ":1: is no YAML: "),
+        ("domains: !!python/object/apply:os.getcwd []", ":1: is no YAML: "),
+        ("domains: [music]\nseeds: [1]\nseeds: [2]", ":3: seeds occurs twice, first in line 2"),
+        ("domains: &a [music]\nsettings: *a", ":1: a grid has no anchors and aliases (& and *); write the value out"),
+        (f"domains: [music]\nseeds: {'[' * 9_000}", ":2: lists and mappings are nested more than 20 deep"),
+        ("domains: [musik]", ":1: unknown domain 'musik'; did you mean music"),
+        ("domains: []", ":1: domains is empty"),
+        ("domains:", ":1: domains is empty"),
+        ("domains:\n- music\n- Music", ":1: domains holds music twice"),
+        ("domains:\n- music\n- 3", ":3: domains: input should be a valid string, got '3'"),
+        ("domains: [music]\nsettings: [indirect]", ":2: unknown setting 'indirect'; known are direct,"),
+        ("domains: [music]\nseeds: [555, 666, 555]", ":2: seeds holds 555 twice; name each once"),
+        ("domains: [music]\nseeds: [true]", ":2: seeds: input should be a valid integer, got 'True'"),
+        ("domains: [music]\nseeds: [-1]", ":2: seeds: input should be greater than or equal to 0, got '-1'"),
+        ("domains: [music]\nsizes: [0]", ":2: a size is 'all' or a number of sentences from 1 on, got 0"),
         ("domains: [music]\nsizes: [101]", "music has 100 training sentences, so sizes go up to 100, got 101"),
         ("domains: [politics, ai]\nsizes: [150]", "ai has 100 training sentences"),
-        ("domains: [music]\nsizes: [all, all]", "grid.yaml:2: sizes holds all twice"),
-        ("domains: [music]\ndraw: random", "grid.yaml:2: draw must be one of first, seeded, got 'random'"),
-        ("domains: [music]\npreset: tiny", "grid.yaml:2: preset must be one of published, small, lstm, got 'tiny'"),
-        ("domains: [music]\nmodels: [3]", "grid.yaml:2: a model is a name, a folder, a Hub id, 'dapt"),
-        ("domains: [music]\nmodels: [{dapt: {model: minilm}}]", "grid.yaml:2: dapt needs corpus"),
+        ("domains: [music]\nsizes: [all, all]", ":2: sizes holds all twice"),
+        ("domains: [music]\ndraw: random", ":2: unknown draw 'random'; known are first, seeded"),
+        ("domains: [music]\npreset: tiny", ":2: unknown preset 'tiny'; known are published, small, lstm"),
+        ("domains: [music]\nmodels: [3]", ":2: models: a model is a name, a folder, a Hub id, 'dapt"),
+        ("domains: [music]\nmodels: [{model: m, dapt: {}}]", ":2: models: a model is a name"),
+        ("domains: [music]\nmodels: [' ']", ":2: models: string should match pattern"),
+        ("domains: [music]\nmodels: [{model: m, taggr: crf}]", ":2: unknown key 'taggr'; did you mean tagger"),
+        ("domains: [music]\nmodels: [{dapt: {model: minilm}}]", ":2: corpus is missing"),
+        (f"{DAPT}maskin: span}}", ":4: unknown key 'maskin'; did you mean masking"),
+        (f"{DAPT}percent: 101}}", ":4: dapt: percent must be more than 0 and at most 100, got 101"),
+        (f"{ARGUMENTS}seed: 3", ":3: seed is not set here: that is for seeds"),
+        (f"{ARGUMENTS}learning_rat: 3", ":3: unknown key 'learning_rat'; did you mean learning_rate"),
+        (f"{ARGUMENTS}num_train_epochs: many", ":3: arguments.num_train_epochs: input should be a valid number, got"),
         (
-            "domains: [music]\nmodels: [{dapt: {model: m, corpus: c.txt, maskin: span}}]",
-            "grid.yaml:2: unknown argument under dapt 'maskin'; did you mean masking",
+            f"{ARGUMENTS}per_device_train_batch_size: 2.5",
+            "per_device_train_batch_size: input should be a valid integer",
         ),
-        (
-            "domains: [music]\nmodels: [{dapt: {model: m, corpus: c.txt, percent: 101}}]",
-            "grid.yaml:2: dapt: percent must be more than 0 and at most 100, got 101",
-        ),
-        (
-            "domains: [music]\narguments:\n  seed: 3",
-            "grid.yaml:3: seed is not set under arguments: that is for seeds",
-        ),
-        (
-            "domains: [music]\narguments:\n  learning_rat: 3",
-            "grid.yaml:3: unknown argument under arguments 'learning_rat'; did you mean learning_rate",
-        ),
-        (
-            "domains: [music]\narguments:\n  num_train_epochs: many",
-            "grid.yaml:3: num_train_epochs must be a number, got 'many'",
-        ),
-        (
-            "domains: [music]\narguments:\n  per_device_train_batch_size: 2.5",
-            "grid.yaml:3: per_device_train_batch_size must be a whole number, got 2.5",
-        ),
-        ("domains: [music]\narguments: [1]", "grid.yaml:2: arguments must be names with values, got [1]"),
-        (
-            "domains: [music]\narguments: {source_head: both}",
-            "grid.yaml:2: the arguments of direct do not do: source_head must be one of source, target, got 'both'",
-        ),
-        ("domains: [music]\narguments: {source: nowhere}", "grid.yaml:2: the arguments of direct do not do: unknown"),
+        (f"{ARGUMENTS}- 1", ":2: arguments: input should be a valid dictionary"),
+        (f"{ARGUMENTS}source_head: both", ":2: arguments of direct runs: source_head must be one of source, target"),
+        (f"{ARGUMENTS}source: nowhere", ":2: arguments of direct runs: unknown"),
         (
             "domains: [sample_music, music]\nsettings: [joint]\narguments: {source: sample_music}",
-            "grid.yaml:3: the arguments of joint do not do: sample_music is source and target at once; leave it out",
+            ":3: arguments of joint runs: sample_music is source and target at once; leave it out",
         ),
-        ("domains: [music]\narguments_of:\n  jiont: {}", "grid.yaml:3: unknown setting 'jiont'"),
+        ("domains: [music]\narguments_of:\n  jiont: {}", ":3: unknown setting 'jiont'"),
     ],
 )
-def test_a_grid_that_does_not_do_is_refused_with_its_line(tmp_path, text, said):
-    message = refused(tmp_path, text)
-    assert said in message
-    assert "\n" not in message
+def test_a_faulty_grid_is_refused_with_its_line(tmp_path, text, message):
+    (tmp_path / "grid.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError) as error:
+        Grid.of(*(lambda values, lines: (values, "grid.yaml", lines))(*read_grid(tmp_path / "grid.yaml")))
+    refusal = str(error.value).replace(str(tmp_path / "grid.yaml"), "grid.yaml")
+    assert f"grid.yaml{message}" in refusal if message.startswith(":") else message in refusal
+    assert "\n" not in refusal
 
 
 def test_a_folder_is_one_however_it_is_written(tmp_path, write_zoo, monkeypatch):
@@ -203,15 +211,10 @@ def test_a_folder_is_one_however_it_is_written(tmp_path, write_zoo, monkeypatch)
             Grid.of(values)
 
 
-def test_numbers_that_yaml_takes_for_text_are_numbers(tmp_path):
+def test_numbers_in_exponents_are_numbers(tmp_path):
     path = tmp_path / "grid.yaml"
     path.write_text("domains: music\narguments: {learning_rate: 1e-4, num_train_epochs: 3, warmup_steps: 0.1}\n")
     values, lines = read_grid(path)
-    assert values["arguments"]["learning_rate"] == "1e-4"
     grid = Grid.of(values, str(path), lines)
     assert grid.arguments == {"learning_rate": 1e-4, "num_train_epochs": 3.0, "warmup_steps": 0.1}
     assert grid.domains == ("music",)
-
-
-def test_yaml_makes_no_objects(tmp_path):
-    assert "is no YAML" in refused(tmp_path, "domains: !!python/object/apply:os.getcwd []")

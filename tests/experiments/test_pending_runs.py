@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from crossner_hf.experiments.claims import Claims
+from crossner_hf.engine.tasks import Outcome
 from crossner_hf.experiments.grid import Grid
 from crossner_hf.experiments.grid_folder import GridFolder
 from crossner_hf.experiments.report.pending_runs import pending_runs
@@ -12,12 +12,12 @@ def test_runs_of_a_grid_without_a_record_are_listed_with_what_is_known_of_them(t
     folder = tmp_path / "exp" / "grid"
     grid = Grid.of({"domains": ["sample_music"], "models": ["minilm"], "seeds": [1, 2, 3, 4]})
     place = GridFolder(folder, grid)
-    place.open(Claims(folder / "claims"))
     done, failed, begun, waiting = place.tasks()
-    for task, file in ((done, "record.json"), (begun, "run.json")):
-        place.of(task).mkdir(parents=True)
-        (place.of(task) / file).write_text("{}", encoding="utf-8")
-    place.note_failure(failed, {"id": "1", "reason": "out of memory", "traceback": ""})
+    with place.opened(extend=False):
+        for task, file in ((done, "record.json"), (begun, "run.json")):
+            place.of(task).mkdir(parents=True)
+            (place.of(task) / file).write_text("{}", encoding="utf-8")
+        place.note_failure(Outcome(failed.name, "failed", "out of memory"))
     found = [(Path(shown).name, reason) for shown, reason in pending_runs([tmp_path, folder])]
     assert found == [
         (failed.name, "failed: out of memory"),

@@ -3,24 +3,26 @@
 import itertools
 import random
 import statistics
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 import pytest
 import report_runs
 
+from crossner_hf.experiments.report import error_analysis
 from crossner_hf.experiments.report.curves import corpus_series, few_shot_series, tokens_seen
-from crossner_hf.experiments.report.error_analysis import Analysis, analyse, confusion
+from crossner_hf.experiments.report.error_analysis import analyse, confusion, hardest
 from crossner_hf.experiments.report.tables import Bold, Table, best_in_bold, published_table, types_table
 from crossner_hf.experiments.report.view import Block, Split, blocks
 from crossner_hf.metric import score
 from crossner_hf.results import published
 from crossner_hf.results.collect import collect
-from crossner_hf.results.predictions import Gold
+from crossner_hf.results.predictions import Compared, Gold, read_gold, read_predictions
 from crossner_hf.results.record_files import read_record, write_record
 from crossner_hf.results.records import RunRecord
-from crossner_hf.results.systems import Results, group
-from crossner_hf.schema import DOMAINS
+from crossner_hf.results.systems import Results, System, group
+from crossner_hf.schema import DOMAINS, get_domain
 from crossner_hf.tagger.iob2 import spans
 
 
@@ -30,7 +32,7 @@ def results_of(folder: Path) -> Results:
 
 def blocks_of(folder: Path) -> list[Block]:
     results = results_of(folder)
-    return blocks([Split(e, results.of(e), Analysis(e), "conlleval") for e in results.eval_sets])
+    return blocks([Split(e, results.of(e), "conlleval", Future()) for e in results.eval_sets])
 
 
 def f1_of(path: Path) -> float:
@@ -196,11 +198,14 @@ def test_one_size_of_a_corpus_is_no_curve(make):
 
 
 @pytest.fixture(scope="module")
-def analysed(tmp_path_factory) -> Analysis:
+def compared(tmp_path_factory) -> tuple[Gold, dict[System, list[Compared]]]:
+    """The test sentences of the sample, and the predictions of three systems."""
     make = report_runs.RunMaker(tmp_path_factory.mktemp("runs"))
     report_runs.write_three_systems(make)
     results = results_of(make.folder)
-    return analyse(results, results.eval_sets[0], [], resamples=400)
+    (eval_set,) = results.eval_sets
+    gold = read_gold(eval_set, get_domain("sample_music").entity_types, [])
+    return gold, {s: [read_predictions(run, gold) for run in runs] for s, runs in results.of(eval_set).items()}
 
 
 def tags_of(gold: Gold, ids: np.ndarray) -> list[list[str]]:
@@ -208,10 +213,11 @@ def tags_of(gold: Gold, ids: np.ndarray) -> list[list[str]]:
     return [[gold.domain.labels[i] for i in part] for part in np.split(ids, gold.starts[1:])]
 
 
-def test_confusion_is_that_of_a_plain_recount(analysed):
-    gold, types = analysed.gold, analysed.gold.domain.entity_types
-    assert len(analysed.runs) == 3
-    for runs in analysed.runs.values():
+def test_confusion_is_that_of_a_plain_recount(compared):
+    gold, by_system = compared
+    types = gold.domain.entity_types
+    assert len(by_system) == 3
+    for runs in by_system.values():
         counts: dict[tuple[str, str], int] = {}
         for run in runs:
             for p, g in zip(tags_of(gold, run.ids), tags_of(gold, gold.ids), strict=True):
@@ -236,10 +242,10 @@ def test_confusion_is_that_of_a_plain_recount(analysed):
         assert (table[:, :-1].sum(axis=1) == len(runs) * np.bincount(gold.spans.type, minlength=len(types))).all()
 
 
-def test_the_hardest_sentences_have_the_lowest_f1_and_then_the_most_entities_missed(analysed):
-    gold = analysed.gold
-    every = [tags_of(gold, run.ids) for runs in analysed.runs.values() for run in runs]
-    sentences = analysed.hardest(list(analysed.runs)[:1], most=len(gold.lengths))
+def test_the_hardest_sentences_have_the_lowest_f1_and_then_the_most_entities_missed(compared):
+    gold, by_system = compared
+    every = [tags_of(gold, run.ids) for runs in by_system.values() for run in runs]
+    sentences = hardest(by_system, gold, list(by_system)[:1], most=len(gold.lengths))
     for hard in sentences:
         references = [tags_of(gold, gold.ids)[hard.number]] * len(every)
         predictions = [tags[hard.number] for tags in every]
@@ -257,6 +263,24 @@ def test_the_hardest_sentences_have_the_lowest_f1_and_then_the_most_entities_mis
 def test_a_split_without_predictions_says_so(make):
     make(predictions=False)
     results = results_of(make.folder)
-    analysis = analyse(results, results.eval_sets[0], [])
-    assert analysis.comparisons == []
+    (eval_set,) = results.eval_sets
+    analysis = analyse(eval_set, results.of(eval_set), [], "conlleval", resamples=10)
+    assert (analysis.seeds, analysis.comparisons) == ({}, ())
     assert "no predictions that can be used" in analysis.missing
+
+
+def test_many_runs_are_analysed_in_processes_with_the_same_result(make, monkeypatch):
+    report_runs.write_three_systems(make)
+    results = results_of(make.folder)
+    (eval_set,) = results.eval_sets
+    analyses = []
+    for many in (1, 1_000):
+        monkeypatch.setattr(error_analysis, "MANY_RUNS", many)
+        with error_analysis.executor_for(8, 1) as executor:
+            analyses.append(executor.submit(analyse, eval_set, results.of(eval_set), [], "conlleval", 100).result())
+    first, second = analyses
+    assert first.comparisons == second.comparisons
+    assert first.hardest == second.hardest
+    assert {s: counts.tolist() for s, counts in first.confusions.items()} == {
+        s: counts.tolist() for s, counts in second.confusions.items()
+    }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from crossner_hf.experiments.flop_estimate import PIECES_PER_WORD, Counter
+from crossner_hf.experiments.flop_estimate import TOKENS_PER_WORD, Counter
 from crossner_hf.experiments.grid import Grid
 from crossner_hf.finetuning.arguments import FineTuningArguments, preset
 from crossner_hf.finetuning.fine_tune import fine_tune
@@ -246,9 +246,9 @@ def test_a_grid_sets_taggers_beside_each_other(tiny_vectors, zoo):
     assert (crf.arguments["learning_rate"], coach.arguments["learning_rate"]) == (2e-4, 0.01)
     assert "-crf-minilm-" in crf.name
     assert len({run.name for run in grid.runs()}) == 3
-    with pytest.raises(ValueError, match="unknown argument under models 'taggger'; did you mean tagger"):
+    with pytest.raises(ValueError, match="unknown key 'taggger'; did you mean tagger"):
         Grid.of({"domains": [str(zoo)], "models": [{"model": "minilm", "taggger": "crf"}]})
-    with pytest.raises(ValueError, match="seed is not set under models"):
+    with pytest.raises(ValueError, match="seed is not set here: that is for seeds"):
         Grid.of({"domains": [str(zoo)], "models": [{"model": "minilm", "seed": 3}]})
 
 
@@ -260,7 +260,7 @@ def test_the_cost_of_a_word_level_run_is_its_lstms(tiny_vectors, zoo):
     characters = 50 * (25 * 3 + 1)
     counter = Counter()
     train, dev, test = (
-        counter.split(str(zoo), split).pieces / PIECES_PER_WORD for split in ("train", "validation", "test")
+        counter.split(str(zoo), split).tokens / TOKENS_PER_WORD for split in ("train", "validation", "test")
     )
     expected = (lstm + characters) * (6 * 3 * train + 2 * (4 * dev + test))
     assert counter.costs(grid)[run.name] == pytest.approx(expected)

@@ -194,7 +194,7 @@ def test_the_repositorys_own_pipeline_is_its_only_one(repository):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: (f / "record.json").unlink(), r"has no record\.json, of which the card is made"),
+        (lambda f: (f / "record.json").unlink(), r"has no record\.json, from which the card is made"),
         (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), r"pytorch_model\.bin: is a pickle"),
         (lambda f: [p.unlink() for p in f.glob("*token*")], "has no tokenizer"),
         (lambda f: (f / "config.json").unlink(), r"holds no model \(no config\.json\)"),

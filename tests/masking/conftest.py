@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from crossner_hf.masking import STRATEGIES, DataCollatorForSpanMasking, DataCollatorForTokenMasking
+
 TEXTS = (
     "The keeper saw the polar bear cub, the red panda and an old sea eagle at night",
     "Paris; New York, Oslo, Stoke-on-Trent!",
@@ -23,6 +25,20 @@ def tokenizer(tiny_model) -> Callable[..., PreTrainedTokenizerBase]:
         return AutoTokenizer.from_pretrained(tiny_model(kind), **changes)
 
     return tokenizer
+
+
+@pytest.fixture(params=["token", *STRATEGIES])
+def collate(request) -> Callable[..., DataCollatorForTokenMasking]:
+    """Makes the collator of each kind of masking; `collate.name` is the kind. Rows of `entity` need entity_tags."""
+
+    def collate(tokenizer, **options) -> DataCollatorForTokenMasking:
+        options = {"mlm_probability": 0.3, **options}
+        if request.param == "token":
+            return DataCollatorForTokenMasking(tokenizer, **options)
+        return DataCollatorForSpanMasking(tokenizer, strategy=request.param, **options)
+
+    collate.name = request.param
+    return collate
 
 
 @pytest.fixture(scope="session")

@@ -50,9 +50,15 @@ def test_an_unknown_framework_is_refused_at_a_call_too(collator, tokenizer, exam
         collator(tokenizer())(examples(tokenizer()), return_tensors="tf")
 
 
-def test_shares_that_sum_to_one_are_accepted_whatever_their_rounding(tokenizer):
+def test_shares_that_sum_to_one_in_spite_of_rounding_leave_no_token_unchanged(tokenizer, random_rows):
+    tok = tokenizer()
+    rows = random_rows(tok, 100)
     for tenths in range(11):
-        DataCollatorForTokenMasking(tokenizer(), mask_replace_prob=tenths / 10, random_replace_prob=(10 - tenths) / 10)
+        shares = {"mask_replace_prob": tenths / 10, "random_replace_prob": (10 - tenths) / 10}
+        batch = DataCollatorForTokenMasking(tok, mlm_probability=0.5, **shares)(rows)
+        masked = batch["labels"] != -100
+        unchanged = (batch["labels"] == batch["input_ids"])[masked].float().mean()
+        assert unchanged < 4 / len(tok)  # a random token may be the same token
 
 
 def test_no_example_at_all_is_said(tokenizer):
@@ -70,7 +76,7 @@ def test_a_batch_without_a_maskable_token_comes_back_unmasked(kind, seed, tokeni
         collator.set_epoch(0)
         batch = collator([{"input_ids": ids, "entity_tags": [0] * len(ids)} for ids in rows])
         assert (batch["labels"] == -100).all()
-        assert [ids.tolist()[: len(row)] for ids, row in zip(batch["input_ids"], rows)] == rows
+        assert [ids.tolist()[: len(row)] for ids, row in zip(batch["input_ids"], rows, strict=True)] == rows
 
 
 @pytest.mark.parametrize("seed", [None, 0])

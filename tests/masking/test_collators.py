@@ -8,24 +8,11 @@ import pytest
 import torch
 from transformers import BatchEncoding, DataCollatorForLanguageModeling
 
-from crossner_hf.masking import STRATEGIES, DataCollatorForSpanMasking, DataCollatorForTokenMasking
+from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
 
 COLLATORS = [DataCollatorForTokenMasking, DataCollatorForSpanMasking]
 KINDS = ("bert", "roberta", "distilbert", "deberta-v2")
 EVERYTHING = 1 - 1e-9  # rounds to 1 for the stock collator, and leaves out one token in 2 ** 30 here
-
-
-@pytest.fixture(params=["token", *STRATEGIES])
-def collate(request):
-    """Makes the collator of each masking; its rows need entity_tags for one of them."""
-
-    def collate(tokenizer, **changes) -> DataCollatorForTokenMasking:
-        if request.param == "token":
-            return DataCollatorForTokenMasking(tokenizer, **changes)
-        return DataCollatorForSpanMasking(tokenizer, strategy=request.param, **changes)
-
-    collate.name = request.param
-    return collate
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +21,7 @@ def with_tags():
 
     def with_tags(rows: list[dict]) -> list[dict]:
         tags = ([0, 0, 1, 2, 2] * (1 + len(row["input_ids"]) // 5) for row in rows)
-        return [{**row, "entity_tags": values[: len(row["input_ids"])]} for row, values in zip(rows, tags)]
+        return [{**row, "entity_tags": values[: len(row["input_ids"])]} for row, values in zip(rows, tags, strict=True)]
 
     return with_tags
 
@@ -188,7 +175,7 @@ def test_geometric_shows_a_span_in_one_way(tokenizer, random_rows):
     ways = []
     for row in range(len(masked)):
         edges = np.flatnonzero(np.diff(np.pad(masked[row].astype(int), 1)))
-        for start, end in zip(edges[::2], edges[1::2]):
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
             shown, were = batch["input_ids"][row, start:end], batch["labels"][row, start:end]
             if end - start >= 4:
                 ways.append((float((shown == tok.mask_token_id).mean()), float((shown == were).mean())))
@@ -222,7 +209,7 @@ def test_the_callers_rows_stay_as_they_are(collate, with_tags, tokenizer, exampl
     collate(tok, mlm_probability=0.9)(features)
     collate(tok, mlm_probability=0.9)(arrays)
     assert features == before
-    assert all((row[name] == old[name]).all() for row, old in zip(arrays, arrays_before) for name in old)
+    assert all((row[name] == old[name]).all() for row, old in zip(arrays, arrays_before, strict=True) for name in old)
 
 
 def test_tokens_that_special_tokens_mask_names_are_not_masked(collate, with_tags, tokenizer, examples):

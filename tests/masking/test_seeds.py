@@ -10,20 +10,9 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import TrainerControl, TrainerState
 
-from crossner_hf.masking import STRATEGIES, DataCollatorForSpanMasking, DataCollatorForTokenMasking, MaskingEpoch
+from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking, MaskingEpoch
 
 IGNORED = -100
-
-
-@pytest.fixture(params=["token", *STRATEGIES])
-def collate(request):
-    def collate(tokenizer, seed=None, **changes) -> DataCollatorForTokenMasking:
-        changes = {"mlm_probability": 0.3, **changes}
-        if request.param == "token":
-            return DataCollatorForTokenMasking(tokenizer, seed=seed, **changes)
-        return DataCollatorForSpanMasking(tokenizer, seed=seed, strategy=request.param, **changes)
-
-    return collate
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +29,7 @@ def features(random_rows, tokenizer):
 def rows_of(batch) -> list[tuple]:
     """Input and labels of each row, its padding left out."""
     return [
-        tuple(zip(batch["input_ids"][row][real].tolist(), batch["labels"][row][real].tolist()))
+        tuple(zip(batch["input_ids"][row][real].tolist(), batch["labels"][row][real].tolist(), strict=True))
         for row, real in enumerate(batch["attention_mask"] != 0)
     ]
 
@@ -65,7 +54,7 @@ def test_without_a_seed_torchs_generator_makes_masks_repeatable_and_every_call_f
         assert [rows_of(collator(features)), rows_of(collator(features))] == [first, second]
         torch.manual_seed(6)
         assert rows_of(collator(features)) != first
-    assert sum(one != two for one, two in zip(first, second)) > 12
+    assert sum(one != two for one, two in zip(first, second, strict=True)) > 12
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -112,7 +101,7 @@ def test_another_epoch_another_seed_or_another_content_gives_other_masks(collate
     rows = rows_of(at_epoch(collate(tok, seed=0), 0)(features))
     for seed, epoch in ((0, 1), (1, 0), (10, 0), (-1, 0)):
         others = rows_of(at_epoch(collate(tok, seed=seed), epoch)(features))
-        assert sum(one == two for one, two in zip(rows, others)) < 3, (seed, epoch)
+        assert sum(one == two for one, two in zip(rows, others, strict=True)) < 3, (seed, epoch)
     tenth = rows_of(at_epoch(collate(tok, seed=1), 10)(features))
     assert tenth != rows_of(at_epoch(collate(tok, seed=11), 0)(features))
     changed = copy.deepcopy(features)
@@ -120,7 +109,7 @@ def test_another_epoch_another_seed_or_another_content_gives_other_masks(collate
         row["input_ids"][5] = 7 if row["input_ids"][5] != 7 else 8
     others = rows_of(at_epoch(collate(tok, seed=0), 0)(changed))
     places = [[label != IGNORED for _, label in row] for row in rows]
-    assert sum(one == [label != IGNORED for _, label in two] for one, two in zip(places, others)) < 3
+    assert sum(one == [label != IGNORED for _, label in two] for one, two in zip(places, others, strict=True)) < 3
 
 
 def test_masks_of_two_epochs_are_independent(tokenizer, random_rows, masked):

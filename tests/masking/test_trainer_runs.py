@@ -84,8 +84,8 @@ def masks_of_epochs(seen) -> list[dict]:
     for begin in range(0, len(seen), STEPS):
         epochs.append({})
         for inputs, labels in seen[begin : begin + STEPS]:
-            for ids, row in zip(inputs, labels):
-                epochs[-1][tuple(i if label == -100 else label for i, label in zip(ids, row))] = row
+            for ids, row in zip(inputs, labels, strict=True):
+                epochs[-1][tuple(i if label == -100 else label for i, label in zip(ids, row, strict=True))] = row
     return epochs
 
 

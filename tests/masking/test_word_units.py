@@ -41,7 +41,7 @@ def naive_units(kind: str, tokenizer, features: list[dict]) -> list[list[int]]:
         rows.append([])
         before, before_tag = None, 0
         tokens = tokenizer.convert_ids_to_tokens(row["input_ids"])
-        for token, tag in zip(tokens, row.get("entity_tags", [0] * len(tokens))):
+        for token, tag in zip(tokens, row.get("entity_tags", [0] * len(tokens)), strict=True):
             special = token in tokenizer.all_special_tokens
             begins = tag == 0 and (before_tag != 0 or before is None or begins_word(kind, before, token))
             last += not special and (before is None or tag == 1 or begins)
@@ -53,7 +53,7 @@ def naive_units(kind: str, tokenizer, features: list[dict]) -> list[list[int]]:
 def seen_units(masked, strategy, tokenizer, features) -> list[list[int]]:
     collator = DataCollatorForSpanMasking(tokenizer, mlm_probability=0.5, seed=0, strategy=strategy)
     found = units(masked(collator, features, EPOCHS))
-    for row, feature in zip(found, features):
+    for row, feature in zip(found, features, strict=True):
         padding = slice(len(feature["input_ids"]), None)
         if tokenizer.padding_side == "left":
             padding = slice(0, len(row) - len(feature["input_ids"]))
@@ -116,7 +116,7 @@ def test_a_slow_tokenizer_is_refused_where_words_are_needed(tokenizer, monkeypat
 def tagged(rows: list[dict], spans: list[list[tuple[int, int]]]) -> list[dict]:
     """Rows with entity_tags that say 1 and 2 from begin to end of each span of positions."""
     result = []
-    for row, found in zip(rows, spans):
+    for row, found in zip(rows, spans, strict=True):
         tags = [0] * len(row["input_ids"])
         for start, end in found:
             tags[start:end] = [1] + [2] * (end - start - 1)

@@ -21,7 +21,7 @@ def sentence(right: bool, confidence: float):
 
 
 def calibrated(pairs):
-    predicted, gold, scores = zip(*(sentence(*pair) for pair in pairs))
+    predicted, gold, scores = zip(*(sentence(*pair) for pair in pairs), strict=True)
     return calibration(predicted, gold, scores)
 
 
@@ -41,7 +41,7 @@ def test_it_is_the_sum_over_bins_by_definition():
     for number in range(BINS):
         inside = [(right, c) for right, c in pairs if number / BINS <= c < (number + 1) / BINS]
         if inside:
-            precision, confidence = (sum(values) / len(inside) for values in zip(*inside))
+            precision, confidence = (sum(values) / len(inside) for values in zip(*inside, strict=True))
             expected += len(inside) / len(pairs) * abs(precision - confidence)
     assert calibrated(pairs)["ece"] == pytest.approx(expected)
 

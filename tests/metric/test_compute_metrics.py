@@ -32,7 +32,8 @@ def batch():
     logits = rng.random((5, 9, len(MUSIC.labels))) + 2 * np.eye(len(MUSIC.labels))[predicted]
     scored = label_ids != -100
     tags = [
-        [[MUSIC.labels[i] for i in row[keep]] for row, keep in zip(side, scored)] for side in (predicted, label_ids)
+        [[MUSIC.labels[i] for i in row[keep]] for row, keep in zip(side, scored, strict=True)]
+        for side in (predicted, label_ids)
     ]
     return logits, predicted, label_ids, score(*tags, generic_types=MUSIC.generic_types)
 

@@ -27,8 +27,8 @@ class NoPackage:
 sys.meta_path.insert(0, NoPackage())
 import evaluate
 
-def load(**kwargs):
-    return evaluate.load("./crossner", **kwargs)
+def load():
+    return evaluate.load("./crossner", keep_in_memory=True)
 
 def refused(call, *messages):
     try:
@@ -51,7 +51,7 @@ def run_alone(folder: Path, code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_examples_of_its_documentation_run_without_the_package(tmp_path):
+def test_examples_of_its_documentation_run_and_bad_input_is_refused(tmp_path):
     run_alone(
         tmp_path,
         """
@@ -60,6 +60,16 @@ def test_the_examples_of_its_documentation_run_without_the_package(tmp_path):
         parsed = doctest.DocTestParser().get_doctest(text, {}, "inputs_description", None, 0)
         results = doctest.DocTestRunner().run(parsed)
         assert results.attempted == 6 and not results.failed, results
+
+        def compute(predictions, references, **kwargs):
+            return load().compute(predictions=predictions, references=references, **kwargs)
+
+        refused(lambda: compute([[3, 4]], [[3, 4]]), "label ids need compute(..., domain=...)", "sample_music")
+        refused(lambda: compute([[3, 4]], [[3, 4]], domain="musik"), "unknown domain 'musik'; known are conll2003")
+        refused(lambda: compute([[27]], [[1]], domain="music"), "27 is not in 0 to 26")
+        refused(lambda: compute([["O"]], [[0]], domain="music"), "expected format")
+        refused(lambda: compute([["O"]], [["X"]]), "references, sentence 0", "'X'")
+        refused(lambda: compute([["O"]], [["O"]], conventions=["f1"]), "'f1'; known are")
         """,
     )
 
@@ -105,24 +115,6 @@ def test_tags_and_label_ids_in_batches_in_streams_and_combined(tmp_path):
         result = combined.compute(**tags)
         assert result["one_conlleval_f1"] == result["other_conlleval_f1"] == 2 / 3
         assert evaluate.combine([load()]).compute(**tags) == plain
-        """,
-    )
-
-
-def test_what_cannot_be_scored_is_refused(tmp_path):
-    run_alone(
-        tmp_path,
-        """
-        def compute(predictions, references, **kwargs):
-            # After an error `evaluate` keeps its file locked, and the next module waits a second for it.
-            return load(keep_in_memory=True).compute(predictions=predictions, references=references, **kwargs)
-
-        refused(lambda: compute([[3, 4]], [[3, 4]]), "label ids need compute(..., domain=...)", "sample_music")
-        refused(lambda: compute([[3, 4]], [[3, 4]], domain="musik"), "unknown domain 'musik'; known are conll2003")
-        refused(lambda: compute([[27]], [[1]], domain="music"), "27 is not in 0 to 26")
-        refused(lambda: compute([["O"]], [[0]], domain="music"), "expected format")
-        refused(lambda: compute([["O"]], [["X"]]), "references, sentence 0", "'X'")
-        refused(lambda: compute([["O"]], [["O"]], conventions=["f1"]), "'f1'; known are")
         """,
     )
 

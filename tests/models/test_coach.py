@@ -72,7 +72,7 @@ def coarse_log_likelihood(crf, emissions, tags, constrained):
     allowed = allowed_transitions(COARSE)
 
     def score(sequence):
-        steps = list(zip((3, *sequence), sequence))
+        steps = list(itertools.pairwise((3, *sequence)))
         if constrained and not all(allowed[old][new] for old, new in steps):
             return torch.tensor(-torch.inf)
         chained = sum(crf.transitions[old, new] for old, new in steps[1:])
@@ -100,7 +100,7 @@ def test_it_types_every_word_of_a_span_alike_and_none_outside(constrained):
         with torch.no_grad():
             coarse = model.head.crf.viterbi(model.classifier(states_of(model, batch)), batch["word_mask"])
             predicted = model(**batch).predicted_ids
-        for tags, ids in zip(coarse.tolist(), predicted.tolist()):
+        for tags, ids in zip(coarse.tolist(), predicted.tolist(), strict=True):
             labels = [LABELS[i] for i in ids]
             assert [label[0] for label in labels] == [COARSE[tag][0] for tag in tags]
             for start, end, _ in spans([COARSE[tag] for tag in tags]):
@@ -122,7 +122,7 @@ def test_types_and_probabilities_are_those_worked_out_span_by_span(constrained):
         found = spans([COARSE[tag] for tag in head.ids[row, :length]])
         of_type = torch.full((length, 3), 1 / 3)
         expected_scores = head.scores[row, :length].clone()
-        for (start, end, _), scores in zip(found, type_scores_of_spans(model, states[row], found)):
+        for (start, end, _), scores in zip(found, type_scores_of_spans(model, states[row], found), strict=True):
             of_type[start:end] = scores.softmax(-1)
             expected_scores[start:end] *= scores.softmax(-1).max()
             assert {LABELS[i][2:] for i in output.predicted_ids[row, start:end]} == {TYPES[int(scores.argmax())]}
@@ -150,7 +150,7 @@ def test_the_loss_is_that_of_prefixes_and_that_of_gold_spans_types(constrained):
         tags = tuple("OBI".index(label[0]) for label in labels)
         total = total - coarse_log_likelihood(model.head.crf, emissions, tags, constrained)
         gold = spans(labels)
-        for span, scores in zip(gold, type_scores_of_spans(model, states[row], gold)):
+        for span, scores in zip(gold, type_scores_of_spans(model, states[row], gold), strict=True):
             total = total - scores.log_softmax(-1)[TYPES.index(span.entity_type)]
     assert model(**batch).loss.item() == pytest.approx(total.item() / 14, rel=1e-5)
     assert model(**batch, num_items_in_batch=100).loss.item() == pytest.approx(total.item() / 100, rel=1e-5)
@@ -165,7 +165,7 @@ def test_in_training_types_are_learned_from_gold_spans_whatever_step_one_finds()
         model.zero_grad()
         model(**batch).loss.backward()
         gradients.append([parameter.grad.clone() for parameter in model.typer.parameters()])
-    assert all(torch.equal(one, other) and one.any() for one, other in zip(*gradients))
+    assert all(torch.equal(one, other) and one.any() for one, other in zip(*gradients, strict=True))
 
 
 @pytest.mark.parametrize("constrained", [True, False])
@@ -278,7 +278,7 @@ def test_wrong_templates_have_the_first_two_differing_types():
     assert wrong_types(1) == []
     for number in range(1, 8):
         assert all(chosen[one] != one for chosen in wrong_types(number) for one in range(number))
-        assert all(len(set(pair)) == len(pair) for pair in zip(*wrong_types(number)))
+        assert all(len(set(pair)) == len(pair) for pair in zip(*wrong_types(number), strict=True))
 
 
 def test_a_template_has_descriptions_in_the_entities_places():
@@ -287,7 +287,12 @@ def test_a_template_has_descriptions_in_the_entities_places():
     begins = torch.tensor([[1, 0, 0, 1, 1], [0, 0, 0, 0, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0]]).bool()
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0]]).bool()
     ids, filled = fill_templates(Sentences(word_ids, types, begins, mask), DESCRIPTIONS)
-    assert [row[real].tolist() for row, real in zip(ids, filled)] == [[12, 13, 7, 11, 11], [5, 6], [12, 13], []]
+    assert [row[real].tolist() for row, real in zip(ids, filled, strict=True)] == [
+        [12, 13, 7, 11, 11],
+        [5, 6],
+        [12, 13],
+        [],
+    ]
     assert not ids[~filled].any()
 
 
@@ -296,7 +301,7 @@ def test_the_templates_of_a_batch_are_right_once_and_wrong_twice(monkeypatch):
 
     def record(sentences, descriptions):
         ids, mask = fill_templates(sentences, descriptions)
-        made.append([row[real].tolist() for row, real in zip(ids, mask)])
+        made.append([row[real].tolist() for row, real in zip(ids, mask, strict=True)])
         return ids, mask
 
     monkeypatch.setattr("crossner_hf.models.coach_templates.fill_templates", record)

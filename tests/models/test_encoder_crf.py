@@ -1,5 +1,7 @@
 """A CRF over any encoder: composed, saved, loaded, decoded."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from transformers import AutoModelForMaskedLM, AutoModelForTokenClassification
@@ -80,7 +82,7 @@ def test_decoding_is_the_best_sequence_of_words_and_knows_no_continuation_tokens
     model, tokenizer = build()
     sentences = [words for words, _ in zoo_sentences(20, seed=4)]
     tagged = list(Tagger(model, tokenizer).tag_words(sentences))
-    for words, (labels, _) in zip(sentences, tagged):
+    for words, (labels, _) in zip(sentences, tagged, strict=True):
         encoded = tokenizer([words], is_split_into_words=True, return_tensors="pt")
         ids = encoded.word_ids(0)
         first = [i for i, word in enumerate(ids) if word is not None and word != ids[i - 1]]
@@ -95,7 +97,7 @@ def test_with_constraints_every_sequence_is_iob2_and_without_them_not(build, zoo
     for overrides, expected in (("constrained=true", 0), ("constrained=false", None)):
         model, tokenizer = build(overrides=overrides)
         tagged = Tagger(model, tokenizer).tag_words(sentences)
-        stray = sum(not may_follow(before, tag) for labels, _ in tagged for before, tag in zip([None, *labels], labels))
+        stray = sum(not may_follow(before, tag) for labels, _ in tagged for before, tag in pairwise([None, *labels]))
         assert stray == expected if expected is not None else stray > 0
 
 

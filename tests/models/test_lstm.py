@@ -37,8 +37,8 @@ def test_states_and_gradients_are_those_of_each_row_by_itself(num_layers):
     rows = [reference(x[i : i + 1, :n])[0] for i, n in enumerate(lengths) if n]
     full = [n for n in lengths if n]
     kept = [i for i, n in enumerate(lengths) if n]
-    sum((row * weights[i, :n]).sum() for i, n, row in zip(kept, full, rows)).backward()
-    for i, n, row in zip(kept, full, rows):
+    sum((row * weights[i, :n]).sum() for i, n, row in zip(kept, full, rows, strict=True)).backward()
+    for i, n, row in zip(kept, full, rows, strict=True):
         torch.testing.assert_close(states[i, :n], row[0])
     assert not states[~mask].any()
     torch.testing.assert_close(gradient, x.grad)
@@ -76,5 +76,5 @@ def test_reset_parameters_draws_all_anew():
     before = [parameter.clone() for parameter in lstm.parameters()]
     torch.manual_seed(1)
     lstm.reset_parameters()
-    assert not any(torch.equal(old, new) for old, new in zip(before, lstm.parameters()))
+    assert not any(torch.equal(old, new) for old, new in zip(before, lstm.parameters(), strict=True))
     assert all(parameter.abs().max() <= 0.5 for parameter in lstm.parameters())  # 1 / sqrt(hidden_size)

@@ -107,7 +107,7 @@ def test_characters_are_those_of_pytorchs_convolution_and_so_are_gradients(kerne
             expected[0, time] = characters.convolution(around).amax(-1)
     (expected * weights).sum().backward()
     torch.testing.assert_close(found, expected)
-    for gradient, parameter in zip(gradients, characters.parameters()):
+    for gradient, parameter in zip(gradients, characters.parameters(), strict=True):
         torch.testing.assert_close(gradient, parameter.grad)
     assert not characters.bytes.weight.grad[0].any()
 

@@ -201,7 +201,7 @@ def test_it_is_saved_and_loaded_by_name(tokenizer, tmp_path):
 def test_first_rows_are_the_files_vectors_else_drawn(vectors):
     _, layout = build_tokenizer(COUNTS, vectors, all_vectors=True)
     rows, without = initial_rows(layout, 2, vectors, torch.Generator().manual_seed(0))
-    of = dict(zip(layout.words, rows.tolist()))
+    of = dict(zip(layout.words, rows.tolist(), strict=True))
     assert rows.shape == (11, 2)
     assert (of["the"], of["fox"], of["owl"], of["lynx"]) == ([1, 2], [3, 4], [11, 12], [7, 8])
     assert of["[PAD]"] == [0, 0]

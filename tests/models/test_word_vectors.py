@@ -23,7 +23,7 @@ def write(tmp_path, text, name="vectors.txt"):
 
 
 def as_dict(found):
-    return {word: pytest.approx(row.tolist()) for word, row in zip(found.words, found.matrix)}
+    return {word: pytest.approx(row.tolist()) for word, row in zip(found.words, found.matrix, strict=True)}
 
 
 @pytest.mark.parametrize(

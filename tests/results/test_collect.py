@@ -85,7 +85,7 @@ def test_a_record_that_cannot_be_what_it_says_is_set_aside(make, values, reason)
 
 def test_nothing_to_report_on_is_an_error_that_says_what_to_do(tmp_path, make):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"empty: no record .* `crossner-hf experiment run --preset smoke"):
+    with pytest.raises(ValueError, match=r"empty: no record .* `crossner-hf experiment run --grid smoke"):
         collect([tmp_path / "empty"])
     with pytest.raises(ValueError, match="no such folder"):
         collect([tmp_path / "nowhere"])

@@ -1,6 +1,6 @@
 """Tags and spans: from one to the other and back, against seqeval and against the definition written out."""
 
-import itertools
+from itertools import chain, combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -51,9 +51,9 @@ def test_any_tags_hold_the_entities_that_seqeval_finds(tags):
 @given(st.lists(st.sampled_from(LABELS)))
 def test_valid_tags_come_back_from_their_spans_and_others_become_valid(tags):
     again = iob2_tags(spans(tags), len(tags))
-    valid = all(may_follow(previous, tag) for previous, tag in zip([None, *tags], tags))
+    valid = all(may_follow(previous, tag) for previous, tag in pairwise([None, *tags]))
     assert (again == tags) == valid
-    assert all(may_follow(previous, tag) for previous, tag in zip([None, *again], again))
+    assert all(may_follow(previous, tag) for previous, tag in pairwise([None, *again]))
 
 
 def test_neighbours_of_one_type_are_two_entities():
@@ -93,10 +93,10 @@ def test_transitions_are_those_that_occur_in_some_valid_sentence():
     labels = LABELS[: 1 + 2 * len(types)]
     pieces = [Span(start, end, t) for start in range(3) for end in range(start + 1, 4) for t in types]
     seen = set()
-    for chosen in itertools.chain.from_iterable(itertools.combinations(pieces, n) for n in range(4)):
-        if all(a.end <= b.start or b.end <= a.start for a, b in itertools.combinations(chosen, 2)):
+    for chosen in chain.from_iterable(combinations(pieces, n) for n in range(4)):
+        if all(a.end <= b.start or b.end <= a.start for a, b in combinations(chosen, 2)):
             tags = iob2_tags(chosen, 3)
-            seen |= set(zip([None, *tags], tags))
+            seen |= set(pairwise([None, *tags]))
     assert allowed_transitions(labels) == [
         [(previous, label) in seen for label in labels] for previous in (*labels, None)
     ]

@@ -79,21 +79,6 @@ def test_registering_again_changes_nothing(folder):
     assert type(pipeline("crossner", model=folder)) is crossner_hf.CrossNERPipeline
 
 
-def test_the_package_may_be_imported_after_transformers_or_before(folder, run_python):
-    """This test run has transformers first; a program of its own imports the package first."""
-    program = """
-        import sys
-        import crossner_hf
-        assert "transformers" not in sys.modules and "torch" not in sys.modules
-        from transformers import pipeline
-        pipe = pipeline("crossner", model=sys.argv[1])
-        assert type(pipe) is crossner_hf.CrossNERPipeline
-        import json
-        print(json.dumps(pipe(json.loads(sys.argv[2]))))
-    """
-    assert json.loads(run_python(program, folder, json.dumps(TEXTS)).stdout) == tag(folder, TEXTS)
-
-
 def test_a_saved_pipeline_works_where_the_package_is_not(pipe, tmp_path, run_python):
     saved = tmp_path / "saved"
     pipe.save_pretrained(saved)

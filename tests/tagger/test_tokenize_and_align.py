@@ -27,7 +27,7 @@ def decided(windows):
     """(sentence, word) and the window and position where it is decided, in the order of the windows."""
     return [
         ((window.sentence, window.words[i]), number, window.starts[i])
-        for number, (window, chosen) in enumerate(zip(windows, best_context(windows)))
+        for number, (window, chosen) in enumerate(zip(windows, best_context(windows), strict=True))
         for i in chosen
     ]
 
@@ -42,7 +42,7 @@ def test_the_label_stands_on_the_first_tokens_of_each_word(tokenizer):
     assert set(columns) == {*tokenizer.model_input_names, "labels"}
     lengths = [number_of_tokens(tokenizer, word) for word in words]
     assert max(lengths) > 1
-    marks = [[label] + [IGNORED] * (length - 1) for label, length in zip(ids, lengths)]
+    marks = [[label] + [IGNORED] * (length - 1) for label, length in zip(ids, lengths, strict=True)]
     assert columns["labels"] == [[IGNORED, *chain.from_iterable(marks), IGNORED]]
     assert len(columns["input_ids"][0]) == len(columns["labels"][0])
     assert labelled == [[0, 1, 2, 3]]
@@ -91,7 +91,7 @@ def test_windows_are_the_uncut_sentence_and_decide_every_word_once(tokenizer_of,
             assert sorted(found) == words
             # A word is decided where it truly begins, even where a window begins in the middle of it.
             first = windows.index(mine[0])
-            for word, start in zip(words, starts):
+            for word, start in zip(words, starts, strict=True):
                 number, position = found[word]
                 assert (number - first) * (max_length - 2 - stride) + position == start
         assert len(decided(windows)) == len({key for key, _, _ in decided(windows)})
@@ -108,7 +108,7 @@ def test_a_word_is_decided_by_the_window_with_most_context(tokenizer_of):
     assert len(windows) > 3
     place = {}
     for number, window in enumerate(windows):
-        for word, start in zip(window.words, window.starts):
+        for word, start in zip(window.words, window.starts, strict=True):
             context = min(start, len(window.inputs["input_ids"]) - 1 - start)
             place[word] = max(place.get(word, (0, 0)), (context, -number))
     assert {word: -number for word, (_, number) in place.items()} == {

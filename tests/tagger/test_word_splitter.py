@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -248,13 +248,6 @@ def crossner_sentences(folder: Path, file_name: str) -> list[Sentence]:
     return [s for domain in DOMAINS.values() for s in read_conll(folder / domain.name / file_name, domain.labels)]
 
 
-def passages(sentences: Sequence[Sentence], size: int) -> Iterator[Sentence]:
-    """`size` sentences that follow each other, as one."""
-    for i in range(0, len(sentences), size):
-        chunk = sentences[i : i + size]
-        yield Sentence([t for s in chunk for t in s.tokens], [t for s in chunk for t in s.tags])
-
-
 def split_places(splitter: str) -> Callable[[str], list[tuple[int, int]]]:
     return lambda text: [(word.start, word.end) for word in word_splitter.split_words(text, splitter)]
 
@@ -314,12 +307,3 @@ def test_the_documented_agreement_is_the_measured_one():
     assert f"entities that begin and end at words {crossner.entities:.1%} {bert.entities:.1%}" in table
     assert f"at most {crossner.reachable:.1%} of the entities" in table
     assert f"loses another {crossner.reachable - crossner.entities:.1%}" in table
-
-
-@needs_crossner
-def test_passages_of_five_sentences_are_split_as_well_as_single_ones():
-    sentences = crossner_sentences(Path(os.environ["CROSSNER_DATA_DIR"]), "test.txt")
-    single = agreement(sentences, split_places(DEFAULT_SPLITTER))
-    joined = agreement(passages(sentences, 5), split_places(DEFAULT_SPLITTER))
-    assert joined.f1 == pytest.approx(single.f1, abs=0.0005)
-    assert joined.entities == pytest.approx(single.entities, abs=0.0005)

@@ -68,21 +68,23 @@ def write_report(
         raise ValueError(f"{', '.join(map(str, folders))}: no record is left to report on: {reason}")
     if with_plots:
         check_matplotlib("the report's plots", " (or leave the plots out: --no-plots)")
-    analyses = [error_analysis.analyse(results, e, data_dirs, resamples) for e in results.eval_sets]
+    with error_analysis.executor_for(len(collected.runs), len(results.eval_sets)) as executor:
+        submitted = {
+            e: executor.submit(error_analysis.analyse, e, results.of(e), data_dirs, convention, resamples)
+            for e in results.eval_sets
+        }
+        splits = [Split(e, results.of(e), convention, analysing) for e, analysing in submitted.items()]
+        in_blocks = blocks(splits)
+        few_shot, corpus_size = curves.few_shot_curves(splits, convention), curves.corpus_curves(splits, convention)
+        drawn = [plot for block in in_blocks for plot in block.plots] if with_plots else []
+        drawn += [several.plot for several in (few_shot, corpus_size) if several.series and with_plots]
+        frames = tables.csv_tables(results, convention) | {"few_shot": few_shot.csv, "corpus_size": corpus_size.csv}
+        analyses = [split.analysis for split in splits]
+    frames |= error_analysis.csv_tables(analyses)
     pending = pending_runs(folders)
     begun = {f"{run.shown}/{RUN_FILE}" for run in pending}
     unused = [note for a in analyses for note in a.unused]
     set_aside = [run for run in (*collected.set_aside, *results.set_aside, *unused) if run.shown not in begun]
-
-    splits = [Split(a.eval_set, results.of(a.eval_set), a, convention) for a in analyses]
-    few_shot = curves.few_shot_curves(results, analyses, convention)
-    corpus_size = curves.corpus_curves(results, convention)
-    in_blocks = blocks(splits)
-    drawn = []
-    if with_plots:
-        drawn = [several.plot for several in (few_shot, corpus_size) if several.series]
-        drawn += [block.scores_plot for block in in_blocks]
-        drawn += [block.kinds_plot for block in in_blocks if block.kinds]
     content: dict[str, Any] = {
         "splits": splits,
         "blocks": in_blocks,
@@ -119,8 +121,6 @@ def write_report(
     )
     for plot in drawn:
         write_text(output / "figures" / f"{plot.name}.svg", f'<?xml version="1.0" encoding="utf-8"?>\n{plot.svg}')
-    frames = tables.csv_tables(results, convention) | error_analysis.csv_tables(analyses)
-    frames |= {"few_shot": few_shot.csv, "corpus_size": corpus_size.csv}
     for name, frame in frames.items():
         write_text(output / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
     write_text(output / "report.md", page.markdown(content))

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from crossner_hf.experiments.report import plots
-from crossner_hf.experiments.report.error_analysis import Analysis
 from crossner_hf.experiments.report.tables import (
     NOTHING,
     SCORE,
@@ -21,8 +20,9 @@ from crossner_hf.experiments.report.tables import (
     split_cells,
     summary_of,
 )
+from crossner_hf.experiments.report.view import Split
 from crossner_hf.results.collect import RunResult
-from crossner_hf.results.systems import EvalSet, Results, System
+from crossner_hf.results.systems import EvalSet, System
 from crossner_hf.schema import BUILT_IN
 
 
@@ -161,19 +161,19 @@ def tokens_seen(runs: Sequence[RunResult]) -> int | None:
     return numbers.pop() if len(numbers) == 1 else None
 
 
-def few_shot_curves(results: Results, analyses: Sequence[Analysis], convention: str) -> Curves:
+def few_shot_curves(splits: Iterable[Split], convention: str) -> Curves:
     """The few-shot curves of all test splits that have some."""
     series = {}
-    for a in analyses:
-        e = a.eval_set
-        if any(system.size is not None for system in results.of(e)):
+    for split in splits:
+        e = split.eval_set
+        if any(system.size is not None for system in split.runs):
             # The number of all training sentences is known of official domains, and counted where the files are here.
             known = BUILT_IN[e.domain].split_sizes.get("train") if e.is_crossner and e.domain in BUILT_IN else None
-            series[e] = few_shot_series(results.of(e), known or (a.gold and a.gold.train_sentences))
+            series[e] = few_shot_series(split.runs, known or split.analysis.train_sentences)
     return Curves("few-shot", "target sentences", "target_sentences", series, convention)
 
 
-def corpus_curves(results: Results, convention: str) -> Curves:
+def corpus_curves(splits: Iterable[Split], convention: str) -> Curves:
     """The corpus-size curves of all test splits that have some."""
-    series = {e: several for e in results.eval_sets if (several := corpus_series(results.of(e)))}
+    series = {split.eval_set: several for split in splits if (several := corpus_series(split.runs))}
     return Curves("corpus-size", "percent of the corpus", "corpus_percent", series, convention)

@@ -1,105 +1,120 @@
 """What predictions show beyond scores: confusion between types, significance, and the hardest sentences."""
 
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from crossner_hf.experiments.report.tables import SPLIT, SYSTEM, Bold, Table, frame_of, split_cells, system_cells
+from crossner_hf.experiments.report.tables import (
+    SPLIT,
+    SYSTEM,
+    Bold,
+    Runs,
+    Table,
+    best_of,
+    frame_of,
+    split_cells,
+    system_cells,
+)
 from crossner_hf.results.collect import SetAside
 from crossner_hf.results.predictions import Compared, Gold, at_start, read_gold, read_predictions
-from crossner_hf.results.significance import RESAMPLES, Comparison, compare_all, holm
-from crossner_hf.results.systems import EvalSet, Results, System
+from crossner_hf.results.significance import Comparison, compare_all, holm
+from crossner_hf.results.systems import EvalSet, System
 from crossner_hf.tagger.iob2 import Span, spans
 
 OTHER_COLUMNS = ("boundary", "missed", "spurious")
 SIGNIFICANT = 0.05
+SENTENCES = 5
+MANY_RUNS = 200  # whose analysis takes longer than to start processes
+PREDICTIONS = 3  # of systems, below each sentence
 
 
-@dataclass
+class HardSentence(NamedTuple):
+    """A test sentence: F1 over all runs, how many of its entities (over all runs) are missed, what systems predict."""
+
+    number: int
+    tokens: list[str]
+    f1: float
+    missed: int
+    entities: int
+    gold: list[Span]
+    predicted: dict[System, list[Span]]
+
+
+@dataclass(frozen=True)
 class Analysis:
-    """Gold and predictions of one test split.
+    """What the predictions of the runs on one test split show.
 
-    runs:    predictions by system, in the order of seeds
-    missing: why there are none; "" where there are some
-    unused:  predictions that do not fit, with the reason
+    missing:    why there is nothing to show; "" where there is something
+    unused:     predictions that do not fit, with the reason
+    sentences:  number of test sentences
+    seeds:      runs with predictions, by system
+    confusions: counts as `confusion` gives them, by system
     """
 
     eval_set: EvalSet
-    gold: Gold | None = None
-    runs: dict[System, list[Compared]] = field(default_factory=dict)
     missing: str = ""
-    unused: list[SetAside] = field(default_factory=list)
-    resamples: int = RESAMPLES
+    unused: Sequence[SetAside] = ()
+    entity_types: Sequence[str] = ()
+    sentences: int = 0
+    train_sentences: int | None = None
+    seeds: Mapping[System, int] = field(default_factory=dict)
+    confusions: Mapping[System, np.ndarray] = field(default_factory=dict)
+    comparisons: Sequence[Comparison] = ()
+    hardest: Sequence[HardSentence] = ()
 
-    @cached_property
-    def comparisons(self) -> list[Comparison]:
-        return compare_all(self.runs, self.gold, self.resamples) if self.gold and self.runs else []
 
-    @cached_property
-    def confusions(self) -> dict[System, np.ndarray]:
-        return {system: confusion(runs, self.gold) for system, runs in self.runs.items()} if self.gold else {}
-
-    def hardest(self, shown: Sequence[System], most: int) -> list["HardSentence"]:
-        """The sentences with the lowest F1 over all runs; where it is equal, those with the most missed entities.
-
-        shown: systems whose predictions (of their first seed) are given with the sentence
-        """
-        gold, every = self.gold, [run for several in self.runs.values() for run in several]
-        assert gold is not None
-        right, predicted = (np.sum([getattr(run, name) for run in every], axis=0) for name in ("right", "predicted"))
-        entities = gold.counts * len(every)
-        f1 = 200 * right / np.maximum(predicted + entities, 1)
-        order = [i for i in np.lexsort((right - entities, f1)).tolist() if entities[i]]
-
-        def spans_of(ids: np.ndarray, i: int) -> list[Span]:
-            words = slice(gold.starts[i], gold.starts[i] + gold.lengths[i])
-            return spans([gold.domain.labels[label] for label in ids[words]])
-
-        counts = list(zip(f1.tolist(), (entities - right).tolist(), entities.tolist(), strict=True))
-        return [
-            HardSentence(
-                i,
-                gold.tokens[i],
-                *counts[i],
-                spans_of(gold.ids, i),
-                {system: spans_of(self.runs[system][0].ids, i) for system in shown},
-            )
-            for i in order[:most]
-        ]
+def executor_for(runs: int, eval_sets: int) -> Executor:
+    """Processes where there are many runs to analyse, otherwise a thread."""
+    if runs < MANY_RUNS or sys.platform != "linux":
+        return ThreadPoolExecutor(1)
+    processes = min(eval_sets, len(os.sched_getaffinity(0)))
+    return ProcessPoolExecutor(processes, get_context("fork"))  # which need not import everything again
 
 
 def analyse(
-    results: Results, eval_set: EvalSet, data_dirs: Sequence[str | Path], resamples: int = RESAMPLES
+    eval_set: EvalSet, systems: Runs, data_dirs: Sequence[str | Path], convention: str, resamples: int
 ) -> Analysis:
     """Read gold and predictions of a test split. A system counts with those of its runs whose predictions fit."""
-    analysis = Analysis(eval_set, resamples=resamples)
-    systems = results.of(eval_set)
     types = next(iter(systems.values()))[0].record.entity_types
     try:
-        analysis.gold = read_gold(eval_set, types, data_dirs)
+        gold = read_gold(eval_set, types, data_dirs)
     except (ValueError, OSError) as error:
-        analysis.missing = f"the test sentences are not at hand: {error}"
-        return analysis
-    for system, runs in systems.items():
-        for run in runs:
-            if run.predictions is None:
-                continue
-            try:
-                analysis.runs.setdefault(system, []).append(read_predictions(run, analysis.gold))
-            except ValueError as error:
-                analysis.unused.append(SetAside(run.shown, f"its scores count, its predictions do not: {error}"))
-    analysis.runs = {system: several for system, several in analysis.runs.items() if several}
-    if not analysis.runs:
-        analysis.missing = (
+        return Analysis(eval_set, f"the test sentences are not at hand: {error}")
+    train_sentences = gold.train_sentences if any(system.size is not None for system in systems) else None
+    compared: dict[System, list[Compared]] = {}
+    unused = []
+    for system, run in ((system, run) for system, runs in systems.items() for run in runs if run.predictions):
+        try:
+            compared.setdefault(system, []).append(read_predictions(run, gold))
+        except ValueError as error:
+            unused.append(SetAside(run.shown, f"its scores count, its predictions do not: {error}"))
+    compared = {system: several for system, several in compared.items() if several}
+    if not compared:
+        missing = (
             "no predictions that can be used lie beside the records (predictions.json in a run's folder, "
             "NAME.predictions.json beside NAME.json); runs of this version write them"
         )
-    return analysis
+        return Analysis(eval_set, missing, unused, train_sentences=train_sentences)
+    return Analysis(
+        eval_set,
+        "",
+        unused,
+        types,
+        len(gold.lengths),
+        train_sentences,
+        {system: len(several) for system, several in compared.items()},
+        {system: confusion(several, gold) for system, several in compared.items()},
+        compare_all(compared, gold, resamples),
+        hardest(compared, gold, best_of({s: systems[s] for s in compared}, PREDICTIONS, convention), SENTENCES),
+    )
 
 
 def confusion(runs: Sequence[Compared], gold: Gold) -> np.ndarray:
@@ -134,9 +149,40 @@ def _overlapped(entities: Any, others: Any) -> np.ndarray:
     return overlapped
 
 
+def hardest(
+    runs: Mapping[System, Sequence[Compared]], gold: Gold, shown: Sequence[System], most: int
+) -> list[HardSentence]:
+    """The sentences with the lowest F1 over all runs; where it is equal, those with the most missed entities.
+
+    shown: systems whose predictions (of their first seed) are given with the sentence
+    """
+    every = [run for several in runs.values() for run in several]
+    right, predicted = (np.sum([getattr(run, name) for run in every], axis=0) for name in ("right", "predicted"))
+    entities = gold.counts * len(every)
+    f1 = 200 * right / np.maximum(predicted + entities, 1)
+    order = [i for i in np.lexsort((right - entities, f1)).tolist() if entities[i]]
+
+    def spans_of(ids: np.ndarray, i: int) -> list[Span]:
+        words = slice(gold.starts[i], gold.starts[i] + gold.lengths[i])
+        return spans([gold.domain.labels[label] for label in ids[words]])
+
+    return [
+        HardSentence(
+            i,
+            gold.tokens[i],
+            float(f1[i]),
+            int(entities[i] - right[i]),
+            int(entities[i]),
+            spans_of(gold.ids, i),
+            {system: spans_of(runs[system][0].ids, i) for system in shown},
+        )
+        for i in order[:most]
+    ]
+
+
 def confusion_table(analysis: Analysis, system: System) -> tuple[Table, list[str]]:
     """A system's confusion in percent of the gold entities of each type, and the types that have none."""
-    types, counts = analysis.gold.domain.entity_types, analysis.confusions[system]
+    types, counts = analysis.entity_types, analysis.confusions[system]
     entities = counts[:, :-1].sum(axis=1)
     order = [i for i in np.argsort(-entities, kind="stable").tolist() if entities[i]]
     columns = [*order, *range(len(types), len(types) + len(OTHER_COLUMNS))]
@@ -164,18 +210,6 @@ def _p(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-class HardSentence(NamedTuple):
-    """A test sentence: F1 over all runs, how many of its entities (over all runs) are missed, what systems predict."""
-
-    number: int
-    tokens: list[str]
-    f1: float
-    missed: int
-    entities: int
-    gold: list[Span]
-    predicted: dict[System, list[Span]]
-
-
 def csv_tables(analyses: Iterable[Analysis]) -> dict[str, pd.DataFrame]:
     """The tables of significance and of confusion (entities summed over seeds), by name of their CSV file."""
     pairs, became = [], []
@@ -183,13 +217,11 @@ def csv_tables(analyses: Iterable[Analysis]) -> dict[str, pd.DataFrame]:
         split = split_cells(a.eval_set)
         for c in a.comparisons:
             systems = (*system_cells(c.first), *system_cells(c.second))
-            pairs.append((*split, *systems, *c[2:], len(a.runs[c.first]), len(a.runs[c.second])))
+            pairs.append((*split, *systems, *c[2:], a.seeds[c.first], a.seeds[c.second]))
         for system, counts in a.confusions.items():
-            head, seeds = (*split, *system_cells(system)), len(a.runs[system])
-            types = a.gold.domain.entity_types
-            names = (*types, *OTHER_COLUMNS)
-            places = np.argwhere(counts).tolist()
-            became += [(*head, types[i], names[j], counts[i, j], seeds) for i, j in places]
+            head, seeds = (*split, *system_cells(system)), a.seeds[system]
+            names = (*a.entity_types, *OTHER_COLUMNS)
+            became += [(*head, names[i], names[j], counts[i, j], seeds) for i, j in np.argwhere(counts).tolist()]
     both = [f"{name}_{number}" for number in (1, 2) for name in SYSTEM]
     numbers = ("difference", "low_95_percent", "high_95_percent", "p", "seeds_1", "seeds_2")
     return {

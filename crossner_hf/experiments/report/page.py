@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from crossner_hf.display import marked_sentence, readable_on
 from crossner_hf.experiments.report.tables import Bold
-from crossner_hf.experiments.report.view import only_model
+from crossner_hf.experiments.report.view import only_model, short_names
 from crossner_hf.results.markdown import plain
 from crossner_hf.tagger.iob2 import Span
 
@@ -54,6 +54,7 @@ def _render(form: str, content: Mapping[str, Any]) -> str:
         "one_line": _one_line,
         "counted": _counted,
         "only_model": only_model,
+        "short_names": short_names,
         "shade": _shade,
         "parts": _parts,
         "as_code": _as_code,

@@ -68,7 +68,7 @@ def curves(panels: Panels, x_label: str, convention: str, name: str) -> Plot:
     )
     for axis, (title, series) in zip(axes, panels.items(), strict=True):
         for curve, points in series.items():
-            _draw_curve(axis, *zip(*points, strict=True), number=names.index(curve))
+            _draw_curve(axis, points, names.index(curve))
         axis.set_title(title)
         axis.set_xlabel(x_label)
         axis.grid(axis="y")
@@ -87,7 +87,8 @@ def curves(panels: Panels, x_label: str, convention: str, name: str) -> Plot:
 
 def _set_ticks(axis: Any, places: Sequence[float]) -> None:
     """A tick at each place, and its number where there is room for it: first at both ends."""
-    room, shown = 0.05 * max(places[-1] - places[0], 1), []
+    shown: list[float] = []
+    room = 0.05 * max(places[-1] - places[0], 1)
     for x in (places[0], *reversed(places)):
         if all(abs(x - other) >= room for other in shown):
             shown.append(x)
@@ -95,7 +96,8 @@ def _set_ticks(axis: Any, places: Sequence[float]) -> None:
     axis.set_xticks([x for x in places if x not in shown], minor=True)
 
 
-def _draw_curve(axis: Any, x: Sequence[float], values: Sequence[Sequence[float]], number: int) -> None:
+def _draw_curve(axis: Any, points: Sequence[tuple[float, Sequence[float]]], number: int) -> None:
+    x, values = zip(*points, strict=True)
     colour = COLOURS[number % len(COLOURS)]
     summaries = [summarise(v) for v in values]
     low = [max(0.0, s.mean - (s.interval or 0.0)) for s in summaries]

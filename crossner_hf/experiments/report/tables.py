@@ -64,6 +64,19 @@ def summary_of(runs: Sequence[RunResult], convention: str) -> Summary:
     return summarise([f1_of(run, convention) for run in runs])
 
 
+def headline(systems: Iterable[System]) -> list[System]:
+    """The systems trained on all sentences, with all of a corpus; where there are none, all systems."""
+    systems = list(systems)
+    return [s for s in systems if s.size is None and s.percent in (None, 100)] or systems
+
+
+def best_of(systems: Runs, most: int, convention: str) -> list[System]:
+    """The headline systems with the highest means, at most so many, in their usual order."""
+    chosen = headline(systems)
+    best = sorted(chosen, key=lambda s: -summary_of(systems[s], convention).mean)[:most]
+    return [s for s in chosen if s in best]
+
+
 def main_table(columns: Mapping[str, Runs], convention: str, with_average: bool = False) -> Table:
     """One row for each system, one column for each test split and, if wanted, their average."""
     systems = sorted({s for runs in columns.values() for s in runs}, key=System.order)

@@ -1,35 +1,29 @@
 """What the page shows of the results: the best systems, for which there is room; the CSV files have all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 
 from crossner_hf.experiments.report import plots
-from crossner_hf.experiments.report.error_analysis import Analysis, HardSentence, confusion_table, significance_table
+from crossner_hf.experiments.report.error_analysis import Analysis, confusion_table, significance_table
 from crossner_hf.experiments.report.tables import (
+    Runs,
     Table,
+    best_of,
     f1_of,
+    headline,
     main_table,
     name_of,
-    summary_of,
     type_scores,
     types_table,
 )
-from crossner_hf.results.collect import RunResult
 from crossner_hf.results.systems import EvalSet, System
 from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE
 
 SYSTEMS_IN_A_PLOT = 16
 SYSTEMS_IN_A_TABLE = 6
-SENTENCES = 5
 KINDS = ("(generic)", "(specialised)")
-PREDICTIONS = 3  # of systems, below each sentence
-
-
-def headline(systems: Iterable[System]) -> list[System]:
-    """The systems trained on all sentences, with all of a corpus; where there are none, all systems."""
-    systems = list(systems)
-    return [s for s in systems if s.size is None and s.percent in (None, 100)] or systems
 
 
 def only_model(systems: Iterable[System]) -> str:
@@ -38,33 +32,36 @@ def only_model(systems: Iterable[System]) -> str:
     return models.pop() if len(models) == 1 else ""
 
 
-def short_names(systems: Sequence[System]) -> dict[System, str]:
+def short_names(systems: Collection[System]) -> dict[System, str]:
     """Names that tell the systems apart: the training alone where all have one model."""
     return {s: s.training if only_model(systems) else s.label for s in systems}
 
 
 @dataclass(frozen=True)
 class Split:
-    """One test split with the runs of each system, in order."""
+    """One test split with the runs of each system, in order, and the analysis of their predictions."""
 
     eval_set: EvalSet
-    runs: Mapping[System, Sequence[RunResult]]
-    analysis: Analysis
+    runs: Runs
     convention: str
+    analysing: Future[Analysis]
+
+    @property
+    def analysis(self) -> Analysis:
+        return self.analysing.result()
 
     @property
     def name(self) -> str:
         return name_of(self.eval_set)
 
-    def best(self, most: int, *, with_predictions: bool = False) -> list[System]:
-        """The headline systems with the highest means, at most so many, in their usual order."""
-        chosen = headline(s for s in self.runs if s in self.analysis.runs or not with_predictions)
-        best = sorted(chosen, key=lambda s: -summary_of(self.runs[s], self.convention).mean)[:most]
-        return [s for s in chosen if s in best]
+    @property
+    def analysed(self) -> Runs:
+        """The systems with predictions."""
+        return {system: runs for system, runs in self.runs.items() if system in self.analysis.seeds}
 
     @cached_property
     def in_table(self) -> list[System]:
-        return self.best(SYSTEMS_IN_A_TABLE)
+        return best_of(self.runs, SYSTEMS_IN_A_TABLE, self.convention)
 
     @cached_property
     def types(self) -> Table:
@@ -73,12 +70,12 @@ class Split:
     @cached_property
     def confusion(self) -> tuple[System, Table, list[str]]:
         """The best system, its confusion table, and the types that have no gold entities."""
-        (system,) = self.best(1, with_predictions=True)
+        (system,) = best_of(self.analysed, 1, self.convention)
         return system, *confusion_table(self.analysis, system)
 
     @cached_property
     def compared(self) -> list[System]:
-        return self.best(SYSTEMS_IN_A_TABLE, with_predictions=True)
+        return best_of(self.analysed, SYSTEMS_IN_A_TABLE, self.convention)
 
     @cached_property
     def significance(self) -> Table:
@@ -88,12 +85,6 @@ class Split:
     @property
     def may_be_printed(self) -> bool:
         return self.eval_set.domain.removesuffix("_dedup") != SOURCE.name
-
-    @cached_property
-    def hardest(self) -> tuple[list[HardSentence], dict[System, str]]:
-        """The hardest sentences, and the names of the systems whose predictions they show."""
-        shown = self.best(PREDICTIONS, with_predictions=True)
-        return self.analysis.hardest(shown, SENTENCES), short_names(shown)
 
 
 @dataclass(frozen=True)
@@ -132,11 +123,14 @@ class Block:
         return plots.dots(drawn, self.splits[0].convention, f"scores-{self.name}")
 
     @cached_property
-    def kinds(self) -> dict[str, dict[System, tuple[float, float]]]:
+    def kinds(self) -> dict[str, dict[System, tuple[float, ...]]]:
         """F1 of generic and of specialised types by test split and system, where the domains have both."""
-        panels = {}
+        panels: dict[str, dict[System, tuple[float, ...]]] = {}
         for split in self.splits:
-            f1 = {s: type_scores(split.runs[s], split.convention) for s in split.best(SYSTEMS_IN_A_PLOT)}
+            f1 = {
+                s: type_scores(split.runs[s], split.convention)
+                for s in best_of(split.runs, SYSTEMS_IN_A_PLOT, split.convention)
+            }
             both = {s: tuple(f[kind][1] for kind in KINDS) for s, f in f1.items() if f.keys() >= {*KINDS}}
             panels |= {split.eval_set.label: both} if both else {}
         return panels
@@ -150,6 +144,10 @@ class Block:
         names = short_names(self.kinds_systems)
         panels = {title: {names[s]: pair for s, pair in panel.items()} for title, panel in self.kinds.items()}
         return plots.kinds(panels, self.splits[0].convention, f"types-{self.name}")
+
+    @property
+    def plots(self) -> list[plots.Plot]:
+        return [self.scores_plot, *([self.kinds_plot] if self.kinds else [])]
 
 
 def blocks(splits: Sequence[Split]) -> list[Block]:

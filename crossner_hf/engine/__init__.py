@@ -1,0 +1,1 @@
+"""Runs tasks that leave done files, in processes of this machine or on a Ray cluster; imports no torch."""

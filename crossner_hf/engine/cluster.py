@@ -1,0 +1,71 @@
+"""Tasks on a Ray cluster, as Ray Core tasks: each may run on any machine, and moves to another if its own is lost."""
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import Any
+
+from crossner_hf.engine.tasks import EngineTask, Outcome, perform
+
+
+class RayExecutor:
+    """The cluster that this machine belongs to; one of this machine alone where there is none.
+
+    A task takes one core and, where the cluster has GPUs, one GPU. Ray itself retries nothing: `run_tasks` does, since
+    it knows whether a task saves something between two deaths.
+    """
+
+    def __init__(self, workers: int | None):
+        try:
+            import ray
+        except ImportError as error:
+            raise ImportError("the executor 'ray' comes with the extra: pip install 'crossner-hf[cluster]'") from error
+        self._ray, self._most = ray, workers
+        self._is_ours = not ray.is_initialized()
+        if self._is_ours:
+            on_sigterm = signal.getsignal(signal.SIGTERM)
+            ray.init(logging_level="WARNING")
+            with suppress(ValueError):  # not in the main thread
+                signal.signal(signal.SIGTERM, on_sigterm)  # Ray sets one of its own
+        self._has_gpus = bool(ray.cluster_resources().get("GPU"))
+        remote = ray.remote(num_cpus=1, num_gpus=int(self._has_gpus), max_retries=0)
+        self._perform = remote(_perform_there)
+        self._running: dict[Any, str] = {}
+
+    @property
+    def workers(self) -> int:
+        """How many tasks can run at once, now."""
+        there = int(self._ray.cluster_resources().get("GPU" if self._has_gpus else "CPU", 0))
+        return max(1, min(there, self._most or there))
+
+    def start(self, task: EngineTask) -> None:
+        """Begin a task."""
+        reference = self._perform.options(name=task.name).remote(task, sys.argv, os.getcwd())
+        self._running[reference] = task.name
+
+    def wait(self) -> list[Outcome]:
+        """Return the outcomes of tasks that have ended, at least one."""
+        (reference,), _ = self._ray.wait(list(self._running))
+        name = self._running.pop(reference)
+        try:
+            return [self._ray.get(reference)]
+        except self._ray.exceptions.RayTaskError as error:  # a module of the task is not installed there
+            return [Outcome(name, "failed", str(error).strip().splitlines()[-1], str(error))]
+        except self._ray.exceptions.RayError as error:  # its process or machine is gone
+            return [Outcome(name, "died", f"({type(error).__name__})")]
+
+    def close(self) -> None:
+        """Stop what still runs."""
+        for reference in self._running:
+            self._ray.cancel(reference, force=True)
+        if self._is_ours:
+            self._ray.shutdown()
+
+
+def _perform_there(task: EngineTask, argv: list[str], folder: str) -> Outcome:
+    """Perform a task under the driver's command line, which records name, and in its working directory."""
+    sys.argv = argv
+    with suppress(OSError):  # a machine without that directory; then only absolute paths are found
+        os.chdir(folder)
+    return perform(task)

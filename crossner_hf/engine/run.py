@@ -1,0 +1,158 @@
+"""Runs tasks in the order of their needs, and tries those again whose process died."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from crossner_hf.engine.tasks import EngineTask, Outcome
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3  # in a row that end with the death of the process and save nothing new
+
+ExecutorName = Literal["local", "ray"]
+EXECUTORS: tuple[ExecutorName, ...] = ("local", "ray")
+
+
+class Executor(Protocol):
+    """Where tasks are performed."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks can run at once, now."""
+
+    def start(self, task: EngineTask) -> None:
+        """Begin a task."""
+
+    def wait(self) -> list[Outcome]:
+        """Wait until a task that was begun ends; the state is 'died' where its process did not live to say more."""
+
+    def close(self) -> None:
+        """Stop the tasks that still run, and all processes."""
+
+
+def run_tasks(
+    tasks: Sequence[EngineTask],
+    executor: ExecutorName = "local",
+    *,
+    workers: int | None = None,
+    gpus: int = 0,
+    report: Callable[[Outcome, int], None] | None = None,
+) -> list[Outcome]:
+    """Do the tasks that are not done.
+
+    A task that fails does not stop the others, except those that need it. A task whose process dies is tried again,
+    on another machine if its own is gone; it fails after three attempts in a row that saved nothing new.
+
+    Args:
+        tasks: In the order in which they shall begin, as far as their needs allow.
+        executor: 'local' for processes of this machine with one thread each; 'ray' for Ray Core, on the cluster that
+            this machine belongs to (extra `cluster`). All machines of a cluster need the same folders and packages.
+        workers: How many tasks run at once; by default one for each GPU, else one for each core. On a cluster this
+            many at most.
+        gpus: GPUs of this machine to share out, for 'local'.
+        report: Gets the outcome of each task as it ends, and how many tasks run at once; by default it is logged.
+
+    Returns:
+        The outcomes, in the order of the tasks.
+
+    Raises:
+        ValueError: Names occur twice, needs are unknown or circular, or `workers` is less than 1.
+        ImportError: Ray is asked for and not installed.
+    """
+    _check(tasks)
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    run = _Run(tasks, report or _log)
+    if run.waiting:
+        pool = open_executor(executor, workers, gpus)
+        try:
+            run.go(pool)
+        finally:
+            pool.close()
+    return [run.outcomes[task.name] for task in tasks]
+
+
+class _Run:
+    """The state of one call: what waits, what runs, and the outcomes so far."""
+
+    def __init__(self, tasks: Sequence[EngineTask], report: Callable[[Outcome, int], None]):
+        self.report = report
+        self.outcomes = {task.name: Outcome(task.name, "skipped") for task in tasks if task.is_done()}
+        self.waiting = [task for task in tasks if task.name not in self.outcomes]
+        self.running: dict[str, EngineTask] = {}
+        self.saved: dict[str, int] = {}
+        self.deaths = dict.fromkeys((task.name for task in tasks), 0)
+
+    def go(self, pool: Executor) -> None:
+        while self.waiting or self.running:
+            free = pool.workers - len(self.running)
+            for task in list(self.waiting):
+                if free <= 0:
+                    break
+                failed = [name for name in task.needs if name in self.outcomes and self.outcomes[name].reason]
+                if failed:
+                    self.waiting.remove(task)
+                    self._end(Outcome(task.name, "failed", f"{failed[0]}, which it needs, failed"), pool)
+                elif all(name in self.outcomes for name in task.needs):
+                    free -= 1
+                    self.waiting.remove(task)
+                    self.running[task.name] = task
+                    self.saved.setdefault(task.name, _progress(task))
+                    pool.start(task)
+            for outcome in pool.wait() if self.running else ():
+                task = self.running.pop(outcome.name)
+                if outcome.state != "died":
+                    self._end(outcome, pool)
+                elif task.is_done():
+                    self._end(Outcome(task.name, "done"), pool)
+                elif self._gives_up(task):
+                    reason = f"its process died {MAX_ATTEMPTS} times and saved nothing new; out of memory?"
+                    self._end(Outcome(task.name, "failed", f"{reason} {outcome.reason}".rstrip()), pool)
+                else:
+                    self.waiting.insert(0, task)
+
+    def _end(self, outcome: Outcome, pool: Executor) -> None:
+        self.outcomes[outcome.name] = outcome
+        self.report(outcome, pool.workers)
+
+    def _gives_up(self, task: EngineTask) -> bool:
+        """Count a death; whether it was one too many."""
+        progress = _progress(task)
+        self.deaths[task.name] = 0 if progress > self.saved[task.name] else self.deaths[task.name] + 1
+        self.saved[task.name] = progress
+        return self.deaths[task.name] >= MAX_ATTEMPTS
+
+
+def _progress(task: EngineTask) -> int:
+    return task.progress() if task.progress else 0
+
+
+def _check(tasks: Sequence[EngineTask]) -> None:
+    (name, number), *_ = Counter(task.name for task in tasks).most_common(1) or [("", 0)]
+    if number > 1:
+        raise ValueError(f"{number} tasks are called {name}")
+    placed: set[str] = set()
+    left = list(tasks)
+    while left:
+        free = [task for task in left if placed.issuperset(task.needs)]
+        if not free:
+            raise ValueError(f"{left[0].name} needs {', '.join(left[0].needs)}: unknown, or tasks that need each other")
+        placed |= {task.name for task in free}
+        left = [task for task in left if task.name not in placed]
+
+
+def open_executor(name: ExecutorName, workers: int | None, gpus: int) -> Executor:
+    """Start an executor, as `run_tasks` describes it."""
+    if name == "ray":
+        from crossner_hf.engine.cluster import RayExecutor
+
+        return RayExecutor(workers)
+    from crossner_hf.engine.local import LocalExecutor
+
+    return LocalExecutor(workers, gpus)
+
+
+def _log(outcome: Outcome, workers: int) -> None:
+    logger.info("%s: %s %s", outcome.name, outcome.state, outcome.reason)

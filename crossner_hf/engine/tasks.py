@@ -1,0 +1,90 @@
+"""A task and its done file, and what came of it."""
+
+import json
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from crossner_hf.atomic_write import write_text
+
+State = Literal["done", "skipped", "failed", "died"]
+
+
+@dataclass(frozen=True)
+class EngineTask:
+    """A function to be called once, in another process, and the file that shows that the call came to its end.
+
+    The function writes each file under a temporary name and renames it. A task that is stopped is called again.
+
+    Args:
+        name: Unique among the tasks of one call.
+        function: Found by its name when it is unpickled; its result is dropped.
+        arguments: Its positional arguments, which can be pickled.
+        done: The done file. Completion is this file alone, never the memory of the engine.
+        key: Hash of input and parameters, which the engine writes into the done file; a task whose done file holds
+            another key is not done. None where the function writes the done file itself, as its last act.
+        needs: Names of tasks that must be done first.
+        progress: Gives a number that grows with what the task has saved. A task whose process dies is tried again for
+            as long as this number grows.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    done: Path
+    key: str | None = None
+    needs: tuple[str, ...] = ()
+    progress: Callable[[], int] | None = None
+
+    def is_done(self) -> bool:
+        """Whether the done file is there, with this task's key."""
+        if self.key is None:
+            return self.done.is_file()
+        try:
+            return bool(json.loads(self.done.read_text(encoding="utf-8"))["key"] == self.key)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task.
+
+    Args:
+        name: The task's name.
+        state: 'done', 'skipped' (it was done before), 'failed' or, between two attempts, 'died'.
+        reason: Of a failure, in one sentence.
+        traceback: Of an exception.
+        seconds: How long the call took.
+    """
+
+    name: str
+    state: State
+    reason: str = ""
+    traceback: str = ""
+    seconds: float = 0.0
+
+
+def perform(task: EngineTask) -> Outcome:
+    """Call the task's function in this process; an exception becomes an outcome."""
+    begun = time.monotonic()
+    try:
+        task.function(*task.arguments)
+        seconds = time.monotonic() - begun
+        if task.key is not None:
+            write_text(task.done, json.dumps({"task": task.name, "key": task.key, "seconds": round(seconds, 1)}) + "\n")
+        elif not task.done.is_file():
+            raise FileNotFoundError(f"the task ended without its done file {task.done}")
+    except (Exception, SystemExit) as error:
+        return Outcome(task.name, "failed", in_one_sentence(error), traceback.format_exc(), time.monotonic() - begun)
+    return Outcome(task.name, "done", seconds=seconds)
+
+
+def in_one_sentence(error: BaseException) -> str:
+    """The message of an error on one line, with the error's type where the message is not written for users."""
+    message = " ".join(str(error).split())
+    is_for_users = isinstance(error, ValueError | OSError) and message
+    return message if is_for_users else f"{type(error).__name__}: {message}".rstrip(": ")

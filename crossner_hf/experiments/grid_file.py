@@ -1,0 +1,110 @@
+"""A grid's YAML file: its values, the line of each key, and errors of the model in `grid.py` that name them."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+MAX_DEPTH = 20  # of nested lists and mappings; a grid needs six
+
+KnownKeys = Callable[[tuple[Any, ...]], Iterable[str]]
+Lines = Mapping[tuple[Any, ...], int]  # the keys and indices that lead to a value, and where it stands
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes 1e-4 for a number, as YAML 1.2 does."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def read_grid(path: str | Path) -> tuple[Any, Lines]:
+    """Read a grid's YAML file.
+
+    Returns:
+        Its values, and the line of each.
+
+    Raises:
+        ValueError: With the line: it is no YAML, a key occurs twice, or it has aliases or senseless nesting.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        _refuse_tricks(text, path)
+        node = yaml.compose(text, Loader=_Loader)
+        values = yaml.load(text, Loader=_Loader)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: byte {error.start} is not UTF-8; convert it (iconv -f latin1 -t utf-8)") from error
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read as a grid: {error.strerror or error}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ValueError(f"{place}: is no YAML: {getattr(error, 'problem', None) or error}") from error
+    lines: dict[tuple[Any, ...], int] = {}
+    _note_lines(node, (), lines, path)
+    return values, lines
+
+
+def _refuse_tricks(text: str, path: str | Path) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        place = f"{path}:{event.start_mark.line + 1 if event.start_mark else 1}"
+        if getattr(event, "anchor", None):
+            raise ValueError(f"{place}: a grid has no anchors and aliases (& and *); write the value out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"{place}: lists and mappings are nested more than {MAX_DEPTH} deep")
+
+
+def _note_lines(node: Any, at: tuple[Any, ...], lines: dict[tuple[Any, ...], int], path: str | Path) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            lines[(*at, number)] = value.start_mark.line + 1
+            _note_lines(value, (*at, number), lines, path)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            place, line = (*at, str(key.value)), key.start_mark.line + 1
+            if place in lines:
+                raise ValueError(f"{path}:{line}: {key.value} occurs twice, first in line {lines[place]}")
+            lines[place] = line
+            _note_lines(value, place, lines, path)
+
+
+def place_of(loc: Iterable[Any], where: str, lines: Lines) -> str:
+    """Where a value stands, or the nearest that holds it: 'grid.yaml:3'."""
+    at: tuple[Any, ...] = ()
+    for part in loc:  # pydantic's path also names which kind of a value was tried
+        at = (*at, part) if (*at, part) in lines else at
+    return f"{where}:{lines[at]}" if at else where
+
+
+def message(error: ValidationError, where: str, lines: Lines, elsewhere: Mapping[str, str], known: KnownKeys) -> str:
+    """Say the first fault of a grid in one sentence.
+
+    Args:
+        error: What pydantic found.
+        where: The file's name.
+        lines: As `read_grid` gives them.
+        elsewhere: Keys that are set in another place, and by what.
+        known: Gives the keys that may stand at a path.
+    """
+    first = error.errors()[0]
+    loc, kind, value = first["loc"], first["type"], first["input"]
+    place, key = place_of(loc, where, lines), str(loc[-1])
+    if kind == "extra_forbidden" and len(loc) > 1 and key in elsewhere:
+        return f"{place}: {key} is not set here: that is for {elsewhere[key]}"
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(key, list(known(loc)), n=3)
+        return f"{place}: unknown key {key!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+    if kind == "missing":
+        return f"{place}: {key} is missing"
+    if kind == "value_error":
+        return f"{place}: {first['ctx']['error']}"
+    names = [str(part) for part in loc if re.fullmatch(r"[a-z_]+", str(part))]
+    return f"{place}: {'.'.join(names)}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {str(value)[:60]!r}"

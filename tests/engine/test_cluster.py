@@ -1,0 +1,70 @@
+"""The engine on a Ray cluster of two nodes on this machine."""
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+import engine_jobs
+import pytest
+from engine_jobs import ALL, EXPECTED, hold, is_alive, noted, release, states, task, texts, wait_for
+
+from crossner_hf.engine.run import run_tasks
+
+ray = pytest.importorskip("ray", reason="needs the extra `cluster`")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes with one core each; gives the one that may be lost."""
+    from ray.cluster_utils import Cluster
+
+    tests = Path(engine_jobs.__file__).parent
+    quick_to_notice = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
+    size = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    head = {**size, "include_dashboard": False, "_system_config": quick_to_notice}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # else Ray writes a token into the home folder
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tests.parent, tests))))
+        nodes = Cluster(initialize_head=True, head_node_args=head)
+        patch.setenv("RAY_ADDRESS", nodes.address)
+        yield nodes, nodes.add_node(**size)
+        ray.shutdown()
+        nodes.shutdown()
+
+
+def test_a_cluster_gives_what_this_machine_gives_though_a_node_is_lost_and_a_process_dies(tmp_path, cluster):
+    nodes, second = cluster
+    hold(tmp_path, "one", "two")  # one on each node
+    tasks = [
+        task(tmp_path, "late", needs=("one",)),
+        *(task(tmp_path, name) for name in ALL),
+        task(tmp_path, "bad", engine_jobs.fail),
+        task(tmp_path, "deadly", engine_jobs.kill, -1),
+    ]
+
+    pids: list[int] = []
+
+    def lose_a_node():
+        wait_for(lambda: len(noted(tmp_path, "begin")) == 2)
+        nodes.remove_node(second, allow_graceful=False)
+        pids.extend(engine_jobs.pid_of(tmp_path, name) for name in ("one", "two"))
+        wait_for(lambda: not all(map(is_alive, pids)))
+        release(tmp_path)
+
+    thread = threading.Thread(target=lose_a_node)
+    thread.start()
+    outcomes = run_tasks(tasks, executor="ray")
+    thread.join()
+    assert states(outcomes) == {**dict.fromkeys(("late", *ALL), "done"), **dict.fromkeys(("bad", "deadly"), "failed")}
+    reasons = {outcome.name: outcome.reason for outcome in outcomes}
+    assert reasons["bad"] == "RuntimeError: no room"
+    assert reasons["deadly"].startswith("its process died 3 times and saved nothing new")
+    assert {name: texts(tmp_path)[name] for name in EXPECTED} == EXPECTED
+    (lost,) = (name for name in ("one", "two") if name in noted(tmp_path, "begin")[2:])
+    assert sorted(noted(tmp_path, "begin")) == sorted(["late", *ALL, lost, *3 * ["deadly"]])
+    place = json.loads((tmp_path / "three.place").read_text())
+    assert (place["argv"], place["folder"], place["threads"]) == (sys.argv, os.getcwd(), "1")
+    assert set(states(run_tasks(tasks[:5], executor="ray")).values()) == {"skipped"}
