@@ -138,7 +138,7 @@ def test_an_own_domain_needs_only_its_types(tmp_path):
     assert domain.describe("court") == "court"
 
 
-def test_an_own_domain_may_say_its_name_descriptions_and_generic_types(tmp_path):
+def test_an_own_domain_may_have_a_name_descriptions_and_generic_types(tmp_path):
     content = {
         "name": "law",
         "entity_types": ["court", "statute", "person"],
@@ -216,7 +216,7 @@ def test_a_domain_file_that_is_not_utf8_is_refused_with_its_path(tmp_path):
         get_domain(folder)
 
 
-def test_a_folder_without_a_domain_file_is_told_to_have_one(tmp_path):
+def test_a_folder_without_a_domain_file_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"a folder with a domain of your own needs a domain\.json"):
         get_domain(tmp_path)
 

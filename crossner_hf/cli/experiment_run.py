@@ -122,15 +122,18 @@ def _grid(given: argparse.Namespace) -> "Grid":
 
 
 def _dry_run(grid: "Grid", output: str, options: "GridOptions") -> int:
+    import torch
+
     from crossner_hf.display import in_words, table
-    from crossner_hf.experiments.flop_estimate import EFFICIENCY, peak_here, seconds_of
+    from crossner_hf.experiments.flop_estimate import EFFICIENCY
     from crossner_hf.experiments.runner import plan
+    from crossner_hf.training.flops import matmul_peak
 
     planned = plan(grid, output, options)
-    peak = peak_here()
+    peak = matmul_peak("cuda" if torch.cuda.is_available() else "cpu")
 
     def cells(flop: float | None) -> tuple[str, str]:
-        return ("?", "?") if flop is None else (f"{flop / 1e12:,.1f}", in_words(seconds_of(flop, peak)))
+        return ("?", "?") if flop is None else (f"{flop / 1e12:,.1f}", in_words(flop / (EFFICIENCY * peak)))
 
     left = [row for row in planned if row.state != "finished"]
     known = sum(row.flop for row in left if row.flop is not None)

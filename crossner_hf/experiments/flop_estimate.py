@@ -1,4 +1,4 @@
-"""What the runs of a grid cost: floating-point operations, counted from the data's words, before anything is loaded."""
+"""What the runs of a grid cost: floating-point operations, estimated from the data's words, with no model loaded."""
 
 from functools import cache
 from pathlib import Path
@@ -19,20 +19,20 @@ from crossner_hf.packaged_encoder import encoder_path
 from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.schema import get_domain
 from crossner_hf.tagger.tagger import load_config
-from crossner_hf.training.flops import layer_parameters, masked_lm_flop, matmul_peak
+from crossner_hf.training.flops import layer_parameters, masked_lm_flop
 
 # Of all-MiniLM-L6-v2, [CLS] and [SEP] included: 1.16 to 1.30 on the five domains, 1.35 to 1.40 on conll2003.
-PIECES_PER_WORD = 1.25
-BYTES_PER_PIECE = 4.5  # of plain English text, roughly
+TOKENS_PER_WORD = 1.25
+BYTES_PER_TOKEN = 4.5  # of plain English text, roughly
 # Of the matrix-product peak: 0.27 to 0.41 in six direct runs of MiniLM on two cores, at 110 GFLOP/s.
 EFFICIENCY = 0.4
 
 
 class Size(NamedTuple):
-    """Of a split: its sentences and about how many pieces they have."""
+    """Of a split: its sentences and about how many tokens they have."""
 
     sentences: int
-    pieces: float
+    tokens: float
 
 
 class Counter:
@@ -65,47 +65,46 @@ class Counter:
                     f"sizes: {run.domain} has {train.sentences} training sentences, so sizes go up to "
                     f"{train.sentences}, got {run.size}"
                 )
-            train = Size(run.size, train.pieces * run.size / train.sentences)
+            train = Size(run.size, train.tokens * run.size / train.sentences)
         if run.setting == "joint":
             source, repeats = self.split(args.source, "train"), args.stages()[-1].repeats
             sentences = source.sentences + repeats * train.sentences
-            train = Size(sentences, source.pieces + repeats * train.pieces)
+            train = Size(sentences, source.tokens + repeats * train.tokens)
         steps = -(-train.sentences // (args.per_device_train_batch_size * args.gradient_accumulation_steps))
         epochs = args.max_steps / steps if args.max_steps > 0 else args.num_train_epochs
         every = args.eval_steps or args.logging_steps
         every = every if every >= 1 else every * epochs * steps
-        scorings = {"no": 0, "epoch": epochs, "steps": epochs * steps / every}[
-            IntervalStrategy(args.eval_strategy).value
-        ]
-        read = dev.pieces * (scorings + 1) + test.pieces
-        return self._parameters(run) * (6 * train.pieces * epochs + 2 * read)
+        strategies = {"no": 0.0, "epoch": epochs, "steps": epochs * steps / every}
+        scorings = strategies[IntervalStrategy(args.eval_strategy).value]
+        read = dev.tokens * (scorings + 1) + test.tokens
+        return self._parameters(run) * (6 * train.tokens * epochs + 2 * read)
 
     def source_stage(self, run: Run) -> float:
         args = run.settings()
-        return 6 * self._parameters(run) * self.split(args.source, "train").pieces * args.source_epochs
+        return 6 * self._parameters(run) * self.split(args.source, "train").tokens * args.source_epochs
 
     def dapt(self, dapt: Dapt) -> float | None:
         """FLOP of a pre-training; None for a corpus on the Hub or in packed files."""
         args = DaptArguments(output_dir="grid", **dapt.arguments)
         network = self.network(dapt.model)
-        per_piece = masked_lm_flop(network, args.block_size, args.mlm_probability)
-        if per_piece is None:
+        per_token = masked_lm_flop(network, args.block_size, args.mlm_probability)
+        if per_token is None:
             return None
         if args.max_steps > 0:
             blocks = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps
-            return per_piece * blocks * args.block_size
+            return per_token * blocks * args.block_size
         files = Corpus(dapt.corpus).files()
         if not files or any(path.suffix in (".gz", ".parquet") for _, path in files):
             return None
-        pieces = sum(path.stat().st_size for _, path in files) / BYTES_PER_PIECE * args.percent / 100
-        return per_piece * min(pieces, args.max_tokens or pieces) * args.num_train_epochs
+        tokens = sum(path.stat().st_size for _, path in files) / BYTES_PER_TOKEN * args.percent / 100
+        return per_token * min(tokens, args.max_tokens or tokens) * args.num_train_epochs
 
     def _parameters(self, run: Run) -> float:
-        """That each piece is multiplied with; the pieces of the word-level taggers are words."""
+        """That each token is multiplied with; the tokens of the word-level taggers are words."""
         args = run.settings()
         if args.tagger in WORD_TAGGERS:
             vectors_file(run.model.name if isinstance(run.model, Dapt) else run.model)
-            return layer_parameters(architecture(args.tagger_choice())) / PIECES_PER_WORD
+            return layer_parameters(architecture(args.tagger_choice())) / TOKENS_PER_WORD
         return layer_parameters(self.network(run.model.model if isinstance(run.model, Dapt) else run.model))
 
     def _network(self, model: str) -> torch.nn.Module:
@@ -116,15 +115,5 @@ class Counter:
     def _split(self, name: str, split: str) -> Size:
         domain = get_domain(name)
         path = domain_files(domain, self.data_dir, verify=self.verify)[split]
-        words = [len(tokens) for tokens, _ in read_sentences(domain, path)]
-        return Size(len(words), sum(words) * PIECES_PER_WORD)
-
-
-def seconds_of(flop: float, peak: float) -> float:
-    """About how long it takes at this peak, in FLOP a second, on one process."""
-    return flop / (EFFICIENCY * peak)
-
-
-def peak_here() -> float:
-    """FLOP a second of float32 matrix products on the device that a run would take."""
-    return matmul_peak("cuda" if torch.cuda.is_available() else "cpu")
+        lengths = [len(words) for words, _ in read_sentences(domain, path)]
+        return Size(len(lengths), sum(lengths) * TOKENS_PER_WORD)

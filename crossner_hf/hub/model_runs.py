@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+from huggingface_hub.utils import validate_repo_id
 
 from crossner_hf.finetuning.settings import WORD_TAGGERS
 from crossner_hf.results.collect import RunResult

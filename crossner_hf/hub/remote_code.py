@@ -1,7 +1,7 @@
-"""The package's own modules as the code that travels with a model: flat files beside the weights.
+"""Remote code: the package's modules that a model needs, as flat files beside its weights.
 
-transformers loads them where the user says `trust_remote_code=True`. It wants them in one folder, and what else they
-import installed.
+transformers loads them if the user passes `trust_remote_code=True`. They must lie in one folder, and the other packages
+that they import must be installed.
 """
 
 import ast
@@ -15,10 +15,10 @@ from crossner_hf import __version__
 
 PACKAGE = "crossner_hf"
 PIPELINE = "tagger.pipeline"
-# The task of a repository's own pipeline. Not `crossner`, which the package registers: transformers would then ask for
-# trust_remote_code where the package is installed, too.
+# The task of a repository's own pipeline. Not `crossner`, which the package registers: transformers would then require
+# trust_remote_code even if the package is installed.
 TASK = "named-entity-recognition"
-# By model_type: the module, its configuration, its model, and its tokenizer where that is no stock class.
+# By model_type: the module, its configuration, its model, and its tokenizer if that is not a stock class.
 TAGGERS = {
     "encoder-crf": ("models.encoder_crf", "EncoderCRFConfig", "EncoderCRFForTokenClassification", None),
     "bilstm-crf": ("models.bilstm_crf", "BiLSTMCRFConfig", "BiLSTMCRFForTokenClassification", "WordTokenizer"),
@@ -28,7 +28,7 @@ TOKENIZER = "models.word_tokenizer"
 
 
 def remote_files(model_type: str) -> dict[str, str]:
-    """Source text by file name: what a tagger of this type and the pipeline need."""
+    """Give the files, by name, that a tagger of this type and the pipeline need."""
     wanted = [PIPELINE]
     if model_type in TAGGERS:
         module, _, _, tokenizer = TAGGERS[model_type]
@@ -37,7 +37,7 @@ def remote_files(model_type: str) -> dict[str, str]:
 
 
 def config_entries(model_type: str) -> dict[str, Any]:
-    """What `config.json` has to say of the code."""
+    """Give the entries of `config.json` that name the code."""
     impl = f"{_file(PIPELINE)}.CrossNERPipeline"
     pipelines = {TASK: {"impl": impl, "pt": ["AutoModelForTokenClassification"], "type": "text"}}
     if model_type not in TAGGERS:
@@ -51,17 +51,24 @@ def config_entries(model_type: str) -> dict[str, Any]:
 
 
 def tokenizer_entries(model_type: str) -> dict[str, Any]:
-    """What `tokenizer_config.json` has to say of the code."""
+    """Give the entries of `tokenizer_config.json` that name the code."""
     tokenizer = TAGGERS[model_type][3] if model_type in TAGGERS else None
     return {"auto_map": {"AutoTokenizer": [None, f"{_file(TOKENIZER)}.{tokenizer}"]}} if tokenizer else {}
 
 
 def flat_files(modules: Iterable[str]) -> dict[str, str]:
-    """These modules and all that they import of the package, as files of one folder.
+    """Give these modules and all modules of the package that they import as files of one folder.
 
-    Raises ValueError where two would have one name, or one cannot be had without the rest of the package.
+    Args:
+        modules: Dotted names of modules.
+
+    Returns:
+        Source text by file name.
+
+    Raises:
+        ValueError: If two files would have one name, or a module imports the package by its absolute name.
     """
-    waiting, sources, origins = list(modules), {}, {}
+    waiting, sources, origins = list(modules), dict[str, str](), dict[str, str]()
     while waiting:
         module = waiting.pop()
         name = _file(module)
@@ -78,14 +85,17 @@ def _file(module: str) -> str:
 
 
 def _flat(module: str) -> tuple[str, list[str]]:
-    """A module's text with its relative imports from one folder, and the modules that it imports so."""
+    """Give the text of a module with relative imports from one folder, and the modules that it imports in this way."""
     spec = find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None  # modules of the package are files
     lines = Path(spec.origin).read_text(encoding="utf-8").splitlines(keepends=True)
     tree = ast.parse("".join(lines))
     needed = []
     for node in _nodes(tree):
-        if _is_for_type_checkers(node):
-            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+        if isinstance(node, ast.If) and _is_for_type_checkers(node):
+            end = node.end_lineno or node.lineno
+            lines[node.lineno - 1 : end] = [""] * (end - node.lineno + 1)
         elif isinstance(node, ast.ImportFrom) and node.level:
             if not node.module:
                 raise ValueError(f"{module}, line {node.lineno}: 'from . import' cannot travel; name the module")
@@ -95,27 +105,27 @@ def _flat(module: str) -> tuple[str, list[str]]:
             lines[node.lineno - 1] = re.sub(
                 r"from\s+\.+[\w.]*\s+import", f"from .{_file(target)} import", line, count=1
             )
-        elif PACKAGE in _absolute(node):
+        elif isinstance(node, ast.Import | ast.ImportFrom) and PACKAGE in _absolute(node):
             raise ValueError(f"{module}, line {node.lineno}: an absolute import of {PACKAGE} cannot travel")
     head = f"# {module} of crossner-hf {__version__}, MIT licence; written by `crossner-hf push`, not to be edited.\n"
     return head + "".join(lines), needed
 
 
 def _nodes(tree: ast.AST) -> list[ast.AST]:
-    """All nodes at any depth, but for those inside of what type checkers alone read."""
-    found: list[ast.AST] = []
+    """List all nodes at any depth, except those inside `if TYPE_CHECKING:`."""
+    nodes: list[ast.AST] = []
     for node in ast.iter_child_nodes(tree):
-        found.append(node)
+        nodes.append(node)
         if not _is_for_type_checkers(node):
-            found += _nodes(node)
-    return found
+            nodes += _nodes(node)
+    return nodes
 
 
 def _is_for_type_checkers(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def _absolute(node: ast.AST) -> set[str]:
+def _absolute(node: ast.Import | ast.ImportFrom) -> set[str]:
     names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
     if isinstance(node, ast.ImportFrom) and not node.level:
         names.append(node.module or "")

@@ -97,7 +97,7 @@ class CharCNN(nn.Module):
         """Turn `char_ids` (batch, time, chars), 0 after a word's bytes, into (batch, time, filters); zeros if none."""
         filters, _, kernel = self.convolution.weight.shape
         bias = self.convolution.bias
-        assert bias is not None  # Conv1d has one unless told otherwise
+        assert bias is not None  # Conv1d has one by default
         vectors = self.bytes(torch.arange(BYTES, device=char_ids.device))
         table = torch.einsum("bd,fdk->kbf", vectors, self.convolution.weight).flatten(0, 1)
         real = char_ids != 0

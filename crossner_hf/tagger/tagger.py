@@ -27,7 +27,7 @@ from .word_splitter import DEFAULT_SPLITTER, Word, split_words
 CHUNK = 2_048  # sentences sorted together; no more of a stream is in memory
 BATCH_TOKENS = 2_048  # padding included; on two cores larger batches leave the cache (see make bench)
 GPU_BATCH_TOKENS = 16_384
-# These byte-level tokenizers mark a word's start by the space before it and must be told that a word has one.
+# These byte-level tokenizers mark the start of a word by the space before it, so words need `add_prefix_space`.
 NEED_PREFIX_SPACE = frozenset({"bart", "bloom", "deberta", "gpt2", "longformer", "modernbert", "roberta"})
 
 

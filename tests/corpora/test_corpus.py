@@ -41,12 +41,12 @@ def whole(documents):
     return joined
 
 
-def test_blank_lines_part_the_documents_of_a_text_file_and_line_ends_stay_within(tmp_path):
+def test_blank_lines_separate_documents_and_single_line_ends_stay(tmp_path):
     path = write(tmp_path / "a.txt", "\n\none\n two\n \t\nthree\n\n\n\nfour\nfive")
     assert texts(path) == ["one\n two", "three", "four\nfive"]
 
 
-def test_windows_line_ends_part_documents_too(tmp_path):
+def test_windows_line_ends_separate_documents_too(tmp_path):
     path = write(tmp_path / "a.txt", "one\r\ntwo\r\n\r\nthree\r\n")
     assert texts(path) == ["one\r\ntwo", "three"]
 
@@ -115,7 +115,7 @@ def test_a_folder_gives_its_known_files_in_order_and_says_how_many_it_leaves_out
     assert sums[f"{tmp_path.name}/b.txt"] == hashlib.sha256(b"2").hexdigest()
 
 
-def test_checksums_tell_files_of_one_name_apart(tmp_path):
+def test_files_of_one_name_have_separate_checksums(tmp_path):
     paths = []
     for folder in "abc":
         (tmp_path / folder).mkdir()
@@ -184,7 +184,7 @@ def test_long_documents_come_in_parts_cut_before_single_spaces_and_through_no_en
     assert named == ["Oslo , and"] * len(marked)
 
 
-def test_text_without_spaces_is_cut_all_the_same():
+def test_text_without_spaces_is_cut_too():
     found = list(split_document(Document("x" * 250_000, ((99_990, 100_010),))))
     assert [len(part.text) for part in found] == [100_000, 100_000, 50_000]
     assert [part.entities for part in found] == [((99_990, 100_000),), ((0, 10),), ()]
@@ -254,7 +254,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_what_cannot_be_read_is_refused_by_place_and_reason(tmp_path, kind):
+def test_an_unreadable_file_is_refused_with_place_and_reason(tmp_path, kind):
     name, content, message = UNREADABLE[kind]
     path = write(tmp_path / name, content)
     with pytest.raises(ValueError, match=message):
@@ -285,7 +285,7 @@ def test_missing_sources_are_refused(tmp_path):
         Corpus(())
 
 
-def test_what_is_no_file_that_can_be_read_twice_is_refused(tmp_path):
+def test_a_pipe_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.txt")
     with pytest.raises(ValueError, match="is a pipe or device"):
         Corpus((tmp_path / "pipe.txt",)).files()

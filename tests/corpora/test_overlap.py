@@ -86,7 +86,7 @@ def test_ties_at_the_last_rank_are_taken_in_the_order_of_the_alphabet():
     assert (found.top, found.least_count, found.tied) == (["c", "a", "b"], 1, 4)
 
 
-def test_a_stream_with_too_few_words_is_compared_by_as_many_of_the_other_and_said_so(text):
+def test_a_short_stream_is_compared_by_fewer_words_and_noted(text):
     small, large = text("small", ["x", "y"]), text("large", ["x"] * 5 + ["z"] * 4 + ["y"] * 3 + ["v"])
     record = overlap([small, large], OverlapArguments(top_k=3))
     matrix = record.matrix
@@ -95,12 +95,12 @@ def test_a_stream_with_too_few_words_is_compared_by_as_many_of_the_other_and_sai
     assert note.startswith("small has 2 words that count, fewer than 3")
 
 
-def test_words_with_no_letter_do_not_count_and_words_are_all_of_them():
+def test_words_without_a_letter_do_not_count():
     found = vocabulary([["In", "1990", ",", "10,000"], ["the", "90s", "β", "_", "²"]], OverlapArguments(), NONE)
     assert (found.words, found.counted, sorted(found.top)) == (9, 4, ["90s", "in", "the", "β"])
 
 
-def test_stop_words_go_whatever_their_case_and_apostrophe():
+def test_stop_words_are_left_out_whatever_their_case_and_apostrophe():
     texts = [["The", "IT", "Isn’t", "'S", "’s", "Ulm", "n't", "won", "us"]]
     assert vocabulary(texts, OverlapArguments(casing="keep"), stop_words("english")).top == ["Ulm", "us", "won"]
 
@@ -123,7 +123,7 @@ def test_stop_words_of_a_file(tmp_path):
         (None, r"list\.txt': no such file"),
     ],
 )
-def test_a_stop_word_file_that_is_none(tmp_path, content, message):
+def test_an_invalid_stop_word_file_is_refused(tmp_path, content, message):
     path = tmp_path / "list.txt"
     if content is not None:
         path.write_bytes(content)
@@ -175,7 +175,7 @@ def test_raw_text_is_split_by_the_named_splitter(tmp_path):
         assert list(open_stream(str(tmp_path / "a.jsonl"), options).words()) == [words]
 
 
-def test_what_a_stream_stands_for(tmp_path, monkeypatch):
+def test_names_and_paths_open_the_right_streams(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("music", "news", "b=c.txt", "jazz.jsonl.gz", "sample_news"):
         Path(name).write_text("an owl\n", encoding="utf-8")
@@ -222,12 +222,12 @@ def test_a_folder_of_labelled_files_is_not_taken_for_raw_text(tmp_path):
         ("x=", "names nothing to read"),
     ],
 )
-def test_a_stream_that_stands_for_nothing(stream, message):
+def test_an_unknown_stream_is_refused(stream, message):
     with pytest.raises(ValueError, match=message):
         open_stream(stream)
 
 
-def test_streams_that_cannot_be_compared(text):
+def test_invalid_streams_and_settings_are_refused(text):
     a, b = text("a", ["x"]), text("b", ["1", "the"])
     with pytest.raises(ValueError, match="two or more streams, got 1: a"):
         overlap([a])

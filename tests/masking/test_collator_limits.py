@@ -31,7 +31,7 @@ def every_masking(tokenizer, **options) -> list[DataCollatorForTokenMasking]:
         ({"return_tensors": "tf"}, "return_tensors must be 'pt' or 'np', got 'tf'"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused_when_it_is_made(collator, setting, words, tokenizer):
+def test_an_invalid_setting_is_refused(collator, setting, words, tokenizer):
     with pytest.raises(ValueError, match=words):
         collator(tokenizer(), **setting)
 
@@ -61,7 +61,7 @@ def test_shares_that_sum_to_one_in_spite_of_rounding_leave_no_token_unchanged(to
         assert unchanged < 4 / len(tok)  # a random token may be the same token
 
 
-def test_no_example_at_all_is_said(tokenizer):
+def test_an_empty_list_is_refused(tokenizer):
     for collator in every_masking(tokenizer()):
         with pytest.raises(ValueError, match="there is nothing to mask: the list of features is empty"):
             collator([])
@@ -103,7 +103,7 @@ def test_a_row_whose_attention_mask_is_all_zero_is_not_masked(tokenizer):
             assert counts[1] > 10
 
 
-def test_hardly_ever_masking_anything_is_no_error(tokenizer, examples):
+def test_a_tiny_probability_masks_nothing(tokenizer, examples):
     tok = tokenizer()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

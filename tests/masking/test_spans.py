@@ -202,7 +202,7 @@ def test_a_row_with_nothing_to_mask_stays_as_it_is_beside_others(strategy):
     assert not STRATEGIES[strategy](draws(3, 6), 1 - 1e-9, at._replace(maskable=np.zeros_like(every))).any()
 
 
-def test_entity_without_tags_says_what_the_examples_lack():
+def test_entity_without_tags_is_refused():
     every = np.ones((1, 4), dtype=bool)
     with pytest.raises(ValueError, match=r"'entity' needs examples with entity_tags: 0 outside, 1 first token"):
         STRATEGIES["entity"](draws(1, 4), 0.2, Positions(every, every, None))

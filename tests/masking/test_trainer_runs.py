@@ -112,7 +112,7 @@ def test_without_a_seed_a_stock_trainer_needs_no_callback(trainer):
     assert weights(first) == weights(again)
 
 
-def test_a_seeded_run_is_one_whatever_its_workers_and_where_it_is_resumed(trainer):
+def test_a_seeded_run_is_the_same_with_workers_and_after_a_resume(trainer):
     whole = trainer(0)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*epoch")
@@ -145,7 +145,7 @@ def test_epochs_are_counted_over_a_stream_of_unknown_length(trainer, rows):
     assert masks_of_epochs(run.seen) == masks_of_epochs(seen)
 
 
-def test_a_seeded_run_that_is_told_no_epoch_warns_and_repeats_its_masks(trainer):
+def test_a_seeded_run_without_the_callback_warns_and_repeats_its_masks(trainer):
     run = trainer(0, told=False, num_train_epochs=2)
     with pytest.warns(UserWarning, match="no epoch was set, so every epoch has the same masks"):
         run.train()

@@ -89,7 +89,7 @@ def test_a_line_break_ends_a_word_of_byte_level_tokens(tokenizer, examples, mask
     assert max(found) == 6  # three names, three line breaks
 
 
-def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordtoken():
+def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordpiece():
     tokens = ("<s>", "##", "####", "ĠOs", "lo", "Ġ##", "Ġin")  # as RoBERTa's, which has "##" and "####"
     backend = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
     backend.decoder = decoders.ByteLevel()
@@ -174,7 +174,7 @@ def test_entity_tags_stay_out_of_the_batch_of_every_strategy(tokenizer, examples
         assert set(collator(features)) == {"input_ids", "attention_mask", "labels"}
 
 
-def test_one_example_without_entity_tags_is_one_too_many(tokenizer, examples):
+def test_an_example_without_entity_tags_is_refused(tokenizer, examples):
     tok = tokenizer()
     features = tagged(examples(tok), [[]] * 4)
     del features[2]["entity_tags"]

@@ -46,7 +46,7 @@ def test_it_is_the_sum_over_bins_by_definition():
     assert calibrated(pairs)["ece"] == pytest.approx(expected)
 
 
-def test_a_tagger_as_often_right_as_it_is_sure_has_none():
+def test_the_error_is_zero_if_precision_equals_confidence():
     assert calibrated([(True, 0.75)] * 3 + [(False, 0.75)])["ece"] == pytest.approx(0)
 
 
@@ -54,7 +54,7 @@ def test_full_confidence_falls_into_the_last_bin():
     assert calibration([["B-a"]], [["B-a"]], [[1.0]])["ece"] == 0
 
 
-def test_without_entities_there_is_nothing_to_say():
+def test_without_entities_there_is_no_error():
     assert calibration([["O"]], [["B-a"]], [[0.9]]) == {
         "ece": None,
         "bins": BINS,

@@ -92,7 +92,7 @@ def test_conventions_can_be_chosen_and_are_checked_at_once(batch):
 
 
 @pytest.mark.parametrize("domain", [SOURCE, Domain("own", ("drug", "dose"))])
-def test_generic_and_specialised_types_are_told_apart_only_where_there_are_both(domain):
+def test_generic_and_specialised_scores_need_types_of_both_kinds(domain):
     result = compute_metrics(domain)(evaluation(np.array([[1, 2]]), np.array([[1, 2]])))
     assert set(result) == NAMES - {"conlleval_specialised_f1", "conlleval_generic_f1"}
     assert result["pooled_f1"] == 1.0

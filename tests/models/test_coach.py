@@ -224,7 +224,7 @@ def test_it_saves_and_loads_to_the_same_predictions(tmp_path):
     assert loaded.config.type_token_ids == DESCRIPTIONS
 
 
-def test_a_checkpoint_without_label_vectors_is_not_filled_with_what_lay_in_memory(tmp_path):
+def test_label_vectors_missing_in_a_checkpoint_are_not_uninitialised_memory(tmp_path):
     model = build(6)
     weights = {name: value for name, value in model.state_dict().items() if "label_vectors" not in name}
     model.save_pretrained(tmp_path, state_dict=weights)
@@ -242,7 +242,7 @@ def test_a_checkpoint_without_label_vectors_is_not_filled_with_what_lay_in_memor
         (torch.ones(3, 6), [[1], [], [2]], "ids of 3 descriptions"),
     ],
 )
-def test_what_cannot_describe_the_types_is_refused(vectors, token_ids, message):
+def test_invalid_label_vectors_are_refused(vectors, token_ids, message):
     with pytest.raises(ValueError, match=message):
         build().set_label_vectors(vectors, token_ids)
 
@@ -315,7 +315,7 @@ def test_the_templates_of_a_batch_are_right_once_and_wrong_twice(monkeypatch):
     ]
 
 
-def test_a_far_wrong_template_costs_nothing_and_none_pays():
+def test_a_far_wrong_template_costs_nothing_and_none_lowers_the_loss():
     vector, near, far = torch.zeros(2, 4), torch.full((2, 4), 0.5), torch.full((2, 4), 100.0)
     assert contrast(vector, torch.stack([near, far, far]), margin=1.0).tolist() == [0.25, 0.25]
     assert contrast(vector, torch.stack([near, near, vector]), margin=1.0).tolist() == [0.25 + 0.75 + 1.0] * 2
@@ -353,7 +353,7 @@ def test_templates_move_the_sentence_side_and_their_own_once_the_delay_is_over()
         assert max(moved["typer"], moved["head"]) < 1e-6
 
 
-def test_each_side_moves_against_the_others_standing_vector():
+def test_each_side_moves_against_the_detached_vector_of_the_other():
     """With one type there is no wrong template: all the sentence side may do is come nearer to the right one."""
     labels = ["O", "B-person", "I-person"]
     names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
@@ -409,7 +409,7 @@ def test_sentences_without_entities_have_no_template_term():
     assert template_term(model, encode("B-person O", "O O O")).item() == pytest.approx(alone, rel=1e-4)
 
 
-def test_templates_play_no_part_in_evaluation_and_leave_nothing_behind_when_off():
+def test_templates_do_not_count_in_evaluation_and_leave_no_weights_when_off():
     batch = encode(*SENTENCES)
     model = build(8, template_weight=1.0)
     assert template_term(model, batch).item() == 0

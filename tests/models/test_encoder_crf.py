@@ -159,7 +159,7 @@ def test_overrides_reach_the_config_that_has_the_name(build, tiny_model, domain)
         taggers.build(domain)
 
 
-def test_a_config_without_an_encoder_says_so():
+def test_a_config_without_an_encoder_is_refused():
     with pytest.raises(ValueError, match="needs encoder_config"):
         EncoderCRFForTokenClassification(EncoderCRFConfig())
 

@@ -46,7 +46,7 @@ def test_states_and_gradients_are_those_of_each_row_by_itself(num_layers):
         torch.testing.assert_close(pairs[name].grad, parameter.grad)
 
 
-def test_what_stands_in_the_padding_changes_nothing():
+def test_values_in_the_padding_change_nothing():
     lstm, _, _ = with_reference(2)
     mask = torch.arange(6) < torch.tensor([[3], [6]])
     x = torch.randn(2, 6, 5)

@@ -180,7 +180,7 @@ def test_a_saved_model_comes_back_bit_by_bit(options, tmp_path):
     assert all(torch.equal(value, expected[name]) for name, value in again.state_dict().items())
 
 
-def test_what_a_checkpoint_lacks_is_initialised_and_the_rest_kept(tmp_path):
+def test_missing_weights_are_initialised_and_the_rest_kept(tmp_path):
     """Loading builds on no memory at all, so what nobody initialises would be anything."""
     torch.manual_seed(0)
     model = Model(make())

@@ -120,7 +120,7 @@ def padded_bytes(sentences, time, longest, left=False):
 
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize(("multiple", "time"), [(None, 3), (4, 4)])
-def test_padding_is_a_rectangle_whoever_asks_for_it(side, multiple, time, tokenizer):
+def test_all_ways_of_padding_give_the_same_rectangle(side, multiple, time, tokenizer):
     tokenizer.padding_side = side
     expected = padded_bytes(SENTENCES, time, 6, left=side == "left")
     options = {"pad_to_multiple_of": multiple, "return_tensors": "pt"}
@@ -225,7 +225,7 @@ def test_rows_without_vectors_are_uniform():
     assert rows[1:].std().item() == pytest.approx(12**-0.5, rel=0.02)
 
 
-def test_impossible_wishes_are_refused(vectors):
+def test_impossible_arguments_are_refused(vectors):
     with pytest.raises(ValueError, match="all_vectors needs vectors"):
         build_tokenizer(COUNTS, None, all_vectors=True)
     with pytest.raises(ValueError, match="max_word_bytes must be at least 1, got 0"):

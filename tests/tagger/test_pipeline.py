@@ -39,7 +39,7 @@ def test_a_list_a_text_and_a_generator_give_exactly_what_tag_gives(random_tagger
         assert pipe(text) == tag(random_tagger(kind), text)
 
 
-def test_a_generator_is_read_a_stretch_at_a_time(pipe, monkeypatch):
+def test_a_generator_is_read_in_chunks(pipe, monkeypatch):
     monkeypatch.setattr(tagger_module, "CHUNK", 2)
     read = []
     found = pipe(read.append(text) or text for text in TEXTS)
@@ -65,7 +65,7 @@ def test_splitter_and_batch_tokens_reach_the_tagger(folder):
         pipeline("crossner", model=folder, splitter="spaces")(TEXTS[0])
 
 
-def test_a_byte_level_tokenizer_that_was_not_set_up_for_words_is(random_tagger, tmp_path):
+def test_a_byte_level_tokenizer_is_set_up_for_words(random_tagger, tmp_path):
     AutoModelForTokenClassification.from_pretrained(random_tagger("roberta")).save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(random_tagger("roberta"), add_prefix_space=False).save_pretrained(tmp_path)
     assert not AutoTokenizer.from_pretrained(tmp_path).add_prefix_space
@@ -79,7 +79,7 @@ def test_registering_again_changes_nothing(folder):
     assert type(pipeline("crossner", model=folder)) is crossner_hf.CrossNERPipeline
 
 
-def test_a_saved_pipeline_works_where_the_package_is_not(pipe, tmp_path, run_python):
+def test_a_saved_pipeline_works_without_the_package(pipe, tmp_path, run_python):
     saved = tmp_path / "saved"
     pipe.save_pretrained(saved)
     files = {path.name for path in saved.glob("*.py")}

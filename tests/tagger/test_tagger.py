@@ -40,7 +40,7 @@ def test_padding_and_batch_mates_change_nothing(random_tagger, zoo_sentences, ki
     same(list(Tagger(model, tokenizer, batch_tokens=90).tag_words(sentences)), alone)
 
 
-def test_a_label_is_the_models_argmax_at_the_first_tokens_and_the_score_its_probability(tagger):
+def test_a_label_is_the_argmax_at_the_first_token_and_the_score_its_probability(tagger):
     words = ["the", "red", "quokka", "left", "Oslo"]
     (tagged,) = tagger.tag_words([words])
     encoded = tagger.tokenizer([words], is_split_into_words=True, return_tensors="pt")
@@ -52,7 +52,7 @@ def test_a_label_is_the_models_argmax_at_the_first_tokens_and_the_score_its_prob
     assert tagged.scores == pytest.approx(probabilities[first].max(-1).values.tolist(), abs=1e-6)
 
 
-def test_order_is_kept_over_a_stream_that_is_read_a_stretch_at_a_time(tagger, zoo_sentences, monkeypatch):
+def test_order_is_kept_over_a_stream_that_is_read_in_chunks(tagger, zoo_sentences, monkeypatch):
     sentences = [words for words, _ in zoo_sentences(23, seed=3)]
     expected = list(tagger.tag_words(sentences))
     monkeypatch.setattr(tagger_module, "CHUNK", 5)
@@ -229,7 +229,7 @@ def test_the_splitter_is_the_one_the_config_names(random_tagger):
     assert Tagger(tagger.model, tagger.tokenizer, splitter="bert").splitter == "bert"
 
 
-def test_what_is_no_tagger_is_refused_in_one_sentence(tiny_model, tmp_path):
+def test_a_checkpoint_without_a_tagger_is_refused_in_one_sentence(tiny_model, tmp_path):
     with pytest.raises(ValueError, match=r"is no trained tagger, it lacks classifier.bias, .*; fine-tune it first"):
         Tagger.from_pretrained(tiny_model("bert"))
     for name in (str(tmp_path / "nowhere"), "./nowhere", "someone/nothing"):

@@ -36,7 +36,7 @@ def number_of_tokens(tokenizer, word):
     return len(tokenizer([word], is_split_into_words=True, add_special_tokens=False)["input_ids"])
 
 
-def test_the_label_stands_on_the_first_tokens_of_each_word(tokenizer):
+def test_the_label_stands_on_the_first_token_of_each_word(tokenizer):
     words, ids = ["fox", "Ulm", "quokkas", "left"], [1, 3, 2, 0]
     columns, labelled = encode_labelled(tokenizer, [words], [ids], 64)
     assert set(columns) == {*tokenizer.model_input_names, "labels"}
@@ -116,7 +116,7 @@ def test_a_word_is_decided_by_the_window_with_most_context(tokenizer_of):
     }
 
 
-def test_a_word_longer_than_a_window_is_decided_at_its_first_tokens(tokenizer_of):
+def test_a_word_longer_than_a_window_is_decided_at_its_first_token(tokenizer_of):
     for tokenizer in tokenizer_of:
         for words in (["xyz" * 20, "fox"], ["fox", "the", "xyz" * 20, "fox"]):
             windows = encode_windows(tokenizer, [words], 10)

@@ -72,7 +72,7 @@ def left_out(text: str, found: list[Word]) -> str:
         ("co\u00adoperate می\u200cخواهم", "co\u00adoperate می\u200cخواهم"),
     ],
 )
-def test_words_like_those_of_crossner(text, expected):
+def test_words_are_split_as_in_crossner(text, expected):
     assert [word.text for word in split_words(text, "crossner")] == expected.split(" ")
 
 
@@ -90,7 +90,7 @@ def test_whitespace_gives_back_the_words_that_were_joined():
     assert [word.text for word in split_words(" ".join(tokens), "whitespace")] == tokens
 
 
-def test_bert_parts_every_punctuation_mark():
+def test_bert_separates_every_punctuation_mark():
     assert [word.text for word in split_words("U.S. k-NN", "bert")] == ["U", ".", "S", ".", "k", "-", "NN"]
 
 
