@@ -4,7 +4,6 @@ import pytest
 
 ORDERS = [
     "import crossner_hf; from transformers import AutoTokenizer",
-    "import crossner_hf; from transformers import PreTrainedModel",
     "import crossner_hf; from transformers import pipeline",
     "from transformers import pipeline; import crossner_hf",
     "import crossner_hf.models.coach",
