@@ -128,7 +128,7 @@ def test_it_learns_and_the_record_follows_it_from_before_to_after(finished):
     assert record.speed.tokens_per_second > 0
 
 
-def test_pieces_seen_are_those_of_the_batches_the_last_short_one_too(run, finished, tmp_path):
+def test_tokens_seen_are_those_of_the_batches_the_last_short_one_too(run, finished, tmp_path):
     for record in (finished[1], run(tmp_path / "run", per_device_train_batch_size=16, gradient_accumulation_steps=2)):
         blocks = record.corpus.blocks
         assert blocks % record.arguments.per_device_train_batch_size
