@@ -63,5 +63,5 @@ def bench_report(data_dir: str | None = None) -> list[tuple[str, str, str]]:
         if not done.stdout.startswith(f"{RECORDS:,} runs".replace(",", "")) or "left out" in done.stdout:
             raise AssertionError(done.stdout)
     return [
-        (f"report over {RECORDS:,} records with predictions, 10,000 resamples", f"{min(times):.1f} s", "within 5 s")
+        (f"report over {RECORDS:,} records with predictions, 10,000 resamples", f"{min(times):.1f} s", "within 4 s")
     ]

@@ -1,4 +1,4 @@
-"""crossner-hf data verify | stats | show | export"""
+"""The command `crossner-hf data verify | stats | show | export`."""
 
 import argparse
 import sys
@@ -60,6 +60,7 @@ def run_verify(args: argparse.Namespace) -> int:
 
 
 def run_stats(args: argparse.Namespace) -> int:
+    """Print the sizes of domains."""
     from crossner_hf.data.statistics import present_domains, statistics_table
 
     names = args.domains or present_domains(args.data_dir)
@@ -69,6 +70,7 @@ def run_stats(args: argparse.Namespace) -> int:
 
 
 def run_show(args: argparse.Namespace) -> int:
+    """Print sentences with their entities."""
     from crossner_hf.data.builder import load
     from crossner_hf.display import marked_sentence
     from crossner_hf.schema import get_domain
@@ -84,6 +86,7 @@ def run_show(args: argparse.Namespace) -> int:
 
 
 def run_export(args: argparse.Namespace) -> int:
+    """Write a folder that `load_dataset` reads without this package."""
     quiet_datasets()
     from crossner_hf.hub.dataset_repository import write_dataset_repository
     from crossner_hf.schema import DOMAINS, SOURCE

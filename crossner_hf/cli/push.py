@@ -1,4 +1,4 @@
-"""crossner-hf push"""
+"""The command `crossner-hf push`."""
 
 import argparse
 import tempfile

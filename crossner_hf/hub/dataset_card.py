@@ -1,6 +1,6 @@
 """The card of a data set: YAML that the Hub and `load_dataset` read, then statistics, licences, known problems."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from crossner_hf.data.builder import CITATION
 from crossner_hf.data.sources import COMMIT, REPOSITORY, is_official, official_name
 from crossner_hf.hub.dataset_files import Configuration, CorpusFiles
 from crossner_hf.hub.dataset_problems import known_problems
-from crossner_hf.results.markdown import markdown_table
-from crossner_hf.schema import DEDUPLICATED, HUB_LABELS, SAMPLES, SOURCE, SPLITS, Domain
+from crossner_hf.results.markdown import markdown_table, plain
+from crossner_hf.schema import DEDUPLICATED, HUB_LABELS, SAMPLES, SOURCE, Domain
 
-COUNTED = ("sentences", "words", "entities")
 TEMPLATE = Path(__file__).with_name("templates") / "dataset_card.md"
 HUB_COPY = "DFKI-SLT/cross_ner"
 REUTERS_TERMS = "https://trec.nist.gov/data/reuters/reuters.html"
@@ -36,27 +35,28 @@ def dataset_card(
         verify: Whether the official files were checked against their checksums.
     """
     bases = _without_variants(configurations)
-    official = [official_name(c.domain) for c in bases if is_official(c.domain)]
+    official = [c.domain for c in bases if is_official(c.domain)]
     names = [c.domain.name for c in configurations]
     template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     text = template.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        plain=plain,
+        number="{:,}".format,
         table=markdown_table,
         title=_title(configurations),
         official=official,
         repository=REPOSITORY,
         repo=repo,
         example="music" if "music" in names else names[-1],
-        sizes_header=["configuration", "types", *(f"{s} {n}" for s in SPLITS for n in COUNTED)],
-        sizes=[_size_row(configuration) for configuration in configurations],
+        configurations=configurations,
+        bases=bases,
+        corpora=corpora,
         origins=_origins(configurations),
         verify=verify,
         commit=COMMIT,
-        types=[(c.domain.name, list(_type_rows(c))) for c in bases],
-        corpora=[_corpus_row(corpus) for corpus in corpora],
         problems=known_problems(configurations),
         hub_copy=HUB_COPY,
-        num_hub_labels=len(HUB_LABELS),
-        hub_labels=list(_hub_label_rows([c.domain for c in bases if is_official(c.domain)])),
+        hub_labels=HUB_LABELS,
+        hub_ids={n: i for i, n in enumerate(HUB_LABELS) if n[0] == "B" and any(n in d.label2id for d in official)},
         reuters_terms=REUTERS_TERMS,
         unlicensed=[
             *(c.domain.name for c in configurations if c.domain.folder),
@@ -132,12 +132,6 @@ def _without_variants(configurations: Sequence[Configuration]) -> list[Configura
     return [c for c in configurations if c.domain.name not in DEDUPLICATED or official_name(c.domain) not in names]
 
 
-def _size_row(configuration: Configuration) -> list[str]:
-    sizes = configuration.sizes.values()
-    counts = [f"{count:,}" for size in sizes for count in (size.sentences, size.words, size.by_type.total())]
-    return [configuration.domain.name, str(len(configuration.domain.entity_types)), *counts]
-
-
 def _origins(configurations: Sequence[Configuration]) -> dict[tuple[str, bool, bool], list[str]]:
     """Names of configurations by (official, own or sample; a `_dedup` variant; Reuters' text)."""
     names: dict[tuple[str, bool, bool], list[str]] = {}
@@ -145,24 +139,3 @@ def _origins(configurations: Sequence[Configuration]) -> dict[tuple[str, bool, b
         kind = "sample" if domain.name in SAMPLES else "official" if is_official(domain) else "own"
         names.setdefault((kind, domain.name in DEDUPLICATED, _is_reuters(domain)), []).append(f"`{domain.name}`")
     return names
-
-
-def _type_rows(configuration: Configuration) -> Iterable[list[str]]:
-    domain = configuration.domain
-    for entity_type in domain.entity_types:
-        counts = (f"{size.by_type[entity_type]:,}" for size in configuration.sizes.values())
-        yield [entity_type, domain.describe(entity_type), str(domain.label2id[f"B-{entity_type}"]), *counts]
-
-
-def _corpus_row(corpus: CorpusFiles) -> list[str]:
-    sources = ", ".join(f"{name} ({checksum[:12]})" for name, checksum in corpus.checksums.items())
-    counts = (f"{count:,}" for count in (corpus.documents, corpus.words, corpus.characters))
-    return [corpus.info.config_name, *counts, sources]
-
-
-def _hub_label_rows(domains: Sequence[Domain]) -> Iterable[list[str]]:
-    """The label id of each type in the other copy, then in each of the domains here."""
-    for number, label in enumerate(HUB_LABELS):
-        ids = [str(domain.label2id[label]) if label in domain.label2id else "" for domain in domains]
-        if label.startswith("B-") and any(ids):
-            yield [label, str(number), *ids]

@@ -17,18 +17,26 @@ MODULE = ("crossner.py", "labels.py", "span_f1.py")
 
 
 def write_metric_space(folder: str | Path, *, repo: str) -> Path:
-    """Write the Space's files into a folder; gives the folder. Raises ValueError where `repo` cannot hold the metric.
+    """Write the files of the Space.
 
-    `evaluate` looks in a Space for a file of the repository's own name.
+    Args:
+        folder: Where to; made if it is missing.
+        repo: The repository, USER/NAME. `evaluate` looks in a Space for a module of the repository's own name.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: The repository's name cannot be that of the module.
     """
     folder = Path(folder)
     name = repo.rpartition("/")[2]
     validate_repo_id(repo)
-    taken = {Path(file).stem for file in (*MODULE[1:], "app.py")}
+    taken = sorted(Path(file).stem for file in (*MODULE[1:], "app.py"))
     if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in taken:
         raise ValueError(
-            f"{repo}: evaluate loads a module of the repository's name, so that must be a Python name, and none of "
-            f"{', '.join(sorted(taken))}"
+            f"{repo}: evaluate loads a module with the repository's name, so that must be a Python name, and none of "
+            f"{', '.join(taken)}"
         )
     for file in MODULE:
         text = Path(METRIC_DIR, file).read_text(encoding="utf-8")
@@ -36,27 +44,13 @@ def write_metric_space(folder: str | Path, *, repo: str) -> Path:
     write_text(folder / "app.py", (TEMPLATES / "metric_app.py").read_text(encoding="utf-8"))
     write_text(folder / "requirements.txt", "numpy\n")
     card = (TEMPLATES / "metric_card.md").read_text(encoding="utf-8")
-    write_text(
-        folder / "README.md",
-        card.format(
-            repo=repo,
-            gradio=GRADIO,
-            conventions=_conventions(),
-            domains=", ".join(f"`{name}`" for name in ENTITY_TYPES),
-            citation=CITATION.strip(),
-        ),
-    )
+    domains = ", ".join(f"`{name}`" for name in ENTITY_TYPES)
+    values = {"gradio": GRADIO, "conventions": _conventions(), "domains": domains, "citation": CITATION}
+    write_text(folder / "README.md", card.format(repo=repo, **values))
     return folder
 
 
 def _conventions() -> str:
-    """Rows of a table from the scorer's own description, so that there is one."""
-    lines = span_f1.__doc__.splitlines()
-    rows: list[list[str]] = []
-    for line in lines:
-        first = line.split(" ", 1)[0]
-        if first in span_f1.CONVENTIONS:
-            rows.append([f"`{first}`", line[len(first) :].strip()])
-        elif rows and line.startswith("  "):
-            rows[-1][1] += f" {line.strip()}"
-    return "\n".join(f"| {name} | {text} |" for name, text in rows)
+    """The rows of a table, made from the list in the docstring of the scorer."""
+    items = re.findall(r"^- `(\w+)`: (.*(?:\n  .*)*)", span_f1.__doc__ or "", flags=re.MULTILINE)
+    return "\n".join(f"| `{name}` | {' '.join(text.split())} |" for name, text in items)

@@ -1,4 +1,4 @@
-"""The metric's Space: what `evaluate` loads from it, what its page computes, what its card says."""
+"""The Space of the metric: what `evaluate` loads from it, what its page computes, what its card says."""
 
 import importlib.util
 import re
@@ -38,7 +38,7 @@ def page(space, monkeypatch):
         sys.modules.pop(name, None)
 
 
-def test_evaluate_loads_it_as_it_lies_there(space):
+def test_evaluate_loads_the_folder(space):
     import evaluate
 
     metric = evaluate.load(str(space))
@@ -46,7 +46,7 @@ def test_evaluate_loads_it_as_it_lies_there(space):
     assert (result["conlleval_f1"], result["strict_f1"], result["pooled_f1"]) == (0.5, 0.5, 0.5)
 
 
-def test_a_repository_of_another_name_holds_a_module_of_that_name(tmp_path):
+def test_a_repository_of_another_name_has_a_module_of_that_name(tmp_path):
     folder = write_metric_space(tmp_path / "ner_f1", repo="someone/ner_f1")
     assert (folder / "ner_f1.py").is_file()
     assert not (folder / "crossner.py").exists()
@@ -63,7 +63,7 @@ def test_the_page_scores_columns(page):
 
 
 @pytest.mark.parametrize(
-    ("gold", "predicted", "said"),
+    ("gold", "predicted", "message"),
     [
         ("Miles B-song", "Davis B-song", "different words from sentence 1 on"),
         ("Miles", "Miles O", "gold, line 1: expected a word and its tag, got 'Miles'"),
@@ -72,8 +72,8 @@ def test_the_page_scores_columns(page):
         ("a O\n\nb O", "a O", "different words from sentence 2 on"),
     ],
 )
-def test_the_page_says_what_is_wrong(page, gold, predicted, said):
-    with pytest.raises(page.gr.Error, match=re.escape(said)):
+def test_the_page_says_what_is_wrong(page, gold, predicted, message):
+    with pytest.raises(page.gr.Error, match=re.escape(message)):
         page.scores(gold, predicted, page.ANY, ["conlleval"])
 
 

@@ -50,7 +50,7 @@ def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(tiny_model,
     with pytest.raises(RuntimeError, match="a cable was pulled"):
         run()
     assert not (tmp_path / "run").exists()
-    assert run(seed=7)["seed"] == 7  # and the corrected command runs
+    assert run(seed=7).seed == 7  # and the corrected command runs
 
 
 def test_what_a_kill_left_of_run_json_is_no_other_content(tmp_path):

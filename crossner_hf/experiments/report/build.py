@@ -20,7 +20,7 @@ from crossner_hf.results.systems import group
 
 
 class Report(NamedTuple):
-    """What was written, and about what. missing: parts that could not be made, with the reason"""
+    """What was written, and about what; `missing` names parts that could not be made, with the reason."""
 
     folder: Path
     runs: int
@@ -55,12 +55,7 @@ def write_report(
         ImportError: Plots are wanted, and matplotlib is not installed.
     """
     output = Path(output)
-    if convention not in DEFAULT_CONVENTIONS:
-        raise ValueError(f"convention must be one of {', '.join(DEFAULT_CONVENTIONS)}, got {convention!r}")
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"{output}: is a file; choose a folder for the report")
-    if resamples < 1:
-        raise ValueError(f"resamples must be at least 1, got {resamples}")
+    _check_arguments(output, convention, resamples)
     collected = collect(folders)
     results = group(collected.runs)
     if not results.cells:
@@ -107,22 +102,22 @@ def write_report(
         "fewest_for_interval": FEWEST_FOR_INTERVAL,
         "significant": error_analysis.SIGNIFICANT,
     }
-    report = Report(
-        output,
-        content["runs"],
-        len(results.systems),
-        [e.label for e in results.eval_sets],
-        set_aside,
-        [
-            f"{a.eval_set.label}: no confusion, significance and hardest sentences: {a.missing}"
-            for a in analyses
-            if a.missing
-        ],
-    )
     for plot in drawn:
         write_text(output / "figures" / f"{plot.name}.svg", f'<?xml version="1.0" encoding="utf-8"?>\n{plot.svg}')
     for name, frame in frames.items():
         write_text(output / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
     write_text(output / "report.md", page.markdown(content))
     write_text(output / "report.html", page.html_page(content))
-    return report
+    parts = "no confusion, significance and hardest sentences"
+    missing = [f"{a.eval_set.label}: {parts}: {a.missing}" for a in analyses if a.missing]
+    labels = [e.label for e in results.eval_sets]
+    return Report(output, content["runs"], len(results.systems), labels, set_aside, missing)
+
+
+def _check_arguments(output: Path, convention: str, resamples: int) -> None:
+    if convention not in DEFAULT_CONVENTIONS:
+        raise ValueError(f"convention must be one of {', '.join(DEFAULT_CONVENTIONS)}, got {convention!r}")
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"{output}: is a file; choose a folder for the report")
+    if resamples < 1:
+        raise ValueError(f"resamples must be at least 1, got {resamples}")

@@ -54,6 +54,7 @@ class Curves:
 
     @cached_property
     def plot(self) -> plots.Plot:
+        """Draw the curves of all test splits."""
         panels = {
             name_of(e): {
                 name: [(p.x, [f1_of(run, self.convention) for run in p.runs]) for p in points]

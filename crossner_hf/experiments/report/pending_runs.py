@@ -1,4 +1,4 @@
-"""What grids asked for and no record answers yet: read from grid.json, as experiments/grid_folder.py writes it."""
+"""Runs of a grid that have no record yet, read from the files that experiments/grid_folder.py writes."""
 
 import json
 import os
@@ -10,16 +10,16 @@ from crossner_hf.results.record_files import GRID_FILE, RECORD_FILE, RUN_FILE
 
 
 def pending_runs(folders: Sequence[str | Path]) -> list[SetAside]:
-    """The runs without a record of the grids in and below the folders: failed with its reason, begun, or not begun."""
-    found: dict[Path, SetAside] = {}
+    """List the runs without a record of the grids in and below some folders: failed and why, begun, or not begun."""
+    pending: dict[Path, SetAside] = {}
     for folder in map(Path, folders):
         for path in _grids(folder):
             shown = Path(folder.resolve().name, path.parent.relative_to(folder)).as_posix()
             for name in _names(path):
                 if not (path.parent / "runs" / name / RECORD_FILE).is_file():
-                    missing = SetAside(f"{shown}/runs/{name}", _state(path.parent, name))
-                    found.setdefault((path.parent / name).resolve(), missing)
-    return list(found.values())
+                    run = SetAside(f"{shown}/runs/{name}", _state(path.parent, name))
+                    pending.setdefault((path.parent / name).resolve(), run)
+    return list(pending.values())
 
 
 def _grids(folder: Path) -> Iterator[Path]:

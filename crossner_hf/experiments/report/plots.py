@@ -20,7 +20,7 @@ DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 WIDTH = 9.3  # of a plot: as wide as the page
 ABOVE, BELOW, BETWEEN = 0.3, 0.45, 0.2  # a panel: room for title, for ticks and label, for the next panel
 ROW, LINE = 0.29, 0.14  # a row of a dot plot, and each line more that its name has
-CHARACTER = 0.071  # somewhat wider than the mean in DejaVu Sans
+CHARACTER = 0.064  # somewhat wider than the mean in DejaVu Sans
 CURVES = 2.3  # height of a panel of curves
 MOST_COLUMNS = 5
 
@@ -47,25 +47,16 @@ def _style() -> Iterator[None]:
 def curves(panels: Panels, x_label: str, convention: str, name: str) -> Plot:
     """Draw one panel for each test split, one line for each curve.
 
-    A line joins means over seeds; its band is the 95 % t-interval; runs are small circles.
-
-    Args:
-        panels: Test split to curve to its points: x, and F1 by seed.
-        x_label: What x is.
-        convention: Of the scores.
-        name: Of the plot.
+    A line joins means over seeds; its band is the 95 % t-interval; runs are small circles. A point is x with the F1 of
+    each seed.
     """
     names = list(dict.fromkeys(curve for series in panels.values() for curve in series))
     beside = len(panels) == 1  # one panel has the names beside it, several have them below
     labels = [textwrap.fill(curve, 34) for curve in names] if beside else names
     columns = min(len(panels), 3)
-    figure, axes = _figure(
-        *(len(panels), columns, CURVES),
-        left=0.55,
-        right=0.7 + CHARACTER * _longest(labels) if beside else 0.1,
-        below=0.0 if beside else 0.2 * len(names) + 0.1,
-        between=0.4,
-    )
+    right = 0.7 + CHARACTER * _longest(labels) if beside else 0.1
+    below = 0.0 if beside else 0.2 * len(names) + 0.1
+    figure, axes = _figure(len(panels), columns, CURVES, (0.55, right, 0.0, below), between=0.4)
     for axis, (title, series) in zip(axes, panels.items(), strict=True):
         for curve, points in series.items():
             _draw_curve(axis, points, names.index(curve))
@@ -118,12 +109,7 @@ def _draw_curve(axis: Any, points: Sequence[tuple[float, Sequence[float]]], numb
 def dots(panels: Panels, convention: str, name: str) -> Plot:
     """Draw one panel for each test split, one row for each system.
 
-    A row has the mean over seeds with its standard deviation, and each run as a hollow dot.
-
-    Args:
-        panels: Test split to system to its F1 by seed.
-        convention: Of the scores.
-        name: Of the plot.
+    A row holds the F1 of each seed: hollow dots, and their mean with its standard deviation.
     """
     figure, drawn = _rows(panels, convention)
     for axis, places, rows in drawn:
@@ -138,13 +124,7 @@ def dots(panels: Panels, convention: str, name: str) -> Plot:
 
 @_style()
 def kinds(panels: Panels, convention: str, name: str) -> Plot:
-    """Draw one panel for each test split, one row for each system: F1 of generic and of specialised types, joined.
-
-    Args:
-        panels: Test split to system to the two scores.
-        convention: Of the scores.
-        name: Of the plot.
-    """
+    """Draw one panel for each test split, one row for each system: F1 of generic and of specialised types, joined."""
     figure, drawn = _rows(panels, convention, above=0.25)
     for axis, places, pairs in drawn:
         generic, specialised = zip(*pairs, strict=True)
@@ -163,7 +143,7 @@ def _rows(panels: Panels, convention: str, above: float = 0.0) -> tuple[Any, lis
     names = [textwrap.wrap(system, 62 if columns == 1 else 52) for system in systems]
     row = ROW + LINE * (max(map(len, names)) - 1)
     left = 0.15 + CHARACTER * _longest(line for lines in names for line in lines)
-    figure, axes = _figure(len(panels), columns, len(names) * row, left=left, above=above)
+    figure, axes = _figure(len(panels), columns, len(names) * row, (left, 0.15, above, 0.0))
     for axis, title in zip(axes, panels, strict=True):
         axis.set_title(title)
         axis.set_ylim(len(systems) - 0.5, -0.5)
@@ -198,19 +178,15 @@ def _longest(texts: Any) -> int:
 
 
 def _figure(
-    panels: int,
-    columns: int,
-    height: float,
-    *,
-    left: float,
-    right: float = 0.15,
-    above: float = 0.0,
-    below: float = 0.0,
-    between: float = BETWEEN,
+    panels: int, columns: int, height: float, margins: tuple[float, float, float, float], between: float = BETWEEN
 ) -> tuple[Any, list[Any]]:
-    """A figure with panels in rows of `columns`, laid out by hand: matplotlib's own layouts draw everything again."""
+    """A figure with panels in rows of `columns`, laid out by hand: matplotlib's own layouts draw everything again.
+
+    margins: left, right, above and below all panels
+    """
     from matplotlib.figure import Figure
 
+    left, right, above, below = margins
     lines = -(-panels // columns)
     total = above + lines * (ABOVE + height + BELOW) + below
     width = (WIDTH - left - right - between * (columns - 1)) / columns

@@ -42,10 +42,12 @@ class Table:
 
     @property
     def header(self) -> list[str]:
+        """Names of the columns."""
         return list(self.cells.columns)
 
     @property
     def rows(self) -> list[list[str]]:
+        """Cells, row by row."""
         rows: list[list[str]] = self.cells.to_numpy(dtype=object).tolist()
         return rows
 
@@ -57,10 +59,12 @@ def frame_of(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> pd.Dat
 
 
 def f1_of(run: RunResult, convention: str) -> float:
+    """F1 over all types, in percent."""
     return 100 * run.scores(convention).overall.f1
 
 
 def summary_of(runs: Sequence[RunResult], convention: str) -> Summary:
+    """Mean and spread of F1, in percent."""
     return summarise([f1_of(run, convention) for run in runs])
 
 
@@ -203,8 +207,10 @@ def name_of(e: EvalSet) -> str:
 
 
 def split_cells(e: EvalSet) -> tuple[str, str, bool]:
+    """Cells of the columns SPLIT."""
     return e.domain, e.sha256[:16], e.is_crossner
 
 
 def system_cells(s: System) -> tuple[object, ...]:
+    """Cells of the columns SYSTEM."""
     return s.encoder, s.dapt, s.percent, s.setting, s.size, s.draw, s.detail

@@ -48,10 +48,12 @@ class Split:
 
     @property
     def analysis(self) -> Analysis:
+        """Wait for the analysis of the predictions."""
         return self.analysing.result()
 
     @property
     def name(self) -> str:
+        """Name the split for captions."""
         return name_of(self.eval_set)
 
     @property
@@ -61,10 +63,12 @@ class Split:
 
     @cached_property
     def in_table(self) -> list[System]:
+        """The systems that the table of types shows."""
         return best_of(self.runs, SYSTEMS_IN_A_TABLE, self.convention)
 
     @cached_property
     def types(self) -> Table:
+        """The table of entity types."""
         return types_table(short_names(self.in_table), self.runs, self.convention)
 
     @cached_property
@@ -75,21 +79,24 @@ class Split:
 
     @cached_property
     def compared(self) -> list[System]:
+        """The systems that the table of significance shows."""
         return best_of(self.analysed, SYSTEMS_IN_A_TABLE, self.convention)
 
     @cached_property
     def significance(self) -> Table:
+        """The table of significance."""
         chosen = [c for c in self.analysis.comparisons if {c.first, c.second} <= {*self.compared}]
         return significance_table(chosen, short_names(self.compared))
 
     @property
     def may_be_printed(self) -> bool:
+        """Whether its sentences may be shown; those of the source are Reuters text."""
         return self.eval_set.domain.removesuffix("_dedup") != SOURCE.name
 
 
 @dataclass(frozen=True)
 class Block:
-    """Test splits that go into one table. average: whether a mean over them is meaningful"""
+    """Test splits that go into one table; `average` says whether a mean over them is meaningful."""
 
     name: str
     where: str
@@ -98,19 +105,23 @@ class Block:
 
     @cached_property
     def table(self) -> Table:
+        """The main table."""
         columns = {split.eval_set.label: split.runs for split in self.splits}
         return main_table(columns, self.splits[0].convention, self.average)
 
     @cached_property
     def systems(self) -> list[System]:
+        """The headline systems of all splits."""
         return headline(sorted({s for split in self.splits for s in split.runs}, key=System.order))
 
     @cached_property
     def plotted(self) -> list[System]:
+        """The systems for which the plot has room."""
         return self.systems[:SYSTEMS_IN_A_PLOT]
 
     @cached_property
     def scores_plot(self) -> plots.Plot:
+        """Single runs and means."""
         panels = {
             split.eval_set.label: {
                 name: [f1_of(run, split.convention) for run in split.runs[s]]
@@ -137,16 +148,19 @@ class Block:
 
     @cached_property
     def kinds_systems(self) -> list[System]:
+        """The systems with both kinds of types."""
         return list(dict.fromkeys(s for panel in self.kinds.values() for s in panel))
 
     @cached_property
     def kinds_plot(self) -> plots.Plot:
+        """The scores of `kinds`."""
         names = short_names(self.kinds_systems)
         panels = {title: {names[s]: pair for s, pair in panel.items()} for title, panel in self.kinds.items()}
         return plots.kinds(panels, self.splits[0].convention, f"types-{self.name}")
 
     @property
     def plots(self) -> list[plots.Plot]:
+        """All plots of the block."""
         return [self.scores_plot, *([self.kinds_plot] if self.kinds else [])]
 
 
