@@ -1,4 +1,4 @@
-"""crossner-hf dapt"""
+"""crossner-hf dapt: pre-train an encoder further on raw text of a domain."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""crossner-hf demo: the whole way, offline: fine-tune, score, tag, save, reload."""
+"""crossner-hf demo: fine-tune, score, tag, save and reload, offline."""
 
 import os
 import shutil
@@ -22,11 +22,11 @@ TEXTS = (
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the demonstration and say what to run next."""
+    """Run the demonstration and print what to run next."""
     parser = CommandParser(
         prog="crossner-hf demo",
-        description="Fine-tune the packaged encoder on the sample's music domain, score it, tag three new sentences, "
-        "save it and reload it through the pipeline. Needs no network; about two minutes on two cores.",
+        description="Fine-tune the packaged encoder with a CRF on the sample's music domain, score it, tag three new "
+        "sentences, and reload it through the pipeline. Needs no network; about two minutes on two cores.",
     )
     parser.add_argument("--output", default="runs/demo", help="folder for the model; a previous demo there is replaced")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
@@ -41,17 +41,17 @@ def main(argv: Sequence[str]) -> int:
     quiet()
     begun = time.perf_counter()
 
-    _say("1  Fine-tune all-MiniLM-L6-v2 on 60 hand-written sentences about music")
+    _say("1  Fine-tune all-MiniLM-L6-v2 with a CRF on 60 hand-written sentences about music")
     record = _fine_tune(output)
     _say("2  Score it on 40 test sentences with CrossNER's metric")
     _scores(record)
-    _say("3  Tag three sentences that it has not seen")
+    _say("3  Tag three new sentences")
     _tag(output, colour)
-    _say("4  Saved; now reloaded through the pipeline")
+    _say("4  Reload the saved tagger through the pipeline")
     _reload(output)
     seconds = time.perf_counter() - begun
     _say(f"Done in {seconds // 60:.0f} min {seconds % 60:.0f} s on {record.hardware.cpu_cores} cores. What next:")
-    if shutil.which("crossner-hf") is None:  # as after `make demo`, which leaves the shell alone
+    if shutil.which("crossner-hf") is None:  # as after `make demo`, which does not activate the environment
         print(f"  . {os.path.relpath(sys.prefix)}/bin/activate")
     print(NEXT.format(output=output))
     return 0
@@ -61,11 +61,11 @@ NEXT = """  crossner-hf predict --model {output} FILE        tag your own text
   crossner-hf train --domain music --model minilm --preset small --output runs/music
                                                     the official data: downloaded, or --data-dir FOLDER
   crossner-hf train --domain music --model bert-base-cased --output runs/music-bert
-                                                    the published recipe (wants a GPU)"""
+                                                    the published recipe (for a GPU)"""
 
 
 def _is_demo(output: Path) -> bool:
-    from crossner_hf.training.run_folder import RUN_FILE
+    from crossner_hf.results.record_files import RUN_FILE
 
     try:
         return f'"domain": "{DOMAIN}"' in (output / RUN_FILE).read_text(encoding="utf-8")
@@ -81,8 +81,8 @@ def _fine_tune(output: Path) -> "RunRecord":
     from crossner_hf.finetuning.arguments import FineTuningArguments, preset
     from crossner_hf.finetuning.fine_tune import fine_tune
 
-    # 60 sentences want more passes than 100 do.
-    values = {**preset("small"), "num_train_epochs": 40, "early_stopping_patience": 4}
+    # 60 sentences need more epochs than the 100 for which the preset was made.
+    values = {**preset("small"), "tagger": "crf", "num_train_epochs": 40, "early_stopping_patience": 4}
     return fine_tune(DOMAIN, "minilm", FineTuningArguments(output_dir=str(output), **values))
 
 
@@ -98,17 +98,17 @@ def _scores(record: "RunRecord") -> None:
     words = {split: data[split]["tokens"][:] for split in ("train", "test")}
     tags = {split: [[domain.labels[i] for i in ids] for ids in data[split]["ner_tags"]] for split in words}
     lookup = list(LookupTagger(words["train"], tags["train"]).tag_words(words["test"]))
-    floor = score(lookup, tags["test"], conventions=("conlleval",))["conlleval"]["overall"]["f1"]
+    baseline = score(lookup, tags["test"], conventions=("conlleval",))["conlleval"]["overall"]["f1"]
     print(score_table(record.scores["test"]))
-    print(f"A tagger that looks up the training mentions gets {100 * floor:.2f} (conlleval).")
-    print("The sample is not CrossNER, and this is no CrossNER score.")
+    print(f"Baseline, which looks up the mentions of the training sentences: F1 {100 * baseline:.2f} (conlleval).")
+    print("These are no CrossNER scores: the sample is not CrossNER.")
 
 
 def _tag(output: Path, colour: bool) -> None:
     from crossner_hf.display import marked_text
-    from crossner_hf.tagger.tagger import tag
+    from crossner_hf.tagger.tagger import Tagger
 
-    for text, entities in zip(TEXTS, tag(str(output), TEXTS)):
+    for text, entities in zip(TEXTS, Tagger.from_pretrained(str(output)).tag_texts(TEXTS), strict=True):
         print(marked_text(text, entities, colour=colour))
 
 
@@ -117,10 +117,10 @@ def _reload(output: Path) -> None:
 
     from crossner_hf.tagger.tagger import tag
 
-    found = pipeline("crossner", model=str(output))(TEXTS[0])
+    entities = pipeline("crossner", model=str(output))(TEXTS[0])
     print(f'pipeline("crossner", model="{output}") on the first sentence:')
-    for entity in found:
+    for entity in entities:
         place = f"{entity['start']:>3}-{entity['end']:<3}"
         print(f"  {place} {entity['word']} ({entity['entity_group']}, {entity['score']:.2f})")
-    if found != tag(str(output), TEXTS[0]):
-        sys.exit("the reloaded pipeline gives other entities than the tagger: please report this")
+    if entities != tag(str(output), TEXTS[0]):
+        sys.exit("the reloaded pipeline gives other entities than the tagger; please report this")

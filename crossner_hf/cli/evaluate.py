@@ -1,4 +1,4 @@
-"""crossner-hf evaluate"""
+"""crossner-hf evaluate: score a saved tagger, or check the scores that its card states."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ CONVENTIONS = ("conlleval", "strict", "pooled")
 EPILOG = """examples:
   crossner-hf evaluate --model runs/music --domain music
   crossner-hf evaluate --model USER/NAME --domain politics_dedup --split validation --output politics-dev.json
-  crossner-hf evaluate --model USER/NAME --check                       # are the scores of its card still what it gets?
+  crossner-hf evaluate --model USER/NAME --check                       # check the scores on its card
 
-Scores are conlleval's (a stray I- opens an entity, sentence by sentence); strict and pooled, the official script's,
-stand below. Further conventions: --conventions conlleval no_misc token string_set."""
+The table shows conlleval (a stray I- opens an entity; sentence by sentence). strict and pooled (the official script's)
+stand below it. Further conventions: --conventions conlleval no_misc token string_set."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,8 +29,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="score anew all that the model's record or card states, and say what differs; exit status 1 if any does. "
-        "--domain is then needed for a domain of your own only",
+        help="score again all that the model's record or card states; show the differences, and exit with 1 if any. "
+        "--domain is then only needed for a domain of your own",
     )
     parser.add_argument("--output", help="write the record of this evaluation to a JSON file")
     add_data_options(parser)

@@ -1,9 +1,9 @@
-"""Options that several commands share."""
+"""The parser of all commands, and options that several of them share."""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 
@@ -17,12 +17,12 @@ class CommandParser(argparse.ArgumentParser):
         kwargs = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False, **kwargs}
         super().__init__(*args, **kwargs)
 
-    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
-        return super().parse_known_args(kebab_case(sys.argv[1:] if args is None else args), namespace)
+    def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
+        return super().parse_known_args(kebab_case(sys.argv[1:] if args is None else list(args)), namespace)
 
 
 def kebab_case(arguments: Sequence[str]) -> list[str]:
-    """Command-line arguments with dashes for the underscores in names of options, up to a bare `--`."""
+    """Replace underscores by dashes in names of options, up to a bare `--`."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     names = [argument.partition("=") if argument.startswith("--") else ("", "", argument) for argument in arguments]
     changed = [name.replace("_", "-") + equals + value for name, equals, value in names]
@@ -30,32 +30,33 @@ def kebab_case(arguments: Sequence[str]) -> list[str]:
 
 
 def add_data_dir(parser: argparse._ActionsContainer) -> None:
+    """Add `--data-dir`."""
     parser.add_argument(
         "--data-dir", help="folder of the files (music/train.txt …); else CROSSNER_DATA_DIR, else download"
     )
 
 
 def add_data_options(parser: argparse._ActionsContainer) -> None:
+    """Add `--data-dir` and `--no-verify`."""
     add_data_dir(parser)
-    parser.add_argument(
-        "--no-verify", action="store_true", help="take official files even where their checksums differ"
-    )
+    parser.add_argument("--no-verify", action="store_true", help="accept official files whose checksums differ")
 
 
 def domain_help() -> str:
+    """Return the help text of an option that takes a domain."""
     from crossner_hf.schema import BUILT_IN, DOMAIN_FILE
 
     return f"{', '.join(BUILT_IN)}, or a folder with a domain of your own: {DOMAIN_FILE}, train.txt, dev.txt, test.txt"
 
 
 def wants_colour(choice: str, stream: TextIO | None = None) -> bool:
-    """auto: on a terminal, unless NO_COLOR is set."""
+    """Return whether to use colour; 'auto' means on a terminal, unless NO_COLOR is set."""
     stream = sys.stdout if stream is None else stream
     return choice == "always" or (choice == "auto" and stream.isatty() and not os.environ.get("NO_COLOR"))
 
 
 def quiet() -> None:
-    """Leave the terminal to our own lines: no bars and no reports of the libraries below."""
+    """Turn off progress bars and reports of the libraries, so that only our own lines appear."""
     from transformers.utils import logging
 
     quiet_datasets()
@@ -64,5 +65,5 @@ def quiet() -> None:
 
 
 def quiet_datasets() -> None:
-    """No bar for each small file that `datasets` writes. To be called before it is imported."""
+    """Turn off the progress bars of `datasets`; must be called before it is imported."""
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

@@ -1,4 +1,4 @@
-"""crossner-hf overlap"""
+"""crossner-hf overlap: how many frequent words domains and corpora share."""
 
 import argparse
 import csv
@@ -13,7 +13,7 @@ from crossner_hf.cli.options import CommandParser, add_data_options
 if TYPE_CHECKING:
     from crossner_hf.results.text_records import OverlapRecord
 
-EPILOG = """A STREAM is, with or without a NAME= of your own before it:
+EPILOG = """A STREAM is one of these; NAME= before it gives it a name:
   a domain      music, conll2003, sample_music, …, or the folder of your own: the words of its labelled sentences
   raw text      a file or folder of text (documents between blank lines), JSON lines or Parquet
   a data set    of the Hub, by its id; read as a stream

@@ -1,18 +1,21 @@
-"""crossner-hf predict"""
+"""crossner-hf predict: tag text, CoNLL columns or JSON lines."""
 
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossner_hf.cli.options import CommandParser, quiet, wants_colour
 
-EPILOG = """input, a line or block at a time, so that pipes and files of any size work:
-  text    one text a line
-  conll   a word a line (further columns are ignored), an empty line between sentences
-  jsonl   {"text": "…"} or {"tokens": ["…", …]} a line; other keys are kept
+if TYPE_CHECKING:
+    from crossner_hf.tagger.tagger import Tagger
+
+EPILOG = """input, read as a stream, so that pipes and files of any size work:
+  text    one text on each line
+  conll   one word on each line (further columns are ignored), an empty line between sentences
+  jsonl   {"text": "…"} or {"tokens": ["…", …]} on each line; other keys are kept
 output:
   text    the text with its entities marked, in colour on a terminal
   conll   word<TAB>tag lines
@@ -25,11 +28,11 @@ examples:
 
 
 class Item(NamedTuple):
-    """A piece of input: raw text or words, and the keys that came with it."""
+    """One input: raw text or words, and the keys that came with it."""
 
     text: str
     tokens: list[str] | None = None
-    extra: dict | None = None
+    extra: dict[str, Any] | None = None
 
 
 def main(argv: Sequence[str]) -> int:
@@ -70,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def read_items(name: str, source: str | None) -> Iterator[Item]:
-    """The items of a file or, for '-', of standard input. Raises ValueError with path:line."""
+    """Yield the items of a file or, for '-', of standard input. Raises ValueError with path:line."""
     from crossner_hf.data.conll import numbered_lines
 
     endings = {".conll": "conll", ".tsv": "conll", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
@@ -109,8 +112,8 @@ def _json_item(line: str, where: str) -> Item:
     raise ValueError(f'{where}: expected {{"text": "…"}} or {{"tokens": ["…"]}}, got {line[:80]!r}')
 
 
-def tagged_lines(tagger, items: Iterable[Item], to: str, colour: bool) -> Iterator[str]:
-    """The output of each item, in order."""
+def tagged_lines(tagger: "Tagger", items: Iterable[Item], to: str, colour: bool) -> Iterator[str]:
+    """Yield the output of each item, in order."""
     from crossner_hf.display import marked_text
     from crossner_hf.tagger.tagger import entities
     from crossner_hf.tagger.word_splitter import Word, split_words
@@ -126,13 +129,13 @@ def tagged_lines(tagger, items: Iterable[Item], to: str, colour: bool) -> Iterat
 
     pairs, copies = tee((item, words_of(item)) for item in items)
     tagged = tagger.tag_words([word.text for word in words] for _, words in copies)
-    for (item, words), (labels, scores) in zip(pairs, tagged):
+    for (item, words), (labels, scores) in zip(pairs, tagged, strict=True):
         if to == "conll":
-            yield "".join(f"{word.text}\t{label}\n" for word, label in zip(words, labels)) + "\n"
+            yield "".join(f"{word.text}\t{label}\n" for word, label in zip(words, labels, strict=True)) + "\n"
             continue
-        found = entities(item.text, words, labels, scores)
+        marked = entities(item.text, words, labels, scores)
         if to == "jsonl":
             content = item.extra or ({"text": item.text} if item.tokens is None else {"tokens": item.tokens})
-            yield json.dumps({**content, "entities": found}, ensure_ascii=False) + "\n"
+            yield json.dumps({**content, "entities": marked}, ensure_ascii=False) + "\n"
         else:
-            yield marked_text(item.text, found, colour=colour) + "\n"
+            yield marked_text(item.text, marked, colour=colour) + "\n"

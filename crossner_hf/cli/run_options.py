@@ -19,8 +19,8 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return f"{action.help or ''} (default: %(default)s)" if shown else action.help or ""
 
 
-def run_parser(arguments_class: type, command: str, **texts: str):
-    """A parser of all fields of `arguments_class`, and its first group, which takes the command's own options."""
+def run_parser(arguments_class: type, command: str, **texts: str) -> tuple[Any, argparse._ArgumentGroup]:
+    """Return a parser of all fields of `arguments_class`, and its first group, for the command's own options."""
     from transformers import HfArgumentParser
 
     class RunParser(CommandParser, HfArgumentParser):
@@ -30,13 +30,13 @@ def run_parser(arguments_class: type, command: str, **texts: str):
     return parser, parser.add_argument_group("the task")
 
 
-def add_preset(task, presets: Mapping[str, dict[str, Any]]) -> None:
+def add_preset(task: argparse._ArgumentGroup, presets: Mapping[str, dict[str, Any]]) -> None:
     small = ", ".join(f"{name} {value}" for name, value in presets["small"].items())
     task.add_argument(
         "--preset",
         choices=sorted(presets),
         default="published",
-        help=f"values for what you do not set yourself; small: {small}",
+        help=f"recipe: values for the options that you do not set; small: {small}",
     )
 
 
@@ -44,8 +44,14 @@ def add_resume(task: argparse._ArgumentGroup) -> None:
     task.add_argument("--resume", action="store_true", help="resume from the last checkpoint in OUTPUT")
 
 
-def parse_run(parser, task, arguments_class: type, presets: Mapping[str, dict[str, Any]], argv: Sequence[str]):
-    """The arguments and the namespace of the command's own options. Exits on an unknown option or `--help`."""
+def parse_run(
+    parser: Any,
+    task: argparse._ArgumentGroup,
+    arguments_class: type,
+    presets: Mapping[str, dict[str, Any]],
+    argv: Sequence[str],
+) -> tuple[Any, argparse.Namespace]:
+    """Return the arguments and the command's own options. Exits on an unknown option or `--help`."""
     _sort_for_help(parser, task, list(arguments_class.__annotations__))
     first = CommandParser(add_help=False)
     first.add_argument("--preset", default="published")
@@ -61,13 +67,13 @@ def parse_run(parser, task, arguments_class: type, presets: Mapping[str, dict[st
 
 
 def interrupted(args: "TrainingArguments") -> int:
-    """Say how to resume; the exit status."""
+    """Print how to resume; return the exit status."""
     print(f"\nstopped; the same command with --resume resumes ({args.output_dir})", file=sys.stderr)
     return 130
 
 
-def _sort_for_help(parser: argparse.ArgumentParser, task, ours: list[str]) -> None:
-    """The task, then our arguments in their order, then those of transformers."""
+def _sort_for_help(parser: argparse.ArgumentParser, task: argparse._ArgumentGroup, ours: list[str]) -> None:
+    """Show the task first, then our arguments in their order, then those of transformers."""
     recipe = parser.add_argument_group("the recipe", "defaults: the published one")
     rest = parser.add_argument_group("everything else that transformers.TrainingArguments takes")
     every, parser._optionals._group_actions = parser._optionals._group_actions, []

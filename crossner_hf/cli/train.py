@@ -1,4 +1,4 @@
-"""crossner-hf train"""
+"""crossner-hf train: fine-tune a tagger on a domain, score it, save it with its record."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,10 +77,9 @@ def print_result(record: "RunRecord", output: Path) -> None:
         print(score_table(scores))
         calibration = record.calibration.get(split)
         if calibration and calibration.ece is not None:
-            print(
-                f"confidence {100 * calibration.confidence:.1f} % on average, {100 * calibration.precision:.1f} % "
-                f"right; calibration error {100 * calibration.ece:.1f} %"
-            )
+            figures = (calibration.confidence, calibration.precision, calibration.ece)
+            confidence, precision, error = (f"{100 * (figure or 0):.1f} %" for figure in figures)
+            print(f"confidence {confidence} on average, precision {precision}, calibration error {error}")
     if not record.is_crossner:
         print("\nThis is no CrossNER score: the data is not the official CrossNER data.")
     print(f"\nmodel and record: {output}  (crossner-hf predict --model {output} TEXTFILE)")

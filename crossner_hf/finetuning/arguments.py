@@ -193,25 +193,29 @@ class FineTuningArguments(RunArguments):
     test: bool = field(default=True, metadata={"help": "Score the test split; not wanted when tuning on dev."})
     verify: bool = field(default=True, metadata={"help": "Refuse official files whose checksums differ."})
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.metric_for_best_model and self.metric_for_best_model.removeprefix("eval_") not in DEV_SCORES:
-            known = ", ".join(DEV_SCORES)
-            raise ValueError(f"metric_for_best_model must be one of {known}, got {self.metric_for_best_model!r}")
+            scores = ", ".join(DEV_SCORES)
+            raise ValueError(f"metric_for_best_model must be one of {scores}, got {self.metric_for_best_model!r}")
         super().__post_init__()
-        if self.early_stopping_patience < 0:
-            raise ValueError(f"early_stopping_patience must be 0 or more, got {self.early_stopping_patience}")
-        if self.max_length is not None and self.max_length < 4:
-            raise ValueError(f"max_length must be at least 4 tokens, got {self.max_length}")
-        for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        self._check_ranges()
         if self.tagger not in WORD_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
             raise ValueError(f"vocabulary and char_vectors are for {' and '.join(WORD_TAGGERS)}, not {self.tagger}")
         if self.tagger != "linear" and self.label_smoothing_factor:
             raise ValueError(f"label_smoothing_factor is for the linear tagger; the loss of {self.tagger} has none")
+
+    def _check_ranges(self) -> None:
+        if self.early_stopping_patience < 0:
+            raise ValueError(f"early_stopping_patience must be 0 or more, got {self.early_stopping_patience}")
+        if self.max_length is not None and self.max_length < 4:
+            raise ValueError(f"max_length must be at least 4 tokens, got {self.max_length}")
         for name in ("num_sentences", "target_repeats"):
-            if (getattr(self, name) or 1) < 1 or getattr(self, name) == 0:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
         if not 0 < self.source_epochs < float("inf"):
             raise ValueError(f"source_epochs must be more than 0, got {self.source_epochs}")
 

@@ -1,4 +1,4 @@
-"""`--config_overrides`: values of a model's config as text, as in transformers' own examples."""
+"""`--config-overrides`: values of a model's config as text, as in transformers' own examples."""
 
 import difflib
 
@@ -8,12 +8,13 @@ from transformers import PreTrainedConfig
 def override(config: PreTrainedConfig, *more: PreTrainedConfig, text: str | None) -> None:
     """Set `name=value,name=value` in the first of the configs that has the name.
 
-    Raises ValueError for a name that none has, and for a value of another type than the one there.
+    Raises:
+        ValueError: No config has the name, or its value has another type.
     """
     for part in filter(None, (text or "").split(",")):
         name, equals, _ = part.partition("=")
-        has = [c for c in (config, *more) if name in c.to_dict()]
-        if not equals or not has:
+        owners = [c for c in (config, *more) if name in c.to_dict()]
+        if not equals or not owners:
             known = sorted({key for c in (config, *more) for key in c.to_dict()})
             near = difflib.get_close_matches(name, known, n=3)
             hint = f"; did you mean {' or '.join(near)}?" if near and equals else ""
@@ -21,6 +22,6 @@ def override(config: PreTrainedConfig, *more: PreTrainedConfig, text: str | None
                 f"config_overrides: expected name=value of the config of {config.model_type}, got {part!r}{hint}"
             )
         try:
-            has[0].update_from_string(part)
+            owners[0].update_from_string(part)
         except (ValueError, TypeError) as error:
             raise ValueError(f"config_overrides: {part}: {error}") from None

@@ -1,11 +1,11 @@
-"""Taggers that start from a pretrained encoder: the stock linear one, and the same with a CRF."""
+"""Untrained taggers over a pretrained encoder: the stock linear one, and the same with a CRF."""
 
 import logging
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForTokenClassification, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModelForTokenClassification, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from crossner_hf.finetuning.config_overrides import override
 from crossner_hf.finetuning.settings import LINEAR, TaggerChoice
@@ -21,13 +21,16 @@ from crossner_hf.training.resume import weights_hash
 
 logger = logging.getLogger(__name__)
 
-BEGINNING = ("Ġ", "▁")
+WORD_BEGINNINGS = ("Ġ", "▁")  # of tokens, by byte-level BPE and SentencePiece
 
 
 class EncoderTaggers:
     """Untrained taggers over one encoder.
 
-    model: a folder, a Hub id, or 'minilm'; random_weights: its architecture alone
+    Args:
+        model: A folder, a Hub id, or 'minilm'.
+        choice: The tagger, 'linear' or 'crf'.
+        random_weights: Whether only the encoder's architecture is taken over.
     """
 
     def __init__(self, model: str, choice: TaggerChoice = LINEAR, *, random_weights: bool = False):
@@ -36,32 +39,29 @@ class EncoderTaggers:
         self.name = encoder_name(model)
 
     @cached_property
-    def tokenizer(self):
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The encoder's tokenizer."""
         return load_tokenizer(self.path)
 
     @staticmethod
     def vocabulary() -> dict[str, str]:
-        """An encoder brings its own."""
+        """Return nothing: the vocabulary is that of the encoder."""
         return {}
 
     @staticmethod
     def described(domain: Domain) -> dict[str, dict[str, str]]:
-        """Of a domain an encoder's taggers know the labels alone."""
+        """Return nothing: the taggers know only the labels of a domain."""
         return {}
 
     def build(self, domain: Domain) -> PreTrainedModel:
-        """A tagger with the domain's labels, all but the encoder drawn from the global generator."""
+        """Return a tagger with the domain's labels; all but the encoder is drawn from the global generator."""
         labels = {"id2label": domain.id2label, "label2id": domain.label2id}
         encoder = load_config(self.path, num_labels=len(domain.labels), **labels)
         encoder.word_splitter = DEFAULT_SPLITTER
         if self.choice.tagger == "linear":
             override(encoder, text=self.choice.config_overrides)
             return self._linear(encoder)
-        config = EncoderCRFConfig(
-            encoder_config=encoder,
-            word_splitter=DEFAULT_SPLITTER,
-            **labels,
-        )
+        config = EncoderCRFConfig(encoder_config=encoder, word_splitter=DEFAULT_SPLITTER, **labels)
         override(config, encoder, text=self.choice.config_overrides)
         model = EncoderCRFForTokenClassification(config, self._linear(encoder))
         model.begins_word.copy_(begins_word(self.tokenizer, encoder.vocab_size))
@@ -73,10 +73,10 @@ class EncoderTaggers:
         model = AutoModelForTokenClassification.from_pretrained(
             self.path, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
         )
-        theirs = load_config(self.path)
-        is_tagger = any(name.endswith("ForTokenClassification") for name in theirs.architectures or ())
-        if is_tagger and theirs.id2label != config.id2label:
-            logger.warning("%s: is a tagger for other labels; its encoder is taken over, its head is not", self.name)
+        saved = load_config(self.path)
+        is_tagger = any(name.endswith("ForTokenClassification") for name in saved.architectures or ())
+        if is_tagger and saved.id2label != config.id2label:
+            logger.warning("%s: is a tagger for other labels; its encoder is used, its head is not", self.name)
             for name, module in AutoModelForTokenClassification.from_config(config).named_children():
                 if name != model.base_model_prefix:
                     setattr(model, name, module)
@@ -84,29 +84,30 @@ class EncoderTaggers:
 
     @staticmethod
     def sha256(model: PreTrainedModel) -> str:
-        """Of the encoder's weights."""
+        """Return the hash of the encoder's weights."""
         return weights_hash(model)
 
     def pre_training(self) -> PreTraining | None:
-        """What the encoder's own record says of its domain-adaptive pre-training; None where it has none."""
+        """Return what the encoder's own record says of its domain-adaptive pre-training; None if it has none."""
         try:
             return read_record(Path(self.path) / RECORD_FILE, DaptRecord).as_pre_training()
         except ValueError:
             return None
 
 
-def begins_word(tokenizer, size: int) -> torch.Tensor:
-    """Which pieces of the vocabulary can begin a word: (size,) bool, by the marks that tokenizers put on pieces.
+def begins_word(tokenizer: PreTrainedTokenizerBase, size: int) -> torch.Tensor:
+    """Return which tokens of the vocabulary can begin a word, (size,) bool, by the marks that tokenizers use.
 
-    Byte-level BPE and SentencePiece mark a beginning (`Ġthe`, `▁the`), WordPiece what goes on (`##s`). No special piece
-    begins a word, but that for unknown words does.
+    Byte-level BPE and SentencePiece mark a beginning (`Ġthe`, `▁the`), WordPiece a continuation (`##s`). Of the special
+    tokens only the one for unknown words begins a word.
     """
-    pieces = tokenizer.convert_ids_to_tokens(list(range(min(size, len(tokenizer)))))
-    marked = any(piece.startswith(BEGINNING) for piece in pieces)
+    tokens = tokenizer.convert_ids_to_tokens(list(range(min(size, len(tokenizer)))))
+    beginnings_are_marked = any(token.startswith(WORD_BEGINNINGS) for token in tokens)
     special = set(tokenizer.all_special_tokens) - {tokenizer.unk_token}
-    begins = [
-        piece == tokenizer.unk_token
-        or (piece not in special and (piece.startswith(BEGINNING) if marked else not piece.startswith("##")))
-        for piece in pieces
-    ]
-    return torch.tensor(begins + [False] * (size - len(begins)))
+
+    def begins(token: str) -> bool:
+        if token in special or token == tokenizer.unk_token:
+            return token == tokenizer.unk_token
+        return token.startswith(WORD_BEGINNINGS) if beginnings_are_marked else not token.startswith("##")
+
+    return torch.tensor([*map(begins, tokens), *[False] * (size - len(tokens))])

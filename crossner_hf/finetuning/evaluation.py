@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from crossner_hf.data.builder import load
 from crossner_hf.data.sources import is_official
-from crossner_hf.metric import check_conventions, score
+from crossner_hf.metric import score
 from crossner_hf.metric.calibration import calibration
+from crossner_hf.metric.crossner.span_f1 import check_conventions
 from crossner_hf.results.records import EvaluationRecord
 from crossner_hf.schema import Domain, canonical, get_domain
 from crossner_hf.tagger.iob2 import split_tag
@@ -15,9 +16,10 @@ from crossner_hf.tagger.tagger import Tagger
 
 
 def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[str, str]:
-    """The model's label spellings to the domain's ('B-organization' to 'B-organisation').
+    """Map a model's spellings of labels to the domain's ('B-organization' to 'B-organisation').
 
-    Raises ValueError, naming the labels that differ, where the two sets are not the same.
+    Raises:
+        ValueError: The two sets of labels differ; the message names the differences.
     """
     known = {_plain(label): label for label in domain.labels}
     names = {
@@ -26,14 +28,14 @@ def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[
     extra = sorted(set(names.values()) - set(domain.labels))
     missing = sorted(set(domain.labels) - set(names.values()))
     if extra or missing:
-        said = [f"it has {_first(extra)}, which the domain has not"] if extra else []
-        said += [f"it lacks {_first(missing)}"] if missing else []
-        raise ValueError(f"the labels of {name} are not those of {domain.name}: {'; '.join(said)}")
+        differences = [f"it has {_first(extra)}, which the domain has not"] if extra else []
+        differences += [f"it lacks {_first(missing)}"] if missing else []
+        raise ValueError(f"the labels of {name} are not those of {domain.name}: {'; '.join(differences)}")
     return names
 
 
 def _plain(label: str) -> str:
-    """A label without what its spellings differ in: 'B-Organization' gives 'B-organisation'."""
+    """A label in one spelling: 'B-Organization' gives 'B-organisation'."""
     prefix, entity_type = split_tag(label)
     return f"{prefix}-{canonical(entity_type)}"
 
@@ -43,7 +45,7 @@ def _first(labels: Sequence[str], most: int = 6) -> str:
 
 
 def is_crossner(domain: Domain, verify: bool) -> bool:
-    """Whether a score on this data is a score on CrossNER (or its source), and not on a sample or on other files."""
+    """Return whether a score on this data is a score on CrossNER (or its source), not on a sample or other files."""
     return is_official(domain) and verify
 
 
@@ -94,7 +96,7 @@ def _model_name(model: str | Path | Tagger) -> str:
 
 
 class TaggedSplit(NamedTuple):
-    """The sentences of a split, their gold labels, and those that a tagger gave them, with its confidence in each."""
+    """The sentences of a split, their gold labels, and a tagger's labels with its confidence in each."""
 
     domain: Domain
     tokens: list[list[str]]
@@ -103,20 +105,23 @@ class TaggedSplit(NamedTuple):
     confidence: list[list[float]]
 
     def scores(self, conventions: Sequence[str] = ("conlleval", "strict", "pooled")) -> dict[str, Any]:
+        """Return the scores by convention."""
         generic = self.domain.generic_types
         return score(self.predicted, self.gold, conventions=conventions, generic_types=generic, tokens=self.tokens)
 
     def calibration(self) -> dict[str, Any]:
+        """Return how well the confidence agrees with the precision."""
         return calibration(self.predicted, self.gold, self.confidence)
 
     def predicted_ids(self) -> list[list[int]]:
+        """Return the predicted labels as ids."""
         return [[self.domain.label2id[label] for label in labels] for labels in self.predicted]
 
 
 def tagged_split(
     tagger: Tagger, domain: Domain, split: str, *, data_dir: str | Path | None = None, verify: bool = True
 ) -> TaggedSplit:
-    """Tag a split. Raises ValueError where the tagger's labels are not the domain's."""
+    """Tag a split. Raises ValueError if the tagger's labels are not the domain's."""
     names = label_names(dict(enumerate(tagger.labels)), domain, tagger.model.config._name_or_path or "the model")
     dataset = load(domain.folder or domain.name, split=split, data_dir=data_dir, verify=verify)
     tokens = dataset["tokens"][:]

@@ -76,7 +76,7 @@ def fine_tune(
             return finished
         *earlier_stages, stage = args.stages()
         examples = stage_examples(stage, task, tagger.config, args)
-        source, carried = settings.get("source"), None
+        source, carried = settings.get("source", {}), None
         for earlier in earlier_stages:
             folder, came = source_stage(earlier, task, args)
             source = {**source, "dev": came.dev, "wall_seconds": came.wall_seconds}
@@ -89,7 +89,7 @@ def fine_tune(
         seconds = train_from(trainer, checkpoint)
         about = {
             **settings,
-            "source": source,
+            "source": source or None,
             "encoder": {**settings["encoder"], "dapt": task.taggers.pre_training()},
             "wall_seconds": round(seconds, 1),
             "resumed": checkpoint is not None,

@@ -1,4 +1,4 @@
-"""Batches of sentences of about one length, with neither their make-up nor their order fixed."""
+"""Batches of sentences of about one length, drawn anew in each epoch."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,17 +6,17 @@ import numpy as np
 from torch.utils.data import Sampler
 
 # Lengths are compared after a random change of up to this share, so that batches mix anew each epoch. In batches of 16
-# of politics, music and conll2003, padding adds 4 to 15 % to the pieces; with 0.15 it would be 14 to 24 %.
+# of politics, music and conll2003, padding adds 4 to 15 % to the tokens; with 0.15 it would be 14 to 24 %.
 JITTER = 0.05
 
 
 class LengthGroupedBatches(Sampler[int]):
-    """Indices such that each run of `batch_size` of them has about one length, drawn anew each epoch.
+    """Indices of sentences, such that each `batch_size` of them have about one length.
 
     Sentences are sorted by a randomly changed length and cut into batches, whose order is then shuffled. A batch that
-    is not full stays last, so that the runs stay the batches; where in the sorted order it is cut out is random.
+    is not full comes last; its place in the sorted order is random. The draw depends on `seed` and the epoch alone.
     transformers' own length grouping sorts 50 batches at a time, the longest first: with CrossNER's 100 or 200
-    sentences every epoch would run from the longest to the shortest. The draw depends on `seed` and the epoch alone.
+    sentences every epoch would go from the longest to the shortest.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int):
@@ -29,6 +29,7 @@ class LengthGroupedBatches(Sampler[int]):
         return len(self.lengths)
 
     def set_epoch(self, epoch: int) -> None:
+        """Set the epoch on which the draw depends."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:

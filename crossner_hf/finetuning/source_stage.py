@@ -115,7 +115,7 @@ def _stage_arguments(
         output_dir=str(folder),
         **arguments,
         **{name: getattr(args, name) for name in unrecorded},
-        num_train_epochs=stage.epochs,
+        num_train_epochs=args.source_epochs,
         eval_strategy="no",
         save_strategy="steps",
         save_steps=CHECKPOINTS,
@@ -126,7 +126,9 @@ def _stage_arguments(
     )
 
 
-def _save(trainer: TaggerTrainer, task: Task, stage: Stage, about: dict[str, Any], checkpoint) -> SourceStageRecord:
+def _save(
+    trainer: TaggerTrainer, task: Task, stage: Stage, about: dict[str, Any], checkpoint: str | None
+) -> SourceStageRecord:
     """Write model, optimizer state and record into the folder, the record last."""
     folder = Path(trainer.args.output_dir)
     model = trainer.accelerator.unwrap_model(trainer.model)
@@ -136,7 +138,7 @@ def _save(trainer: TaggerTrainer, task: Task, stage: Stage, about: dict[str, Any
             ready, task.domains["source"], "validation", data_dir=task.data_dir, verify=task.verify
         )
         dev = {convention: {"overall": scores["overall"]} for convention, scores in sentences.scores().items()}
-    if trainer.optimizer is None:  # the run was stopped between the end of training and the record
+    if trainer.optimizer is None and checkpoint:  # the run was stopped between the end of training and the record
         optimizer = trainer.create_optimizer()
         optimizer.load_state_dict(torch.load(Path(checkpoint) / "optimizer.pt", map_location="cpu", weights_only=True))
     record = SourceStageRecord.new(seed=trainer.args.seed, **about, steps=trainer.state.global_step, dev=dev)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 import torch
+from datasets import Dataset
 from torch import Tensor, nn
-from torch.utils.data import SequentialSampler
+from torch.utils.data import Sampler, SequentialSampler
 from transformers import (
     DataCollatorForTokenClassification,
     EvalPrediction,
@@ -88,7 +89,7 @@ class TaggerTrainer(Trainer):
             callbacks=callbacks,
         )
 
-    def _get_train_sampler(self, train_dataset=None):
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int] | None:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         if not self.args.length_grouped_batches or self.args.train_sampling_strategy != "random":
             return super()._get_train_sampler(dataset)
@@ -109,10 +110,10 @@ class TaggerTrainer(Trainer):
             self.carried.into_optimizer(optimizer, self.model)
         return optimizer
 
-    def _get_eval_sampler(self, eval_dataset):
+    def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler[int]:
         return SequentialSampler(eval_dataset)
 
-    def _get_grad_norm(self, model, grad_norm=None):
+    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         if grad_norm is None and not self.is_fsdp_enabled and not self.is_deepspeed_enabled:
             # Without clipping the norm is only logged. The stock way also multiplies every gradient by 1.
             grads = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]

@@ -1,4 +1,4 @@
-"""Taggers that start from word vectors, BiLSTM-CRF and Coach, and the vocabulary of their tokenizer."""
+"""Untrained taggers over word vectors, BiLSTM-CRF and Coach, and the vocabulary of their tokenizer."""
 
 import hashlib
 import logging
@@ -32,13 +32,13 @@ MODELS = {
 
 
 def vectors_name(model: str, choice: TaggerChoice) -> str:
-    """The name for records of what a tagger starts from."""
+    """Return the name of the vectors for records."""
     vectors = GLOVE_NAME if model == GLOVE and not Path(model).is_file() else Path(model).name
     return vectors + (f" + {Path(choice.char_vectors).name}" if choice.char_vectors else "")
 
 
 def architecture(choice: TaggerChoice) -> PreTrainedModel:
-    """The tagger without numbers, over a vocabulary of nothing and vectors of the default width."""
+    """Return a tagger without weights or words, whose vectors have the default width."""
     of_config, of_model = MODELS[choice.tagger]
     config = of_config(id2label=SOURCE.id2label, label2id=SOURCE.label2id)
     override(config, text=choice.config_overrides)
@@ -49,10 +49,12 @@ def architecture(choice: TaggerChoice) -> PreTrainedModel:
 class WordTaggers:
     """Untrained taggers over one file of word vectors and one vocabulary, which is made of training sentences alone.
 
-    model:          a vector file, or 'glove'
-    domains:        whose labels taggers may have; Coach also knows the words that describe their types
-    sentences:      of the training sets, as words
-    random_weights: the words' vectors are drawn, too
+    Args:
+        model: A vector file, or 'glove'.
+        domains: Whose labels taggers may have; Coach also knows the words that describe their types.
+        sentences: Sentences of the training sets, as words.
+        choice: The tagger.
+        random_weights: Whether the words' vectors are drawn, too.
     """
 
     def __init__(
@@ -69,10 +71,11 @@ class WordTaggers:
         self.counts = Counter(word for sentence in sentences for word in sentence)
         if choice.tagger == "coach":
             described = {word for d in domains for t in d.entity_types for word in d.describe(t).split()}
-            self.counts.update(dict.fromkeys(sorted(described), 2))  # not one that is seen once
+            self.counts.update(dict.fromkeys(sorted(described), 2))  # none counts as seen once
 
     @cached_property
     def vectors(self) -> WordVectors:
+        """The vectors of the words that are needed."""
         return load_vectors(self.model, None if self.choice.vocabulary == "vectors" else spellings(self.counts))
 
     @cached_property
@@ -84,6 +87,7 @@ class WordTaggers:
 
     @property
     def tokenizer(self) -> WordTokenizer:
+        """The tokenizer, which has a token for each word."""
         return self._vocabulary[0]
 
     @cached_property
@@ -91,28 +95,28 @@ class WordTaggers:
         return gram_vectors(self.choice.char_vectors, self._vocabulary[1].words) if self.choice.char_vectors else None
 
     def sha256(self, model: PreTrainedModel) -> str:
-        """Of the vectors."""
+        """Return the checksum of the vectors."""
         if not self.choice.char_vectors:
             return self.vectors.sha256
         both = self.vectors.sha256 + sha256_of(Path(self.choice.char_vectors))
         return hashlib.sha256(both.encode()).hexdigest()
 
     def vocabulary(self) -> dict[str, str]:
-        """What says which words the rows are of."""
+        """Return what says which words the rows belong to."""
         return {"vocabulary_sha256": hashlib.sha256("\n".join(self._vocabulary[1].words).encode()).hexdigest()}
 
     def described(self, domain: Domain) -> dict[str, dict[str, str]]:
-        """What beside its labels a tagger knows of the domain: for Coach, the types' descriptions."""
+        """Return what a tagger knows of the domain besides its labels: for Coach, the types' descriptions."""
         if self.choice.tagger != "coach":
             return {}
         return {"descriptions": {t: domain.describe(t) for t in domain.entity_types}}
 
     @staticmethod
     def pre_training() -> None:
-        """Word vectors know no domain-adaptive pre-training."""
+        """Return None: word vectors have no domain-adaptive pre-training."""
 
     def build(self, domain: Domain) -> PreTrainedModel:
-        """A tagger with the domain's labels, all but the vectors drawn from the global generator."""
+        """Return a tagger with the domain's labels; all but the vectors is drawn from the global generator."""
         layout = self._vocabulary[1]
         of_config, of_model = MODELS[self.choice.tagger]
         config = of_config(
@@ -137,10 +141,7 @@ class WordTaggers:
         return model
 
     def _describe(self, model: CoachForTokenClassification, domain: Domain, rows: Tensor, grams: Tensor | None) -> None:
-        """Give Coach the words of each type's description, and the sums of their vectors.
-
-        Raises ValueError for a type of whose description no word has a vector.
-        """
+        """Give Coach the words of each type's description, and the sums of their vectors."""
         table = rows if grams is None else torch.cat([rows, grams], dim=1)
         ids = [self.tokenizer([domain.describe(t).split()], is_split_into_words=True) for t in domain.entity_types]
         ids = [encoded["input_ids"][0] for encoded in ids]
@@ -150,13 +151,13 @@ class WordTaggers:
 
     def _check_described(self, domain: Domain, ids: list[list[int]]) -> None:
         words, known = self._vocabulary[1].words, set(self.vectors.words)
-        for entity_type, of_type in zip(domain.entity_types, ids):
-            without = [words[i] for i in of_type if words[i] not in known]
-            said = f"{domain.name}: {entity_type} is described as {domain.describe(entity_type)!r}"
-            if len(without) == len(of_type):
+        for entity_type, word_ids in zip(domain.entity_types, ids, strict=True):
+            without = [words[i] for i in word_ids if words[i] not in known]
+            description = f"{domain.name}: {entity_type} is described as {domain.describe(entity_type)!r}"
+            if len(without) == len(word_ids):
                 raise ValueError(
-                    f"{said}, of which no word has a vector in {self.vectors.name}; describe it otherwise, under "
-                    "'descriptions' in domain.json, or name other vectors"
+                    f"{description}, of which no word has a vector in {self.vectors.name}; change it under "
+                    "'descriptions' in domain.json, or use other vectors"
                 )
             if without:
-                logger.warning("%s; %s has no vector and is drawn", said, ", ".join(without))
+                logger.warning("%s; %s has no vector and is drawn", description, ", ".join(without))

@@ -23,6 +23,7 @@ from crossner_hf.results.text_records import Checkpoint, DaptRecord
 from crossner_hf.schema import BUILT_IN, SOURCE
 
 TEMPLATES = Path(__file__).with_name("templates")
+COST_TITLE = "## Hardware, time and energy"
 EXAMPLE = "The Beatles recorded Abbey Road in London."
 TAGS = ("named-entity-recognition", "domain-adaptation")
 METRICS = ("precision", "recall", "f1")
@@ -156,9 +157,10 @@ def _dapt(record: DaptRecord, before: Sequence[DaptRecord], repo: str) -> str:
         "domain": record.domain and html.escape(record.domain, quote=False),
         "level": record.level and plain(record.level),
     }
-    card = ModelCard(dapt_card(record.model_copy(update=changes)))
+    cost = "\n".join(f"| {name} | {text} |" for name, text in _plain_facts(cost_facts([record])))
+    appendix = f"{COST_TITLE}\n\n| | |\n|---|---|\n{cost}\n\n## Citation\n\n```bibtex\n{CITATION}\n```"
+    card = ModelCard(dapt_card(record.model_copy(update=changes), appendix))
     language = "en" if record.domain in BUILT_IN else None
     licence = LICENCES.get(base or "", "other")
-    metadata = ModelCardData(**vars(card.data) | {"language": language, "license": licence, "base_model": base})
-    cost = _plain_facts(cost_facts([record]))
-    return _rendered("model_card_dapt.md", metadata, readme=card.text.strip(), cost=cost, citation=CITATION)
+    card.data = ModelCardData(**vars(card.data) | {"language": language, "license": licence, "base_model": base})
+    return card.content.rstrip() + "\n"

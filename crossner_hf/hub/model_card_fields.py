@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from crossner_hf.display import in_words
 from crossner_hf.hub.model_runs import ModelRuns
-from crossner_hf.pretraining.dapt_card import MASKING_SAID
+from crossner_hf.pretraining.dapt_card import MASKING_NAMES
 from crossner_hf.results.records import SETTINGS, PreTraining, RunRecord
 from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import BUILT_IN
@@ -68,7 +68,7 @@ def _dapt(dapt: PreTraining) -> str:
     about = f"text about {dapt.domain}" if dapt.domain else "general text"
     level = f"corpus level: {dapt.level}" if dapt.level else "corpus level not stated"
     corpus = ", ".join(dapt.corpus_sha256) or "corpus not stated"
-    masking = MASKING_SAID.get(dapt.masking or "", dapt.masking or "not stated")
+    masking = MASKING_NAMES.get(dapt.masking or "", dapt.masking or "not stated")
     seen = f"{dapt.tokens_seen:,} tokens" if dapt.tokens_seen else "tokens not counted"
     share = "" if dapt.percent in (None, 100) else f", {dapt.percent:g} % of the corpus"
     return f"{about} ({corpus}; {level}); masking: {masking}; {seen}{share}; from {dapt.start}"

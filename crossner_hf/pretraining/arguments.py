@@ -103,7 +103,7 @@ class DaptArguments(RunArguments):
         default=False, metadata={"help": "The Trainer's plain lines in place of the progress bar or lines."}
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.masking not in MASKINGS:
             raise ValueError(f"masking must be one of {', '.join(MASKINGS)}, got {self.masking!r}")
         if not 0 < self.mlm_probability < 1:

@@ -1,4 +1,4 @@
-"""The README of a checkpoint that DAPT made, from its record alone."""
+"""The README of a pre-trained checkpoint, made from its record alone; also its card on the Hub."""
 
 import json
 import re
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from crossner_hf.results.text_records import DaptRecord
 
-MASKING_SAID = {
+MASKING_NAMES = {
     "span": "spans, by the rule of CrossNER's released code",
-    "token": "single pieces",
+    "token": "single tokens",
     "whole_word": "whole words",
     "geometric": "spans of words of geometric length (SpanBERT)",
     "entity": "whole entities and words (ERNIE)",
@@ -45,8 +45,8 @@ crossner-hf train --domain {domain} --model {folder} --output runs/{domain}
 
 ## Held-out loss
 
-Of a masked piece, and its exponential (perplexity), under token-level and span-level masks, the same in every run with
-this block size:
+The loss of a masked token and its exponential (perplexity), under token-level and span-level masks. Every run with this
+block size has the same masks.
 
 | step | token-level loss | perplexity | span-level loss | perplexity |
 |---|---|---|---|---|
@@ -57,17 +57,22 @@ Every argument, version and checksum is in `record.json`; the command was
 {fence}sh
 {command}
 {fence}
-"""
+{appendix}"""
 
 
 def fence(lines: Iterable[str]) -> str:
-    """Backticks of which no line has as many in a row."""
+    """Return a code fence that is longer than every row of backticks in the lines."""
     runs = [len(run) for line in lines for run in re.findall("`+", line)]
     return "`" * (max([2, *runs]) + 1)
 
 
-def dapt_card(record: DaptRecord) -> str:
-    """Markdown with the metadata that the Hub reads."""
+def dapt_card(record: DaptRecord, appendix: str = "") -> str:
+    """Return Markdown with the metadata that the Hub reads.
+
+    Args:
+        record: The record of the pre-training.
+        appendix: Further sections.
+    """
     rows = [
         "| {step:,} | {token_loss:.4f} | {token_perplexity:.2f} | {span_loss:.4f} | {span_perplexity:.2f} |".format(
             **row.model_dump()
@@ -84,9 +89,10 @@ def dapt_card(record: DaptRecord) -> str:
         folder=record.checkpoint.name,
         domain=domain,
         facts="\n".join(f"| {name} | {value} |" for name, value in _facts(record)),
-        losses="\n".join(rows) or "| none held out | | | | |",
+        losses="\n".join(rows) or "| no held-out text | | | | |",
         command=record.command,
         fence=fence([record.command]),
+        appendix=appendix and f"\n{appendix}\n",
     )
 
 
@@ -94,22 +100,22 @@ def _facts(record: DaptRecord) -> list[tuple[str, str]]:
     corpus, arguments = record.corpus, record.arguments
     passes = "streamed" if record.epochs is None else f"{record.epochs:g} times the corpus"
     facts = [
-        ("corpus", _some(list(record.corpus_sha256))),
+        ("corpus", _first_names(list(record.corpus_sha256))),
         ("level", record.level or "not stated"),
-        ("documents, pieces", f"{_number(corpus.documents_used)}, {_number(corpus.tokens)}"),
-        ("masking", f"{MASKING_SAID[record.masking]}; {100 * arguments.mlm_probability:g} % of the pieces"),
-        ("pieces seen", f"{record.tokens_seen:,} ({passes}, {record.steps:,} steps)"),
-        ("block", f"{arguments.block_size} pieces"),
+        ("documents, tokens", f"{_number(corpus.documents_used)}, {_number(corpus.tokens)}"),
+        ("masking", f"{MASKING_NAMES[record.masking]}; {100 * (arguments.mlm_probability or 0):g} % of the tokens"),
+        ("tokens seen", f"{record.tokens_seen:,} ({passes}, {record.steps:,} steps)"),
+        ("block", f"{arguments.block_size} tokens"),
         ("learning rate", f"{arguments.learning_rate:g}, {arguments.lr_scheduler_type}"),
         ("masked-LM head", record.encoder.head),
         ("seed", str(record.seed)),
     ]
     if record.speed:
-        facts.append(("pieces a second", f"{record.speed.tokens_per_second:,.0f}"))
+        facts.append(("tokens a second", f"{record.speed.tokens_per_second:,.0f}"))
     return facts
 
 
-def _some(names: list[str], most: int = 5) -> str:
+def _first_names(names: list[str], most: int = 5) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 

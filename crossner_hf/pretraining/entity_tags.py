@@ -1,10 +1,11 @@
-"""Which pieces of a text are entities: from character offsets, or from a list of names (a gazetteer).
+"""Tags of the tokens that are entities: from character offsets, or from a list of names (a gazetteer).
 
-Tags are 0 outside an entity, 1 on its first piece and 2 on its further pieces.
+Tags are 0 outside an entity, 1 on its first token and 2 on its further tokens.
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -17,14 +18,23 @@ MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits well mixed: 2**64 ov
 
 
 class EntityTagger:
-    """Tags from the documents' own entities, from names, or from both: then names count where no entity is.
+    """Tags from the documents' own entities, from names, or from both; then names count where no entity is.
 
-    Names are matched by their pieces, so that an uncased tokenizer finds them in any case, between word boundaries;
-    from left to right, at each place the longest. Candidates are found by hashes and then compared piece by piece, so
-    that nothing is tagged wrongly; of two names of one length with one 64-bit hash only one would be found.
+    Names are matched by their tokens between word boundaries, so that an uncased tokenizer matches any case; from left
+    to right, at each place the longest. Candidates are found by hashes and then compared token by token, so that
+    nothing is tagged wrongly; of two names of one length with the same 64-bit hash only one is found.
+
+    Args:
+        backend: The tokenizer's backend.
+        unknown: Id of the token for unknown words; names with it are left out.
+        with_entities: Whether to tag the documents' own entities.
+        names: Names to tag wherever they occur.
+
+    Raises:
+        ValueError: There is no usable name.
     """
 
-    def __init__(self, backend, unknown: int | None, with_entities: bool, names: Collection[str] | None):
+    def __init__(self, backend: Any, unknown: int | None, with_entities: bool, names: Collection[str] | None):
         self.with_entities = with_entities
         self.names_left_out = 0
         self.tables: dict[int, NameTable] = {}
@@ -44,26 +54,36 @@ class EntityTagger:
             raise ValueError(f"none of {len(names)} names has 1 to {MOST_TOKENS} tokens, all of them known ones")
         self.tables = {length: NameTable(by_length[length]) for length in sorted(by_length)}
 
-    def tags(self, ids: np.ndarray, begins: np.ndarray, documents: Sequence[Document], encodings) -> np.ndarray:
-        """A tag for each of `ids`, int8; `begins` says where each of `documents` begins in them."""
+    def tags(self, ids: np.ndarray, begins: np.ndarray, documents: Sequence[Document], encodings: Any) -> np.ndarray:
+        """Return the tags of token ids.
+
+        Args:
+            ids: Token ids of all documents, (tokens,).
+            begins: Where each document begins in them, (documents,).
+            documents: The documents.
+            encodings: Their encodings, with offsets if they have entities.
+
+        Returns:
+            Tags, (tokens,) int8.
+        """
         tags = np.zeros(len(ids), np.int8)
         if self.with_entities:
-            for begin, document, encoding in zip(begins, documents, encodings):
+            for begin, document, encoding in zip(begins, documents, encodings, strict=True):
                 if document.entities:
                     stretch = slice(begin, begin + len(encoding))
                     blank = self.edges.blank[ids[stretch]]
                     _tag_offsets(tags[stretch], document.entities, np.array(encoding.offsets), blank)
         if self.tables and len(ids):
-            fresh = [begin for begin, document in zip(begins, documents) if not document.continues]
+            fresh = [begin for begin, document in zip(begins, documents, strict=True) if not document.continues]
             _tag_ranges(tags, *self._matches(ids, np.array(fresh, dtype=np.int64), tags))
         return tags
 
     def _matches(self, ids: np.ndarray, fresh: np.ndarray, tags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Begins and ends of the names, none of them touching a tagged piece or going into the next document."""
+        """Begins and ends of the names; none of them touches a tagged token or the next document."""
         boundary = np.ones(len(ids) + 1, bool)
         boundary[1:-1] = ~self.edges.joined(ids[:-1], ids[1:])
         boundary[fresh] = True
-        # What a match must not contain, counted up to each place: tagged pieces; and, inside it, begins of documents.
+        # What a match must not contain, counted up to each place: tagged tokens; and, inside it, begins of documents.
         tagged = np.concatenate(([0], np.cumsum(tags > 0)))
         begun = np.cumsum(np.bincount(fresh, minlength=len(ids) + 1))
         longest = np.zeros(len(ids), np.int64)
@@ -78,7 +98,7 @@ class EntityTagger:
         starts = np.flatnonzero(longest)
         ends = starts + longest[starts]
         kept, free = [], 0
-        for number, (start, end) in enumerate(zip(starts.tolist(), ends.tolist())):
+        for number, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
             if start >= free:
                 kept.append(number)
                 free = end
@@ -86,10 +106,10 @@ class EntityTagger:
 
 
 class NameTable:
-    """Names of one number of pieces, looked up by hash."""
+    """Names of one number of tokens, looked up by hash."""
 
     def __init__(self, names: Collection[tuple[int, ...]]):
-        ids = np.array(sorted(names), np.int32)  # (names, pieces)
+        ids = np.array(sorted(names), np.int32)  # (names, tokens)
         hashes = np.zeros(len(ids), np.uint64)
         for column in ids.T:
             hashes = extended(hashes, column)
@@ -104,7 +124,7 @@ class NameTable:
         return (hashes * MULTIPLIER) >> self.shift
 
     def find(self, ids: np.ndarray, hashes: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-        """The places where a name begins; `hashes` and `allowed` have a value for each place of `ids`."""
+        """Return the places where a name begins; `hashes` and `allowed` have a value for each place of `ids`."""
         at = np.flatnonzero(allowed & self.occurs[self._short(hashes)])
         number = np.searchsorted(self.hashes, hashes[at])
         number[number == len(self.hashes)] = 0
@@ -115,22 +135,24 @@ class NameTable:
 
 
 def extended(hashes: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Hashes of stretches of pieces, from those of the stretches without their last piece; modulo 2**64."""
+    """Return hashes of stretches of tokens, from those of the stretches without their last token; modulo 2**64."""
     return (hashes + ids.astype(np.uint64) + np.uint64(1)) * MULTIPLIER
 
 
-def _encoded_names(backend, names: Sequence[str], blank: np.ndarray, split_off: bool) -> Iterator[set[tuple[int, ...]]]:
-    """The ways in which each name may be cut into pieces: alone, after a space, and after a bracket if `split_off`.
+def _encoded_names(
+    backend: Any, names: Sequence[str], blank: np.ndarray, split_off: bool
+) -> Iterator[set[tuple[int, ...]]]:
+    """The ways in which each name may be tokenized: alone, after a space, and after a bracket if `split_off`.
 
-    Byte-level and SentencePiece tokenizers put the space before a word into its first piece; pieces that are nothing
-    but white space are taken off.
+    Byte-level and SentencePiece tokenizers put the space before a word into its first token; tokens that are nothing
+    but white space are left out.
     """
     left = iter(names)
     while several := list(islice(left, NAMES_AT_ONCE)):
-        found: list[set[tuple[int, ...]]] = [set() for _ in several]
+        variants: list[set[tuple[int, ...]]] = [set() for _ in several]
         for before in ("", " ", "(") if split_off else ("",):
             encodings = backend.encode_batch([before + name.strip() for name in several], add_special_tokens=False)
-            for variants, encoding in zip(found, encodings):
+            for of_name, encoding in zip(variants, encodings, strict=True):
                 skip = 0
                 if before == "(":
                     skip = sum(end <= 1 for _, end in encoding.offsets)
@@ -138,23 +160,23 @@ def _encoded_names(backend, names: Sequence[str], blank: np.ndarray, split_off: 
                         continue
                 while skip < len(encoding) and blank[encoding.ids[skip]]:
                     skip += 1
-                variants.add(tuple(encoding.ids[skip:]))
-        yield from found
+                of_name.add(tuple(encoding.ids[skip:]))
+        yield from variants
 
 
 def _tag_offsets(tags: np.ndarray, entities: Sequence[tuple[int, int]], offsets: np.ndarray, blank: np.ndarray) -> None:
-    """Tag the pieces that share a character with an entity; one that overlaps an earlier entity is left out.
+    """Tag the tokens that share a character with an entity; one that overlaps an earlier entity is left out.
 
-    A piece that is but the space before a word begins no entity, though the offsets of some tokenizers say so.
+    A token that is only the space before a word begins no entity, though the offsets of some tokenizers say so.
     """
     if not len(offsets):
         return
     starts, ends = np.array(entities).T
-    # The running maximum only makes sure that the offsets ascend; nearly always they do.
+    # The running maximum makes sure that the offsets ascend; nearly always they do anyway.
     begins = np.searchsorted(np.maximum.accumulate(offsets[:, 1]), starts, side="right")
     stops = np.searchsorted(np.maximum.accumulate(offsets[:, 0]), ends, side="left")
     free = 0
-    for begin, stop in zip(begins.tolist(), stops.tolist()):
+    for begin, stop in zip(begins.tolist(), stops.tolist(), strict=True):
         while begin < stop and blank[begin]:
             begin += 1
         if free <= begin < stop:

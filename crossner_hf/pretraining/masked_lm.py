@@ -1,14 +1,15 @@
-"""A masked language model: loading one, and a head that runs on the masked positions alone."""
+"""Masked language models: loading one, and running its head on the masked tokens alone."""
 
 import copy
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
-from transformers import AutoModelForMaskedLM
+from torch import Tensor, nn
+from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
@@ -17,11 +18,19 @@ from crossner_hf.tagger.tokenize_and_align import IGNORED, position_limit
 logger = logging.getLogger(__name__)
 
 
-def load_masked_lm(name_or_path: str, block_size: int):
-    """The checkpoint as a masked LM in float32, its tokenizer, and where its head comes from: 'kept' or 'made, …'.
+def load_masked_lm(name_or_path: str, block_size: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str]:
+    """Load a checkpoint as a masked language model in float32.
 
-    Raises ValueError where the tokenizer is missing, slow, has no mask token or more pieces than the model knows, where
-    weights of the encoder are missing, and where a block is longer than the encoder's position table.
+    Args:
+        name_or_path: A folder or a Hub id.
+        block_size: Tokens of a block.
+
+    Returns:
+        The model, its tokenizer, and where the head comes from: 'kept' or 'made, …'.
+
+    Raises:
+        ValueError: The tokenizer is missing, slow, has no mask token or more tokens than the model, weights of the
+            encoder are missing, or a block is longer than the encoder's position table.
     """
     config, name = load_config(name_or_path), encoder_name(name_or_path)
     tokenizer = load_tokenizer(name_or_path)
@@ -45,36 +54,43 @@ def load_masked_lm(name_or_path: str, block_size: int):
     lost = [key for key in loading["missing_keys"] if key.startswith(encoder) and "pooler" not in key]
     if lost:
         raise ValueError(f"{name_or_path}: {len(lost)} weights of the encoder are missing, {lost[0]} among them")
-    pieces = max(tokenizer.get_vocab().values()) + 1
+    num_tokens = max(tokenizer.get_vocab().values()) + 1
     known = model.get_input_embeddings().num_embeddings
-    if pieces > known:
-        raise ValueError(f"{name_or_path}: its tokenizer has {pieces} pieces, its model embeddings for {known} only")
+    if num_tokens > known:
+        raise ValueError(
+            f"{name_or_path}: its tokenizer has {num_tokens} tokens, its model embeddings for {known} only"
+        )
     made = any(not key.startswith(encoder) for key in loading["missing_keys"])
-    return model, tokenizer, _said_of_new_head(model, name) if made else "kept"
+    return model, tokenizer, _new_head(model, name) if made else "kept"
 
 
-def _said_of_new_head(model, name: str) -> str:
+def _new_head(model: PreTrainedModel, name: str) -> str:
+    """Warn that a head is made; return what it is, for the record."""
     output = model.get_output_embeddings()
     tied = output is not None and output.weight is model.get_input_embeddings().weight
-    said = "tied to the embeddings" if tied else "with an output matrix of its own"
+    kind = "tied to the embeddings" if tied else "with an output matrix of its own"
     logger.warning(
         "%s has no masked-LM head: one is made, %s. A comparison of runs that start here mixes learning the head with "
         "learning the text",
-        *(name, said),
+        *(name, kind),
     )
-    return f"made, {said}"
+    return f"made, {kind}"
 
 
 class MaskedHead:
-    """Lets the head of any encoder see only chosen positions, by a hook on the encoder's output.
+    """Restricts the head of any encoder to chosen positions, by a hook on the encoder's output.
 
-    Heads work on each position by itself, so what they give there is the same. `sparse` says whether that was found to
-    hold for this model on a trial batch; if not, the head runs everywhere and only the loss is taken where it counts.
+    Heads work on each position separately, so their output there is the same. `sparse` says whether that held for this
+    model on a trial batch; if not, the head runs on all positions.
+
+    Args:
+        model: A masked language model.
+        sparse: Whether to try.
     """
 
-    def __init__(self, model, *, sparse: bool = True):
+    def __init__(self, model: PreTrainedModel, *, sparse: bool = True):
         self._positions: Tensor | None = None
-        self._hook = None
+        self._hook: Any = None
         self.sparse = sparse and model.base_model is not model and _is_local(model)
         if self.sparse:
             self._hook = model.base_model.register_forward_hook(self._gather)
@@ -82,24 +98,29 @@ class MaskedHead:
             logger.warning("%s: the head runs on every position, which takes longer", type(model).__name__)
 
     def remove(self) -> None:
+        """Remove the hook."""
         if self._hook is not None:
             self._hook.remove()
 
     @contextmanager
     def only_at(self, positions: Tensor) -> Iterator[None]:
-        """Within, the model's logits are (1, number of True, vocabulary). positions: (batch, time) bool"""
+        """Within the context, the logits are (1, number of True, vocabulary).
+
+        Args:
+            positions: Positions on which the head runs, (batch, time) bool.
+        """
         self._positions = positions.flatten().nonzero().squeeze(1) if self.sparse else None
         try:
             yield
         finally:
             self._positions = None
 
-    def _gather(self, module, args, output):
+    def _gather(self, module: nn.Module, args: Any, output: Any) -> Any:
         return output if self._positions is None else _only(output, self._positions)
 
 
-def _only(output, positions: Tensor):
-    """An encoder's output with its hidden states at `positions` of all the batch alone: (1, positions, hidden)."""
+def _only(output: Any, positions: Tensor) -> Any:
+    """An encoder's output with the hidden states at `positions` of the batch alone: (1, positions, hidden)."""
     gathered = output[0].flatten(0, 1).index_select(0, positions).unsqueeze(0)
     if isinstance(output, tuple):
         return (gathered, *output[1:])
@@ -107,9 +128,9 @@ def _only(output, positions: Tensor):
     return output
 
 
-def _is_local(model) -> bool:
-    """Whether the head gives the same at chosen positions when it sees nothing else."""
-    trial = copy.deepcopy(model).eval()  # some encoders, as BigBird, change for good when they meet a short text
+def _is_local(model: PreTrainedModel) -> bool:
+    """Whether the head's output at chosen positions is the same when it sees nothing else."""
+    trial = copy.deepcopy(model).eval()  # some encoders, such as BigBird, are changed by a short text
     device = next(trial.parameters()).device
     ids = torch.arange(5, 21, device=device).remainder(trial.config.vocab_size).view(2, 8)
     chosen = torch.arange(16, device=device) % 3 == 0
@@ -124,7 +145,7 @@ def _is_local(model) -> bool:
 
 
 def masked_targets(logits: Tensor, labels: Tensor) -> Tensor:
-    """The labels that belong to `logits`: all, or where the head saw the masked positions alone just theirs."""
+    """Return the labels for `logits`: all (batch, time), or those of the masked tokens (1, masked)."""
     if logits.shape[:2] == labels.shape:
         return labels
     return labels[labels != IGNORED].unsqueeze(0)

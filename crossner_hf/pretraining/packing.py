@@ -109,7 +109,7 @@ class Packing:
     backend: Any = field(init=False, repr=False)
     frame: Frame = field(init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.part not in PARTS:
             raise ValueError(f"part must be one of {', '.join(PARTS)}, got {self.part!r}")
         if self.part == "held_out" and not self.selection.held_out:
@@ -196,7 +196,7 @@ class Packing:
         tally.documents += sum(not document.continues for document in documents)
         tally.characters += sum(len(document.text) for document in documents)
         tally.tokens += len(ids)
-        if not places:
+        if not places or self.frame.separator is None:
             return ids, marks
         return np.insert(ids, places, self.frame.separator), np.insert(marks, places, SEPARATOR)
 

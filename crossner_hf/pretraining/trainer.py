@@ -5,11 +5,21 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from datasets import Dataset, IterableDataset
-from torch import Tensor
-from transformers import IntervalStrategy, PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainerCallback
+from torch import Tensor, nn
+from transformers import (
+    IntervalStrategy,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking, MaskingEpoch
 from crossner_hf.pretraining.arguments import COMPARED, MASKINGS, DaptArguments
@@ -39,24 +49,29 @@ def make_collator(
 class StepClock(TrainerCallback):
     """Seconds of the optimizer steps, without evaluation and saving, and their number of tokens."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds, self.tokens = 0.0, 0
         self._begun: float | None = None
         self._before = 0
 
-    def on_train_begin(self, args, state, control, **kwargs):
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         self._begun, self._before = None, state.num_input_tokens_seen
 
-    def on_step_begin(self, args, state, control, **kwargs):
-        self._begun = self._begun or time.perf_counter()
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self._begun is None:
+            self._begun = time.perf_counter()
 
-    def on_step_end(self, args, state, control, **kwargs):
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         now = time.perf_counter()
-        self.seconds += now - self._begun
+        self.seconds += now - (self._begun or now)
         self.tokens += state.num_input_tokens_seen - self._before
         self._begun, self._before = now, state.num_input_tokens_seen
 
-    def on_evaluate(self, args, state, control, **kwargs):
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self._begun = None
 
     on_save = on_evaluate
@@ -65,7 +80,9 @@ class StepClock(TrainerCallback):
 class OnePass(TrainerCallback):
     """Ends training with the stream: its blocks would be repeated with the same masks."""
 
-    def on_epoch_end(self, args, state, control, **kwargs):
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         if state.global_step < state.max_steps:
             logger.warning(
                 "the stream, and training with it, ended after %d of %d steps, before the end of the schedule",
@@ -87,6 +104,8 @@ class DaptTrainer(Trainer):
     """
 
     args: DaptArguments
+    control: TrainerControl
+    _signature_columns: list[str]
 
     def __init__(
         self,
@@ -117,23 +136,28 @@ class DaptTrainer(Trainer):
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
             raise ValueError("DAPT runs on one process or under torchrun (DDP); FSDP and DeepSpeed are not supported")
 
-    def _prepare_inputs(self, inputs):
+    def _prepare_inputs(self, inputs: Mapping[str, Any]) -> Any:
         # Blocks have no padding; with no mask at all, attention skips its additions (a tenth of a step on a CPU).
         return super()._prepare_inputs({name: value for name, value in inputs.items() if name != "attention_mask"})
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Compute the loss, with the head on the masked tokens alone."""
         with self.head.only_at(inputs["labels"] != IGNORED):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
     @staticmethod
-    def _masked_loss(outputs, labels: Tensor, num_items_in_batch=None) -> Tensor:
+    def _masked_loss(outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
         return token_loss(outputs, masked_targets(outputs["logits"], labels), num_items_in_batch)
 
-    def _set_signature_columns_if_needed(self):
+    def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
         self._signature_columns = list({*self._signature_columns, "entity_tags"})
 
-    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval") -> dict[str, float]:
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
         """Compute the mean loss of a masked held-out token, and its exponential, under both of the paper's maskings."""
         metrics: dict[str, float] = {}
         for name, batch in self.masked.items():
@@ -166,7 +190,7 @@ class DaptTrainer(Trainer):
             )
         return loss / count
 
-    def history(self) -> list[dict[str, float]]:
+    def history(self) -> list[dict[str, Any]]:
         """Return the held-out losses: `step`, `token_loss`, `token_perplexity`, `span_loss`, `span_perplexity`."""
         rows = {}
         for entry in self.state.log_history:
@@ -183,7 +207,7 @@ class DaptTrainer(Trainer):
 
 def _masked_once(held_out: Dataset, tokenizer: PreTrainedTokenizerBase) -> dict[str, dict[str, Tensor]]:
     """One batch of all held-out blocks for each compared masking, with masks that depend on their content alone."""
-    rows: Sequence[dict] = [{"input_ids": ids} for ids in held_out["input_ids"]]
+    rows = [{"input_ids": ids} for ids in held_out["input_ids"]]
     masked = {}
     for name in COMPARED:
         collator = make_collator(name, tokenizer, HELD_OUT_PROBABILITY, HELD_OUT_SEED)

@@ -1,15 +1,16 @@
-"""What a masked-LM step must cost at least: floating-point operations, and how many a second this machine can do."""
+"""Floating-point operations of a masked-LM step, and how many a second this machine can do."""
 
 import functools
 import time
 
 import torch
+from transformers import PreTrainedModel, Trainer
 
 
 def matmul_peak(device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> float:
-    """FLOP/s of torch's matrix product on a device, now: the best of eight, since a shared machine only takes away."""
+    """Measure the FLOP/s of torch's matrix product on a device: the best of eight, since others may use the machine."""
     on_cpu = torch.device(device).type == "cpu"
-    size, repeats = (2_048, 1) if on_cpu else (8_192, 10)  # on a GPU enough work to hide what starting it takes
+    size, repeats = (2_048, 1) if on_cpu else (8_192, 10)  # on a GPU enough work to hide the launch
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in "ab")
     best = float("inf")
     for _ in range(8):
@@ -21,8 +22,8 @@ def matmul_peak(device: torch.device | str = "cpu", dtype: torch.dtype = torch.f
     return 2 * size**3 * repeats / best
 
 
-def layer_parameters(model: torch.nn.Module) -> int:
-    """Parameters of the encoder that every piece is multiplied with: all but embedding tables, head and pooler."""
+def layer_parameters(model: PreTrainedModel) -> int:
+    """Count the encoder's parameters that every token is multiplied with: all but embeddings, head and pooler."""
     tables = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
     named = model.base_model.named_parameters()
     once = sum(p.numel() for name, p in named if id(p) not in tables and "pooler" not in name)
@@ -30,12 +31,16 @@ def layer_parameters(model: torch.nn.Module) -> int:
     return once if groups is None else once * model.config.num_hidden_layers // groups
 
 
-def masked_lm_flop(model: torch.nn.Module, block_size: int, head_share: float) -> float | None:
-    """FLOP a piece, forward and backward: 6 a parameter of the layers, attention, and the head at its share of pieces.
+def masked_lm_flop(model: PreTrainedModel, block_size: int, head_share: float) -> float | None:
+    """Estimate the FLOP for each token, forward and backward: layers, attention, and the head at its share of tokens.
 
-    head_share: share of the positions on which the head runs: the mask probability, or 1 where it runs everywhere
+    Args:
+        model: A masked language model.
+        block_size: Tokens in a block.
+        head_share: Share of the tokens on which the head runs: the mask probability, or 1.
 
-    None for architectures whose config does not say what is needed.
+    Returns:
+        The FLOP; None for architectures whose config lacks a size.
     """
     config = model.config
     try:
@@ -46,8 +51,8 @@ def masked_lm_flop(model: torch.nn.Module, block_size: int, head_share: float) -
     return 6 * layer_parameters(model) + 3 * attention + 6 * head_share * head
 
 
-def training_speed(trainer) -> dict[str, float] | None:
-    """Pieces a second in this call's optimizer steps, and the share that is of what the machine's FLOP/s allow."""
+def training_speed(trainer: Trainer) -> dict[str, float] | None:
+    """Return the tokens a second of the optimizer steps, and the model FLOPs utilisation (mfu), for the record."""
     clock, args = trainer.clock, trainer.args
     if not clock.seconds:
         return None

@@ -6,10 +6,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
-from transformers import Trainer, TrainerState
+from transformers import PreTrainedModel, Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from crossner_hf.training import run_folder
@@ -74,8 +73,8 @@ def train_from(trainer: Trainer, checkpoint: str | None) -> float:
     The model is then the best one, if `load_best_model_at_end` asks for it, else the last.
     """
     trainer.add_callback(RunClock)
-    state = run_folder.trainer_state(Path(checkpoint)) if checkpoint else None
-    if state is None or not run_folder.has_ended(state):
+    state = run_folder.trainer_state(Path(checkpoint)) if checkpoint else {}
+    if checkpoint is None or not run_folder.has_ended(state):
         trainer.train(resume_from_checkpoint=checkpoint)
         trainer.accelerator.wait_for_everyone()
         return trainer.pop_callback(RunClock).seconds
@@ -87,7 +86,7 @@ def train_from(trainer: Trainer, checkpoint: str | None) -> float:
     return state["stateful_callbacks"]["RunClock"]["args"]["seconds"]
 
 
-def weights_hash(model: torch.nn.Module) -> str:
+def weights_hash(model: PreTrainedModel) -> str:
     """Return the SHA-256 of the encoder's tensors and their names, which does not depend on the file they came from."""
     key = hashlib.sha256()
     for name, tensor in sorted(model.base_model.state_dict().items()):

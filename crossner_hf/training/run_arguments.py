@@ -10,7 +10,7 @@ from transformers import TrainingArguments
 class RunArguments(TrainingArguments):
     """`TrainingArguments` that remember what the caller set, so that a run's folder can tell one run from another."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.resume_from_checkpoint:
             raise ValueError("resume_from_checkpoint is not used: --resume, or resume=True, finds the last one")
         self._check_numbers()
@@ -71,5 +71,5 @@ def recorded_arguments(args: RunArguments) -> dict[str, Any]:
     return {name: value for name, value in args.to_dict().items() if is_recorded(name, value)}
 
 
-def _default(argument: Field) -> Any:
+def _default(argument: Field[Any]) -> Any:
     return argument.default if argument.default_factory is MISSING else argument.default_factory()

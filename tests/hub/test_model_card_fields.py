@@ -15,7 +15,7 @@ def test_records_of_the_pre_training_tell_where_the_encoder_is_from():
     told = row(card, "domain-adaptive pre-training")
     assert told.startswith(r"text about music (domain\_music.parquet; corpus level: domain); masking: spans")
     assert "1,019,904 tokens; from minilm-mlm" in told
-    assert "single pieces; 1,527,808 tokens; from all-MiniLM-L6-v2" in row(card, "before that")
+    assert "single tokens; 1,527,808 tokens; from all-MiniLM-L6-v2" in row(card, "before that")
     assert "music-token" not in card.text
 
 
