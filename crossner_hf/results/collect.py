@@ -21,7 +21,7 @@ from crossner_hf.results.scores import ConventionScores
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run whose test split was scored. shown: its path from the folder that was named, for people to read"""
+    """A finished run whose test split was scored. shown: its path below the named folder, for people to read."""
 
     shown: str
     record: RunRecord

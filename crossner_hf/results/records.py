@@ -59,7 +59,7 @@ class FewShotSample(RecordPart):
 
 
 class PreTraining(RecordPart):
-    """Domain-adaptive pre-training as the record of a later run tells it. start: the model that it began with"""
+    """Domain-adaptive pre-training as the record of a later run tells it. start: the model that it began with."""
 
     start: str
     domain: str | None = None
@@ -72,7 +72,7 @@ class PreTraining(RecordPart):
 
 
 class Encoder(RecordPart):
-    """What a tagger started from. sha256: of its weights or word vectors; dapt: None if it had none"""
+    """What a tagger started from. sha256: of its weights or word vectors; dapt: None if it had none."""
 
     name: str
     sha256: str = ""
@@ -85,7 +85,7 @@ class Encoder(RecordPart):
 
 
 class Source(RecordPart):
-    """How the source data came in. dev, wall_seconds: of the source stage, if there was one"""
+    """How the source data came in. dev, wall_seconds: of the source stage, if there was one."""
 
     domain: str
     data_sha256: Checksums = {}
@@ -190,7 +190,7 @@ class RunRecord(Record):
 
 
 class SourceStageRecord(Record):
-    """The source stage of pre-train-then-fine-tune, which runs share. data_sha256: of the training file"""
+    """The source stage of pre-train-then-fine-tune, which runs share. data_sha256: of the training file."""
 
     KIND = "source_stage"
 

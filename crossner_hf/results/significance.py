@@ -61,14 +61,14 @@ def compare_all(
 
 
 def _draw(rng: np.random.Generator, number: int, sentences: int) -> np.ndarray:
-    """How often each sentence is in each resample of as many sentences: (number, sentences)"""
+    """How often each sentence is in each resample of as many sentences: (number, sentences)."""
     drawn = rng.integers(0, sentences, size=(number, sentences), dtype=np.int32)
     drawn += np.arange(0, number * sentences, sentences, dtype=np.int32)[:, None]
     return np.bincount(drawn.ravel(), minlength=number * sentences).reshape(number, sentences)
 
 
 def mean_f1(runs: Mapping[System, Sequence[Compared]], gold: Gold, weights: np.ndarray) -> np.ndarray:
-    """F1 of each system, averaged over its runs, with each sentence counted `weights` times: (systems, resamples)
+    """F1 of each system, averaged over its runs, with each sentence counted `weights` times: (systems, resamples).
 
     weights: (resamples, sentences)
     """
@@ -80,7 +80,9 @@ def mean_f1(runs: Mapping[System, Sequence[Compared]], gold: Gold, weights: np.n
     total = predicted + wanted
     f1 = np.divide(2 * right, total, out=np.zeros_like(right), where=total > 0)
     ends = np.cumsum([len(several) for several in runs.values()])
-    return np.stack([f1[end - len(several) : end].mean(axis=0) for end, several in zip(ends, runs.values())])
+    return np.stack(
+        [f1[end - len(several) : end].mean(axis=0) for end, several in zip(ends, runs.values(), strict=True)]
+    )
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -18,7 +18,7 @@ _WITHOUT_EFFECT = ("save_", "logging_", "dataloader_", "include_num_input", "per
 
 
 class EvalSet(NamedTuple):
-    """A test split: that of a domain, by the checksum of its file. label: its name, with the checksum if need be"""
+    """A test split: that of a domain, by the checksum of its file. label: its name, with the checksum if need be."""
 
     domain: str
     sha256: str

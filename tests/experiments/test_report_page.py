@@ -165,7 +165,7 @@ def test_every_csv_file_has_rows_of_one_length_and_the_numbers_of_the_records(re
             header, *rows = csv.reader(file)
         assert rows, path
         assert {len(row) for row in rows} == {len(header)}
-        tables[path.stem] = [dict(zip(header, row)) for row in rows]
+        tables[path.stem] = [dict(zip(header, row, strict=True)) for row in rows]
     assert tables.keys() == {
         *("main_table", "runs", "per_type", "few_shot", "corpus_size", "significance", "confusion"),
     }

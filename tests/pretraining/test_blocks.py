@@ -55,7 +55,7 @@ def corpus_of(tmp_path):
     """Writes texts, and the offsets of their entities, into a file of JSON lines."""
 
     def write(texts, entities=None, name="corpus.jsonl"):
-        rows = [{"text": t, "entities": e} for t, e in zip(texts, entities or [[] for _ in texts])]
+        rows = [{"text": t, "entities": e} for t, e in zip(texts, entities or [[] for _ in texts], strict=True)]
         (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return Corpus((tmp_path / name,))
 
@@ -368,7 +368,7 @@ def plain_tags(tokenizer, text, entities):
 
 def plain_tag_blocks(tokenizer, texts, entities, block_size):
     stream = []
-    for text, some in zip(texts, entities):
+    for text, some in zip(texts, entities, strict=True):
         stream += [0] if stream else []
         stream += plain_tags(tokenizer, text, some)
     room = block_size - 2

@@ -71,13 +71,13 @@ def test_published_rows_give_the_averages_printed_with_them():
 def tags_of(gold: Gold, ids: np.ndarray) -> list[list[str]]:
     """Sentences of tags from label ids in a row."""
     ends = np.cumsum(gold.lengths)
-    return [[gold.domain.labels[i] for i in ids[end - n : end]] for end, n in zip(ends, gold.lengths)]
+    return [[gold.domain.labels[i] for i in ids[end - n : end]] for end, n in zip(ends, gold.lengths, strict=True)]
 
 
 def test_counts_of_each_sentence_are_those_of_the_plain_reading_of_spans(analysed):
     gold = analysed.gold
     for run in itertools.chain(*analysed.runs.values()):
-        for i, (p, g) in enumerate(zip(tags_of(gold, run.ids), tags_of(gold, gold.ids))):
+        for i, (p, g) in enumerate(zip(tags_of(gold, run.ids), tags_of(gold, gold.ids), strict=True)):
             expected = (len(set(spans(p)) & set(spans(g))), len(spans(p)), len(spans(g)))
             assert (run.right[i], run.predicted[i], gold.counts[i]) == expected
 
@@ -139,7 +139,7 @@ def test_equal_predictions_give_p_of_one_and_clearly_better_ones_the_smallest(an
     some = next(iter(analysed.runs.values()))
     right = [compare(gold.ids, gold)]
     wrong = [compare(np.zeros_like(gold.ids), gold)]
-    runs = {System("direct", name): r for name, r in zip("abcd", (some, some, right, wrong))}
+    runs = {System("direct", name): r for name, r in zip("abcd", (some, some, right, wrong), strict=True)}
     p = {(c.first.encoder, c.second.encoder): c.p for c in compare_all(runs, gold, resamples=500)}
     assert p["a", "b"] == 1.0
     assert p["c", "d"] == pytest.approx(1 / 501)
