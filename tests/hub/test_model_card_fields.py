@@ -73,7 +73,7 @@ def test_the_card_of_a_pre_training_is_that_of_its_folder_with_name_and_metadata
     record, start = of_results("dapt-music/music-span"), of_results("dapt-music/minilm-mlm")
     card = card_of(record, start)
     assert card.data.base_model == "sentence-transformers/all-MiniLM-L6-v2"
-    assert (card.data.pipeline_tag, card.data.license) == ("fill-mask", "apache-2.0")
+    assert (card.data.pipeline_tag, card.data.license, card.data.language) == ("fill-mask", "apache-2.0", "en")
     assert f'AutoModelForMaskedLM.from_pretrained("{REPO}")' in card.text
     assert row(card, "energy").startswith("about 21.8 Wh")
     assert card_of(record).data.base_model is None
@@ -81,18 +81,14 @@ def test_the_card_of_a_pre_training_is_that_of_its_folder_with_name_and_metadata
 
 def test_names_do_not_break_the_card_of_a_pre_training():
     record = of_results("dapt-music/music-span")
-    card = card_of(changed(record, {"encoder.name": ODD, "corpus_sha256": {ODD: "cd"}, "domain": "<b>"}))
-    assert card.data.base_model is None
-    assert "<script" not in card.text
-    assert "<b>" not in card.text
-
-
-def test_level_and_command_of_a_pre_training_stay_in_their_cell_and_block():
-    record = of_results("dapt-music/music-span")
     command = "crossner-hf dapt --corpus_dir '\n```\n# not a heading'"
-    card = card_of(changed(record, {"level": "integrated |\n| sure", "command": command}))
+    odd = {"encoder.name": ODD, "corpus_sha256": {ODD: "cd"}, "domain": "<b>"}
+    card = card_of(changed(record, odd | {"level": "integrated |\n| sure", "command": command}))
+    assert (card.data.base_model, card.data.language) == (None, None)
     assert row(card, "level") == r"integrated \| \| sure"
     assert f"\n````sh\n{command}\n````\n" in card.text
+    assert "<script" not in card.text
+    assert "<b>" not in card.text
 
 
 def test_an_epoch_is_said_to_be_chosen_on_dev_only_where_it_was():
@@ -101,9 +97,3 @@ def test_an_epoch_is_said_to_be_chosen_on_dev_only_where_it_was():
     last = card_of(changed(record, {"best_epoch": None, "epochs": 25}))
     assert row(last, "epoch") == "25 (the last one)"
     assert "chosen on dev |" not in last.text
-
-
-def test_the_language_of_a_pre_training_is_named_for_the_domains_of_crossner_alone():
-    record = of_results("dapt-music/music-span")
-    assert card_of(record).data.language == "en"
-    assert card_of(changed(record, {"domain": "zoo"})).data.language is None
