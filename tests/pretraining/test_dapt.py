@@ -290,7 +290,7 @@ def test_a_stream_is_read_once_and_training_ends_with_it(run, finished, tmp_path
     with caplog.at_level(logging.WARNING, logger="crossner_hf"):
         record = run(tmp_path / "run", streaming=True, max_steps=1000, save_steps=3)
     assert record.tokens_seen == blocks * 16
-    assert f"the stream, and training with it, ended after {record['steps']} of 1000 steps" in caplog.text
+    assert f"the stream, and training with it, ended after {record.steps} of 1000 steps" in caplog.text
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, callbacks=[StopAtCheckpoint(0.0)])
     run(tmp_path / "cut", streaming=True, max_steps=1000, save_steps=3, resume=True)
