@@ -12,6 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from bilstm import bench_bilstm
@@ -61,7 +62,7 @@ class EpochTimes(TrainerCallback):
 
     @property
     def fastest(self) -> float:
-        return min(after - before for before, after in zip(self.marks, self.marks[1:]))
+        return min(after - before for before, after in pairwise(self.marks))
 
 
 def bench_epoch(data_dir: str | None) -> list[tuple[str, str, str]]:

@@ -61,7 +61,7 @@ def stock_run(domain: Domain, data_dir: str | None, folder: str) -> tuple[float,
         predicted = np.argmax(prediction.predictions, axis=-1)
         kept = [labels != -100 for labels in prediction.label_ids]
         named = [
-            [[domain.labels[i] for i in row[mask]] for row, mask in zip(rows, kept)]
+            [[domain.labels[i] for i in row[mask]] for row, mask in zip(rows, kept, strict=True)]
             for rows in (prediction.label_ids, predicted)
         ]
         return {"f1": f1_score(*named)}

@@ -1,4 +1,4 @@
-"""crossner-hf experiment"""
+"""crossner-hf experiment."""
 
 import importlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""crossner-hf experiment report"""
+"""crossner-hf experiment report."""
 
 import argparse
 import gc

@@ -1,4 +1,4 @@
-"""crossner-hf experiment run"""
+"""crossner-hf experiment run."""
 
 import argparse
 import signal

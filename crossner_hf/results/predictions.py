@@ -39,7 +39,7 @@ def write_predictions(path: Path, domain: Domain, splits: Mapping[str, Sequence[
 
 @dataclass(frozen=True)
 class Gold:
-    """The test sentences of a domain. ids: (words,) label ids; lengths: (sentences,)"""
+    """The test sentences of a domain. ids: (words,) label ids; lengths: (sentences,)."""
 
     domain: Domain
     tokens: list[list[str]]
@@ -57,7 +57,7 @@ class Gold:
 
     @cached_property
     def sentence_of(self) -> np.ndarray:
-        """The number of the sentence in which a word stands: (words,)"""
+        """The number of the sentence in which a word stands: (words,)."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
     @cached_property
@@ -70,12 +70,12 @@ class Gold:
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """Gold entities of each sentence: (sentences,)"""
+        """Gold entities of each sentence: (sentences,)."""
         return np.bincount(self.sentence_of[self.spans.start], minlength=len(self.lengths))
 
 
 class Compared(NamedTuple):
-    """A run's predictions beside gold. right, predicted: (sentences,) entities of each; ids: (words,)"""
+    """A run's predictions beside gold. right, predicted: (sentences,) entities of each; ids: (words,)."""
 
     right: np.ndarray
     predicted: np.ndarray
@@ -201,7 +201,7 @@ def compare(ids: np.ndarray, gold: Gold) -> Compared:
 
 
 def at_start(spans: Any, words: int) -> tuple[np.ndarray, np.ndarray]:
-    """End and type of the entity that starts at each word, -1 where none does: two arrays (words,)"""
+    """End and type of the entity that starts at each word, -1 where none does: two arrays (words,)."""
     end, kind = np.full(words, -1), np.full(words, -1)
     end[spans.start], kind[spans.start] = spans.end, spans.type
     return end, kind

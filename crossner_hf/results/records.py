@@ -30,7 +30,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class RecordedArguments(RecordPart):
-    """The arguments that a run was given, and its recipe: these, and any others of transformers' TrainingArguments."""
+    """A run's own arguments and its recipe; any others of transformers' TrainingArguments are kept too."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -59,7 +59,7 @@ class FewShotSample(RecordPart):
 
 
 class PreTraining(RecordPart):
-    """Domain-adaptive pre-training as the record of a later run tells it. start: the model that it began with"""
+    """Domain-adaptive pre-training as the record of a later run tells it. start: the model that it began with."""
 
     start: str
     domain: str | None = None
@@ -72,7 +72,7 @@ class PreTraining(RecordPart):
 
 
 class Encoder(RecordPart):
-    """What a tagger started from. sha256: of its weights or word vectors; dapt: None if it had none"""
+    """What a tagger started from. sha256: of its weights or word vectors; dapt: None if it had none."""
 
     name: str
     sha256: str = ""
@@ -85,7 +85,7 @@ class Encoder(RecordPart):
 
 
 class Source(RecordPart):
-    """How the source data came in. dev, wall_seconds: of the source stage, if there was one"""
+    """How the source data came in. dev, wall_seconds: of the source stage, if there was one."""
 
     domain: str
     data_sha256: Checksums = {}
@@ -133,11 +133,12 @@ class Record(RecordPart):
 class RunRecord(Record):
     """A fine-tuned tagger. `record.scores["test"]["conlleval"].overall.f1` is its F1 on the test split.
 
-    is_crossner:   whether the data were the official files
-    test:          whether the run was to score the test split
-    best_epoch:    the one whose model was kept; None if dev did not choose
-    dev_by_epoch:  F1 (conlleval) at each scoring of dev
-    entities_beyond_max_length: gold entities that the model could not see, by split
+    Attributes:
+        is_crossner: Whether the data were the official files.
+        test: Whether the run was to score the test split.
+        best_epoch: The one whose model was kept; None if dev did not choose.
+        dev_by_epoch: F1 (conlleval) at each scoring of dev.
+        entities_beyond_max_length: Gold entities that the model could not see, by split.
     """
 
     KIND = "fine_tuning"
@@ -190,7 +191,7 @@ class RunRecord(Record):
 
 
 class SourceStageRecord(Record):
-    """The source stage of pre-train-then-fine-tune, which runs share. data_sha256: of the training file"""
+    """The source stage of pre-train-then-fine-tune, which runs share. data_sha256: of the training file."""
 
     KIND = "source_stage"
 

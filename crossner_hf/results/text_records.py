@@ -47,7 +47,7 @@ class HeldOutLoss(RecordPart):
 
 
 class TrainingSpeed(RecordPart):
-    """Speed of the optimizer steps. mfu: model FLOPs utilisation, the share of the machine's matrix-product peak"""
+    """Speed of the optimizer steps. mfu: model FLOPs utilisation, the share of the machine's matrix-product peak."""
 
     tokens_per_second: float
     gflop_per_token: float | None = None
@@ -63,13 +63,13 @@ class Checkpoint(RecordPart):
 
 
 class StartEncoder(Checkpoint):
-    """The encoder that pre-training began with. head: where its masked-LM head came from"""
+    """The encoder that pre-training began with. head: where its masked-LM head came from."""
 
     head: str = ""
 
 
 class DaptRecord(Record):
-    """Domain-adaptive pre-training of an encoder. tokens_seen: including special tokens"""
+    """Domain-adaptive pre-training of an encoder. tokens_seen: including special tokens."""
 
     KIND = "dapt"
 
@@ -113,7 +113,7 @@ class DaptRecord(Record):
 
 
 class RecordedStopWords(RecordPart):
-    """Words that did not count. name: english, none, or the name of a file"""
+    """Words that did not count. name: english, none, or the name of a file."""
 
     name: str
     words: int

@@ -26,7 +26,10 @@ def test_all_forms_of_output_hold_the_same_matrix(capsys):
     percent = record.matrix.percent
     assert main([*SAMPLES, "--top-k", "100", "--to", "csv"]) == 0
     rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
-    assert rows == [["stream", *SAMPLES], *([n, *(f"{x:.2f}" for x in row)] for n, row in zip(SAMPLES, percent))]
+    assert rows == [
+        ["stream", *SAMPLES],
+        *([n, *(f"{x:.2f}" for x in row)] for n, row in zip(SAMPLES, percent, strict=True)),
+    ]
     assert main([*SAMPLES, "--top-k", "100"]) == 0
     printed = capsys.readouterr()
     assert re.search(rf"^sample_music +100\.0 +{percent[0][1]:.1f}$", printed.out, re.MULTILINE)

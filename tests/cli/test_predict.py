@@ -40,10 +40,10 @@ def test_text_gives_marked_text_a_line_each_also_for_empty_lines(predict, model)
     found = tag(model, TEXTS)
     assert any(found)
     out = predict("\n".join(TEXTS) + "\n")
-    assert out == "".join(marked_text(t, e, colour=False) + "\n" for t, e in zip(TEXTS, found))
+    assert out == "".join(marked_text(t, e, colour=False) + "\n" for t, e in zip(TEXTS, found, strict=True))
     assert predict("\n".join(TEXTS)) == out  # the last line need not end
     coloured = predict("\n".join(TEXTS), "--color", "always")
-    assert coloured == "".join(marked_text(t, e, colour=True) + "\n" for t, e in zip(TEXTS, found))
+    assert coloured == "".join(marked_text(t, e, colour=True) + "\n" for t, e in zip(TEXTS, found, strict=True))
 
 
 def test_text_gives_json_lines_with_offsets_into_the_line(predict, model):
@@ -74,11 +74,11 @@ def test_conll_and_tokens_in_json_are_the_same_words(predict, model, to):
     tagged = list(Tagger.from_pretrained(model).tag_words(SENTENCES))
     if to == "conll":
         assert conll == "".join(
-            "".join(f"{w}\t{label}\n" for w, label in zip(words, one.labels)) + "\n"
-            for words, one in zip(SENTENCES, tagged)
+            "".join(f"{w}\t{label}\n" for w, label in zip(words, one.labels, strict=True)) + "\n"
+            for words, one in zip(SENTENCES, tagged, strict=True)
         )
     if to == "jsonl":
-        for line, words in zip(conll.splitlines(), SENTENCES):
+        for line, words in zip(conll.splitlines(), SENTENCES, strict=True):
             row = json.loads(line)
             assert row["tokens"] == words
             assert row["entities"]

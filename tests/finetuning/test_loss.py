@@ -63,7 +63,7 @@ def test_dev_scoring_puts_rows_back_in_order_and_counts_unseen_words_as_outside(
     rows = {1: [3], 2: [0, 1], 0: [1, 3]}
     ids, marks = np.full((3, 6), 9), np.full((3, 6), -100)
     for row, sentence in enumerate(order):
-        for i, (label, word) in enumerate(zip(rows[sentence], labelled[sentence])):
+        for i, (label, word) in enumerate(zip(rows[sentence], labelled[sentence], strict=True)):
             ids[row, 2 * i + 1], marks[row, 2 * i + 1] = label, gold[sentence][word]
     score = dev_scorer(DevSet(get_domain(zoo), None, order, gold, labelled))
     found = score(SimpleNamespace(predictions=ids, label_ids=marks))
