@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster, as Ray Core tasks: each may run on any machine, and moves to another if its own is lost."""
+"""Tasks on a Ray cluster: each may run on any machine, and is repeated on another one if its own is lost."""
 
 import os
 import signal
@@ -12,8 +12,8 @@ from crossner_hf.engine.tasks import EngineTask, Outcome, perform
 class RayExecutor:
     """The cluster that this machine belongs to; one of this machine alone where there is none.
 
-    A task takes one core and, where the cluster has GPUs, one GPU. Ray itself retries nothing: `run_tasks` does, since
-    it knows whether a task saves something between two deaths.
+    A task takes one core and, if the cluster has GPUs, one GPU. Ray itself repeats nothing: `run_tasks` does, which
+    knows whether a task has saved something since its last death.
     """
 
     def __init__(self, workers: int | None):

@@ -1,4 +1,4 @@
-"""Runs tasks in the order of their needs, and tries those again whose process died."""
+"""Runs tasks, those first that others need, and repeats a task whose process has died."""
 
 import logging
 from collections import Counter
@@ -26,7 +26,7 @@ class Executor(Protocol):
         """Begin a task."""
 
     def wait(self) -> list[Outcome]:
-        """Wait until a task that was begun ends; the state is 'died' where its process did not live to say more."""
+        """Wait until a task ends; return the outcomes of those that have; the state is 'died' if a process was lost."""
 
     def close(self) -> None:
         """Stop the tasks that still run, and all processes."""
@@ -40,10 +40,10 @@ def run_tasks(
     gpus: int = 0,
     report: Callable[[Outcome, int], None] | None = None,
 ) -> list[Outcome]:
-    """Do the tasks that are not done.
+    """Perform the tasks that are not done.
 
-    A task that fails does not stop the others, except those that need it. A task whose process dies is tried again,
-    on another machine if its own is gone; it fails after three attempts in a row that saved nothing new.
+    A task that fails does not stop the others, except those that need it. A task whose process dies is repeated,
+    on another machine if its own is lost; it fails after three attempts in a row that saved nothing new.
 
     Args:
         tasks: In the order in which they shall begin, as far as their needs allow.
@@ -118,7 +118,7 @@ class _Run:
         self.report(outcome, pool.workers)
 
     def _gives_up(self, task: EngineTask) -> bool:
-        """Count a death; whether it was one too many."""
+        """Count a death; return whether the task has failed."""
         progress = _progress(task)
         self.deaths[task.name] = 0 if progress > self.saved[task.name] else self.deaths[task.name] + 1
         self.saved[task.name] = progress

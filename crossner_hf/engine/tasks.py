@@ -1,4 +1,4 @@
-"""A task and its done file, and what came of it."""
+"""Tasks with their done files, and outcomes of tasks."""
 
 import json
 import time
@@ -15,9 +15,9 @@ State = Literal["done", "skipped", "failed", "died"]
 
 @dataclass(frozen=True)
 class EngineTask:
-    """A function to be called once, in another process, and the file that shows that the call came to its end.
+    """A function to call in another process, and the file that shows that the call has ended.
 
-    The function writes each file under a temporary name and renames it. A task that is stopped is called again.
+    The function must write each file under a temporary name and rename it, since it is called again if it was stopped.
 
     Args:
         name: Unique among the tasks of one call.
@@ -51,7 +51,7 @@ class EngineTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task.
+    """The outcome of a task.
 
     Args:
         name: The task's name.

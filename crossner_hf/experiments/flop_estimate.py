@@ -1,4 +1,4 @@
-"""What the runs of a grid cost: floating-point operations, estimated from the data's words, with no model loaded."""
+"""Estimates the FLOP of each run of a grid from the words of its data and the shape of its model."""
 
 from functools import cache
 from pathlib import Path

@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -162,7 +163,7 @@ class Grid(BaseModel):
     arguments_of: dict[Setting, grid_entries.Arguments] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, values: Any, where: str = "grid", lines: Lines = {}) -> "Grid":  # noqa: B006 (only read)
+    def of(cls, values: Any, where: str = "grid", lines: Lines = MappingProxyType({})) -> "Grid":
         """Make a grid from what YAML holds.
 
         Args:

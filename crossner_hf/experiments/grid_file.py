@@ -1,4 +1,4 @@
-"""A grid's YAML file: its values, the line of each key, and errors of the model in `grid.py` that name them."""
+"""Reads a grid's YAML file with the line of each key, and words pydantic's errors so that they name key and line."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""The folder of a grid: which grid it is, where each run lies, and what is known of it."""
+"""The folder of a grid: its grid.json, the place of each run, and the state in which each run is."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What one task of a grid does: fine-tuning, a source stage, or the pre-training of a checkpoint to start from."""
+"""Performs one task of a grid: a fine-tuning, a source stage, or the pre-training of a checkpoint to start from."""
 
 import gc
 import io

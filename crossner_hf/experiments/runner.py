@@ -51,7 +51,7 @@ class GridOptions:
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a grid.
+    """The outcome of a call of `run_grid`.
 
     Args:
         finished: Names of runs and checkpoints.
@@ -69,12 +69,12 @@ class Summary:
 def run_grid(
     grid: Grid, folder: str | Path, options: GridOptions = GridOptions(), say: Callable[[str], None] = logger.info
 ) -> Summary:
-    """Do what is left to do of a grid; ends when all of it is finished or has failed.
+    """Run what is not finished of a grid; ends when every run is finished or has failed.
 
     Finished runs are skipped and begun ones resume. Failed runs of earlier calls are tried again. Checkpoints and
     source stages that runs share are made once, before these runs. A run that fails, or whose process dies three
-    times without a new checkpoint, does not stop the others. A call that is killed leaves a folder in which the same
-    call goes on, with the same results.
+    times without a new checkpoint, does not stop the others. After a kill, the same call resumes, with the results of
+    an uninterrupted one.
 
     Args:
         grid: What to run.
@@ -106,7 +106,7 @@ def run_grid(
 
 @dataclass
 class _Work:
-    """The tasks of a call, and what became of them so far."""
+    """The tasks of a call, with their outcomes so far."""
 
     place: GridFolder
     options: GridOptions
@@ -159,7 +159,7 @@ class _Work:
         )
 
     def report(self, outcome: Outcome, workers: int) -> None:
-        """Note what became of a task, and say it with the time that is left."""
+        """Note the outcome of a task, and say it with the time that is left."""
         task = next((task for task in self.tasks if task.name == outcome.name), None)
         reason = outcome.reason
         if task is not None and not reason:

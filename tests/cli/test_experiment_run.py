@@ -140,7 +140,8 @@ def test_options_stand_in_the_place_of_what_the_grid_says(grid_file, tmp_path, j
     assert {r.arguments.per_device_train_batch_size for r in read_records(tmp_path / "out").values()} == {16}
 
 
-def test_a_dry_run_shows_runs_states_and_cost_and_writes_nothing(grid_file, tmp_path, capsys, jobs):
+def test_a_dry_run_shows_runs_states_and_cost_and_writes_nothing(grid_file, tmp_path, capsys, jobs, monkeypatch):
+    monkeypatch.setattr("crossner_hf.training.flops.matmul_peak", lambda device: 1e11)
     folder = tmp_path / "out"
     line = [str(grid_file()), "--output", str(folder)]
     assert main([*line, "--dry-run"]) == 0
@@ -148,6 +149,7 @@ def test_a_dry_run_shows_runs_states_and_cost_and_writes_nothing(grid_file, tmp_
     assert len(re.findall(r"^sample_music-(?:direct|pretrain|joint)-bert-\w+-1 +to do", table, re.M)) == 3
     assert "Nothing has been run or written." in table
     assert "left: 3" in table
+    assert "at 40% of this machine's 100 GFLOP/s" in table
     assert not folder.exists()
     main(line)
     capsys.readouterr()

@@ -78,7 +78,7 @@ def publish(path, monkeypatch):
 # Rows and labels
 
 
-def test_an_own_domain_gives_its_rows_the_same_through_load_and_load_dataset(legal):
+def test_load_and_load_dataset_give_the_rows_of_an_own_domain(legal):
     assert rows(crossner_hf.load(legal)) == LEGAL_ROWS
     assert rows(datasets.load_dataset("crossner", "legal", data_dir=str(legal))) == LEGAL_ROWS
 
@@ -115,7 +115,7 @@ def test_a_configuration_has_its_domains_labels_before_any_file_is_read(name):
     assert names == list(BUILT_IN[name].labels)
 
 
-def test_every_split_has_all_labels_whatever_its_file_holds(official_form):
+def test_every_split_has_all_labels_of_the_domain(official_form):
     loaded = crossner_hf.load("science", data_dir=official_form)
     assert {tuple(label_names(loaded[split])) for split in SPLITS} == {DOMAINS["science"].labels}
 
@@ -152,7 +152,7 @@ def test_streaming_gives_the_same_rows_and_features_and_prepares_nothing(legal, 
     assert list(cache.rglob("*.arrow")) == []
 
 
-def test_names_of_configurations_and_splits_are_known_with_no_data_at_hand():
+def test_names_of_configurations_and_splits_are_known_without_data():
     assert datasets.get_dataset_config_names("crossner") == list(BUILT_IN)
     assert datasets.get_dataset_split_names("crossner", "sample_music") == list(SPLITS)
 
@@ -175,7 +175,7 @@ def test_a_builder_prepares_what_load_dataset_gives(legal):
 # Duplicates
 
 
-def test_a_dedup_variant_loses_what_stands_elsewhere_and_keeps_what_repeats(official_form, monkeypatch):
+def test_a_dedup_variant_leaves_out_texts_of_other_splits_and_keeps_repeats(official_form, monkeypatch):
     """music: 'a' in train and dev, 'b' in dev and test, 'c' in politics/train, 'd' in politics/test, 'e' twice."""
     lines = {
         "music/train.txt": "a x",
@@ -212,14 +212,14 @@ def test_a_second_call_needs_no_source(official_form, monkeypatch):
     assert rows(datasets.load_dataset("crossner", "music")) == first
 
 
-def test_prepared_data_outlives_the_files_of_a_named_folder(official_form, monkeypatch):
+def test_prepared_data_is_used_after_the_files_are_gone(official_form, monkeypatch):
     first = rows(crossner_hf.load("music", data_dir=official_form))
     for path in official_form.glob("music/*.txt"):
         path.unlink()
     assert rows(crossner_hf.load("music", data_dir=official_form)) == first
 
 
-def test_a_changed_file_of_an_own_domain_is_read_anew(legal):
+def test_a_changed_file_of_an_own_domain_is_read_again(legal):
     loads = (
         lambda: crossner_hf.load(legal, split="validation"),
         lambda: datasets.load_dataset("crossner", "legal", data_dir=str(legal), split="validation"),
@@ -230,7 +230,7 @@ def test_a_changed_file_of_an_own_domain_is_read_anew(legal):
         assert load()["tokens"][:] == [[f"Mansfield{number}"]]
 
 
-def test_a_sentence_moved_to_the_next_file_is_read_anew(legal):
+def test_a_sentence_moved_to_the_next_file_is_read_again(legal):
     """The bytes of the files one after the other stay the same."""
     crossner_hf.load(legal)
     (legal / "train.txt").write_text("The\tO\nHigh\tB-court\nCourt\tI-court\nsat\tO\n\n", encoding="utf-8")
@@ -241,7 +241,7 @@ def test_a_sentence_moved_to_the_next_file_is_read_anew(legal):
     }
 
 
-def test_a_changed_label_set_of_an_own_domain_is_read_anew(legal):
+def test_a_changed_label_set_of_an_own_domain_is_read_again(legal):
     crossner_hf.load(legal)
     (legal / "domain.json").write_text(json.dumps({"entity_types": ["judge", "court"]}), encoding="utf-8")
     loaded = crossner_hf.load(legal, split="test")
@@ -249,7 +249,7 @@ def test_a_changed_label_set_of_an_own_domain_is_read_anew(legal):
     assert label_names(loaded) == ["O", "B-judge", "I-judge", "B-court", "I-court"]
 
 
-def test_a_changed_official_file_is_an_error_and_with_verify_off_read_anew(official_form):
+def test_a_changed_official_file_is_an_error_unless_verify_is_off(official_form):
     before = crossner_hf.load("music", data_dir=official_form, split="test")
     changed = official_form / "music" / "test.txt"
     changed.write_text("Abbey\tB-album\nRoad\tI-album\n", encoding="utf-8")
@@ -261,7 +261,7 @@ def test_a_changed_official_file_is_an_error_and_with_verify_off_read_anew(offic
     assert len(before) == 2
 
 
-def test_a_file_taken_with_verify_off_is_not_served_where_it_is_on(official_form):
+def test_data_prepared_with_verify_off_is_not_used_with_verify_on(official_form):
     changed = official_form / "music" / "test.txt"
     changed.write_text("Abbey\tB-album\nRoad\tI-album\n", encoding="utf-8")
     crossner_hf.load("music", data_dir=official_form, verify=False)
@@ -282,7 +282,7 @@ def test_the_cache_key_changes_with_each_file_of_code_that_shapes_rows(module, t
     assert builder.fingerprint(None) != key
 
 
-def test_the_cache_key_does_not_depend_on_where_the_package_and_the_data_lie(official_form, tmp_path):
+def test_the_cache_key_does_not_depend_on_the_folder_of_the_data(official_form, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "ner_data").symlink_to(official_form)
@@ -329,7 +329,7 @@ def test_unknown_names_are_errors_that_show_the_known_ones(legal):
         datasets.load_dataset("crossner", "law", data_dir=str(legal))
 
 
-def test_data_files_are_refused_with_the_option_that_is_meant():
+def test_data_files_is_refused_and_data_dir_named():
     with pytest.raises(ValueError, match=r"takes data_dir=, the folder of the files, not data_files="):
         datasets.load_dataset("crossner", "music", data_files="train.txt")
 
@@ -346,7 +346,7 @@ def test_official_splits_have_their_numbers_of_sentences(official, name):
 
 
 @pytest.mark.parametrize("name", [SOURCE.name, *DOMAINS])
-def test_official_rows_are_the_files_lines(official, name):
+def test_official_rows_are_the_lines_of_the_files(official, name):
     """Read a second time by splitting the whole text."""
     loaded = crossner_hf.load(name, data_dir=official)
     names = label_names(loaded["train"])
@@ -354,11 +354,11 @@ def test_official_rows_are_the_files_lines(official, name):
         text = (official / name / file).read_text(encoding="utf-8")
         blocks = [block.split("\n") for block in "\n".join(map(str.rstrip, text.split("\n"))).split("\n\n")]
         expected = [[line.split("\t") for line in block if line] for block in blocks]
-        found = [
+        rows_read = [
             [[token, names[i]] for token, i in zip(row["tokens"], row["ner_tags"], strict=True)]
             for row in loaded[split].to_list()
         ]
-        assert found == [sentence for sentence in expected if sentence]
+        assert rows_read == [sentence for sentence in expected if sentence]
 
 
 @pytest.fixture(scope="module")
@@ -375,7 +375,7 @@ def official_texts(official, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", DEDUPLICATED)
-def test_official_dedup_rows_share_no_text_with_what_they_must_not(official, official_texts, name):
+def test_official_dedup_rows_share_no_text_with_other_splits(official, official_texts, name):
     """Counted a second time from the whole splits."""
     texts = official_texts
     own = name.removesuffix("_dedup")

@@ -26,20 +26,20 @@ def run(capsys):
     return run
 
 
-def test_verify_says_a_line_a_file_and_that_all_is_well(run, official):
+def test_verify_prints_one_line_for_each_file(run, official):
     status, out, _ = run("verify", "--data_dir", official)
     assert status == 0
     assert [line.split()[:2] for line in out.splitlines()[:-1]] == [["ok", name] for name in FILES]
     assert out.endswith("all as published\n")
 
 
-def test_verify_of_one_domain_looks_at_its_files_only(run, official):
+def test_verify_of_one_domain_checks_its_files_only(run, official):
     status, out, _ = run("verify", "Music_Dedup", "--data_dir", official)
     assert status == 0
     assert re.findall(r"^ok +(\S+)", out, re.MULTILINE) == ["music/train.txt", "music/dev.txt", "music/test.txt"]
 
 
-def test_verify_ends_with_2_where_a_file_is_missing_or_differs(run, tmp_path):
+def test_verify_has_status_2_for_missing_and_changed_files(run, tmp_path):
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "train.txt").write_bytes(b"x" * FILES["music/train.txt"].size)
     (tmp_path / "music" / "dev.txt").write_bytes(b"short")
@@ -54,7 +54,7 @@ def test_verify_ends_with_2_where_a_file_is_missing_or_differs(run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["sample_music", "legal"])
-def test_verify_does_not_call_well_what_has_no_published_checksums(run, legal, name):
+def test_verify_refuses_domains_without_published_checksums(run, legal, name):
     status, out, err = run("verify", legal if name == "legal" else name)
     assert (status, out) == (2, "")
     assert f"{name} has no published checksums; `crossner-hf data stats` reads and checks it" in err
@@ -68,7 +68,7 @@ def test_stats_prints_the_table_of_each_domain(run, legal):
     assert re.sub(r" +", " ", second).splitlines()[2] == "sentences 2 1 3"
 
 
-def test_stats_without_names_takes_what_is_there(run, tmp_path):
+def test_stats_without_names_shows_the_domains_whose_files_are_there(run, tmp_path):
     status, out, _ = run("stats", "--data_dir", tmp_path)
     assert status == 0
     assert re.findall(r"^(\w+) +train", out, re.MULTILINE) == ["sample_music", "sample_news"]
@@ -81,7 +81,7 @@ def test_show_prints_sentences_with_their_entities_in_brackets(run, legal):
     )
 
 
-def test_show_prints_all_sentences_for_max_0_and_no_more_than_there_are(run, legal):
+def test_show_prints_all_sentences_for_max_0(run, legal):
     status, every, _ = run("show", legal, "--split", "test", "--max", 0)
     assert every == run("show", legal, "--split", "test", "--max", 99)[1]
     assert (status, len(every.splitlines())) == (0, 3)

@@ -21,7 +21,7 @@ def read(file, content):
     return list(read_conll(file, TAGS))
 
 
-def test_empty_lines_part_sentences_however_many_there_are(file):
+def test_any_number_of_empty_lines_separates_sentences(file):
     content = "\n\nNew\tB-location\nYork\tI-location\n\n\n  \nOK\tO\n\n"
     assert read(file, content) == [
         Sentence(["New", "York"], ["B-location", "I-location"]),
@@ -34,11 +34,11 @@ def test_the_last_sentence_counts_whatever_follows_it(file, end):
     assert [s.tokens for s in read(file, "Paris\tB-location\n\nOK\tO" + end)] == [["Paris"], ["OK"]]
 
 
-def test_one_space_serves_as_well_as_a_tab(file):
+def test_one_space_is_read_like_a_tab(file):
     assert read(file, "Paris B-location\n") == read(file, "Paris\tB-location\n")
 
 
-def test_a_token_keeps_every_character_that_is_no_column_or_line_end(file):
+def test_a_word_keeps_every_character_but_tab_and_line_end(file):
     tokens = ["New York", "a\u2028b", "\xa0x", "\x85x", "é", "e\u0301", "\U0001f600", "-DOCSTART-"]
     content = "".join(f"{token}\tO\n" for token in tokens)
     assert read(file, content) == [Sentence(tokens, ["O"] * len(tokens))]
@@ -74,7 +74,7 @@ def test_a_token_keeps_every_character_that_is_no_column_or_line_end(file):
         ("\n\n\n", r":3: has no sentence"),
     ],
 )
-def test_bad_input_is_refused_with_file_line_what_was_wanted_and_what_came(file, content, message):
+def test_bad_input_is_an_error_with_file_line_and_what_was_expected(file, content, message):
     with pytest.raises(ValueError, match=r"train\.txt" + message):
         read(file, content)
 
@@ -96,7 +96,7 @@ def test_sentences_before_a_bad_line_are_given_before_the_error(file):
 @given(st.one_of(st.binary(), st.text(st.sampled_from("a \t\n\r\x00\ufeffBIO-person\u2028"))))
 @example(b"\xef\xbb")
 @example("O\nO O\n\tO")
-def test_whatever_a_file_holds_gives_sentences_or_an_error_with_its_line(file, content):
+def test_any_content_gives_sentences_or_an_error_with_its_line(file, content):
     try:
         sentences = read(file, content if isinstance(content, bytes) else content.encode("utf-8"))
     except ValueError as error:
@@ -131,7 +131,7 @@ def test_written_sentences_are_read_as_they_were(file, sentences):
     assert read(file, "\n".join(columns)) == sentences
 
 
-def test_a_word_of_another_domain_is_told_as_such(file):
+def test_a_tag_of_another_domain_is_an_error(file):
     file.write_text("Thriller\tB-album\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"got 'B-album'"):
         list(read_conll(file, DOMAINS["politics"].labels))

@@ -43,7 +43,7 @@ def test_texts_of_several_domains_are_counted_once_and_leaks_by_pair():
         ("literature", [0, 0, 0], [0, 0, 0], 0, 0),
     ],
 )
-def test_the_official_files_hold_the_duplicates_known(official, name, shared, rows, texts, conflicting):
+def test_the_official_files_have_the_known_duplicates(official, name, shared, rows, texts, conflicting):
     counts = duplicates_within(load(name, data_dir=official))
     assert [list(counts.shared.values()), list(counts.rows.values())] == [shared, rows]
     assert (counts.texts, counts.conflicting) == (texts, conflicting)

@@ -52,33 +52,16 @@ def seen(request, tmp_path_factory, python_in, write_legal):
     return python_in(folder)(request.param + EVERY_CALL, LEGAL=str(legal))
 
 
-def test_the_name_loads_in_either_import_order(seen):
+def test_every_call_works_in_either_import_order(seen):
     assert [row["tokens"] for row in seen["rows"]["test"]] == [["Old", "Bailey"], ["Hale"], ["adjourned"]]
-    assert seen["sizes"] == {"train": 60, "validation": 30, "test": 40}
-
-
-@pytest.mark.parametrize("way", ["home", "relative", "streamed", "twin"])
-def test_other_ways_to_the_same_data_give_the_same_rows(seen, way):
-    assert seen[way] == seen["rows"]
-
-
-def test_a_slice_works_in_either_import_order(seen):
+    assert seen["home"] == seen["relative"] == seen["streamed"] == seen["twin"] == seen["rows"]
     assert seen["slice"] == seen["rows"]["test"][:2]
-
-
-def test_names_and_labels_are_known_in_either_import_order(seen):
+    assert seen["sizes"] == {"train": 60, "validation": 30, "test": 40}
     assert seen["configurations"] == list(BUILT_IN)
     assert seen["splits"] == ["train", "validation", "test"]
     assert seen["labels"] == list(BUILT_IN["music"].labels)
-
-
-def test_files_in_the_current_folder_do_not_interfere(seen):
     assert seen["same_with_other_files_about"]
-
-
-def test_other_builders_stay_as_they_are(seen):
-    assert seen["text"] == ["not,ours", "1,2"]
-    assert seen["csv"] == ["not", "ours"]
+    assert (seen["text"], seen["csv"]) == (["not,ours", "1,2"], ["not", "ours"])  # other builders stay as they are
 
 
 def test_importing_the_package_imports_no_large_library(run_python):
@@ -91,7 +74,7 @@ def test_importing_the_package_imports_no_large_library(run_python):
     assert run_python(program) == []
 
 
-def test_names_that_are_not_ours_fail_as_without_us(run_python):
+def test_unknown_names_fail_as_without_the_package(run_python):
     program = """
     import json, datasets
 
@@ -116,7 +99,7 @@ def test_names_that_are_not_ours_fail_as_without_us(run_python):
     ["datasets.packaged_modules._PACKAGED_DATASETS_MODULES", "datasets.load.PackagedDatasetModuleFactory"],
     ids=["table gone", "factory gone"],
 )
-def test_without_the_private_hook_importing_works_and_the_public_way_is_named(run_python, legal, hook):
+def test_without_the_private_hook_a_warning_names_the_public_way(run_python, legal, hook):
     module, _, name = hook.rpartition(".")
     program = f"""
     import json, logging
@@ -145,7 +128,7 @@ print(json.dumps([{split: dataset.to_list() for split, dataset in loaded.items()
 """
 
 
-def test_a_later_run_needs_neither_files_nor_network_and_loads_within_a_second(run_python, official):
+def test_a_later_run_needs_no_files_and_no_network_and_loads_within_a_second(run_python, official):
     first, _ = run_python(TIMED, CROSSNER_DATA_DIR=str(official))
     again, seconds = run_python(TIMED)
     assert again == first
@@ -153,7 +136,7 @@ def test_a_later_run_needs_neither_files_nor_network_and_loads_within_a_second(r
     assert seconds < 1
 
 
-def test_a_changed_builder_never_serves_what_another_prepared(run_python, legal, tmp_path):
+def test_a_changed_builder_does_not_use_the_cache_of_another(run_python, legal, tmp_path):
     program = f"""
     import json, crossner_hf, datasets
     made = datasets.load_dataset("crossner", "legal", data_dir={str(legal)!r}, split="test")
@@ -183,24 +166,18 @@ def test_spawned_workers_read_rows_and_streams(run_python, legal):
     def all_words(dataset):
         return [words(row) for row in dataset]
 
-    def same(batch):
-        return batch
-
     if __name__ == "__main__":
         load = partial(datasets.load_dataset, "crossner", "legal", data_dir={str(legal)!r}, split="test")
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             rows = pool.map(words, load())
             whole = pool.apply(all_words, [load()])
-        from torch.utils.data import DataLoader
-
-        options = dict(batch_size=None, num_workers=1, multiprocessing_context="spawn", collate_fn=same)
-        stream = [row["tokens"] for row in DataLoader(load(streaming=True), **options)]
+            stream = pool.apply(all_words, [load(streaming=True)])
         print(json.dumps([rows, whole, stream]))
     """
     assert run_python(program) == [[["Old", "Bailey"], ["Hale"], ["adjourned"]]] * 3
 
 
-def test_a_folder_written_by_export_loads_where_the_package_is_not(run_python, legal, tmp_path):
+def test_an_exported_folder_loads_without_the_package(run_python, legal, tmp_path):
     from crossner_hf.hub.dataset_repository import write_dataset_repository
 
     names = write_dataset_repository(tmp_path / "exported", [legal, "sample_music"])

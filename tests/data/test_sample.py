@@ -39,7 +39,7 @@ def test_a_split_has_its_size(domain, split):
 
 
 @pytest.mark.parametrize(("domain", "split"), EVERY_SPLIT)
-def test_a_file_begins_with_a_comment_that_tells_its_split_and_size(domain, split):
+def test_a_file_begins_with_a_comment_on_its_split_and_size(domain, split):
     first = (FOLDER / domain / f"{split}.txt").read_text(encoding="utf-8").splitlines()[0]
     name = {"train": "training", "dev": "development", "test": "test"}[split]
     assert first.startswith("# ")
@@ -93,7 +93,7 @@ def test_the_same_words_always_have_the_same_type(domain):
     for split in SIZES[domain]:
         for words, entity_type in mentions(domain, split):
             types.setdefault(words, set()).add(entity_type)
-    assert {words: found for words, found in types.items() if len(found) > 1} == {}
+    assert {words: kinds for words, kinds in types.items() if len(kinds) > 1} == {}
 
 
 @pytest.mark.parametrize("domain", SIZES)
@@ -130,7 +130,7 @@ def test_raw_text_has_its_size():
     assert 145 <= sum(map(len, documents)) <= 160
 
 
-def test_raw_text_is_plain_and_runs_on():
+def test_raw_text_has_no_markup_and_whole_sentences():
     text = (FOLDER / "music" / "raw.txt").read_text(encoding="utf-8")
     assert not re.search(r"[][|#]| [,.;:]|  |\n{3}", text)
     assert text.endswith(".\n")
@@ -138,7 +138,7 @@ def test_raw_text_is_plain_and_runs_on():
         assert re.fullmatch(r"\w.{25,}[^.]\.", sentence), sentence
 
 
-def test_no_labelled_sentence_is_in_the_raw_text_nor_one_much_like_it():
+def test_no_labelled_sentence_is_like_one_of_the_raw_text():
     raw = [[word.text.lower() for word in split_words(s)] for document in raw_documents() for s in document]
     labelled = [[t.lower() for t in s.tokens] for split in SIZES["music"] for s in read("music", split)]
     bags = [(frozenset(a), frozenset(b)) for a in raw for b in labelled]

@@ -58,18 +58,20 @@ def test_the_main_table_holds_means_over_seeds_with_the_best_in_bold(make):
 
 
 @pytest.mark.parametrize(
-    ("means", "bold"),
+    ("cells", "bold"),
     [
-        ([50.001, float("nan")], [False, False]),  # alone
-        ([50.001, 50.002, 40.0, float("nan")], [True, True, False, False]),  # equal as shown
-        ([50.0, 50.0], [False, False]),
-        ([0.0, float("nan"), 0.01], [False, False, True]),
-        ([float("nan")], [False]),
+        (["50.00 (1)", "–"], []),  # alone
+        (["50.00 ± 0.10", "50.00", "40.00", "–"], [0, 1]),
+        (["50.00", "50.00"], []),
+        (["0.00", "–", "0.01"], [2]),
+        (["9.00", "10.00"], [1]),
+        (["–"], []),
     ],
 )
-def test_the_highest_values_as_shown_are_bold_where_there_is_a_lower_one(means, bold):
-    (cells,) = best_in_bold([[str(mean) for mean in means]], [means])
-    assert [isinstance(cell, Bold) for cell in cells] == bold
+def test_the_highest_values_are_bold_where_there_is_a_lower_one(cells, bold):
+    shown = best_in_bold(cells)
+    assert shown == cells
+    assert [i for i, cell in enumerate(shown) if isinstance(cell, Bold)] == bold
 
 
 def write_invented(folder: Path, domains, seeds=(1, 2, 3)) -> dict[tuple[str, int], float]:
@@ -165,7 +167,7 @@ def test_a_few_shot_curve_ends_with_the_runs_whose_source_training_was_like_its_
     music = next(e for e in results.eval_sets if e.domain == "sample_music")
     (points,) = few_shot_series(results.of(music), 60).values()
     assert [p.x for p in points] == [10, 25, 60]
-    assert points[-1].system.detail.endswith("source_head source")
+    assert [run.record.source.head for run in points[-1].runs] == ["source"]
 
 
 def test_first_and_seeded_draws_are_two_curves(make):

@@ -170,10 +170,7 @@ def test_every_csv_file_has_rows_of_one_length_and_the_numbers_of_the_records(re
         *("main_table", "runs", "per_type", "few_shot", "corpus_size", "significance", "confusion"),
     }
     assert len(tables["runs"]) == report.runs
-    for row in tables["runs"]:
-        record = read_record(report.folder.parent / row["record"])
-        f1 = record.scores["test"]["conlleval"].overall.f1
-        assert float(row["f1"]) == pytest.approx(100 * f1)
+    assert f1_in(report.folder / "runs.csv") == pytest.approx(f1_of_records(report, "conlleval"))
 
 
 def test_files_set_aside_and_duplicates_that_do_not_agree_are_named(report, page):
@@ -195,51 +192,52 @@ def test_one_report_gives_one_text(report, tmp_path):
         assert (tmp_path / name).read_bytes() == (report.folder / name).read_bytes()
 
 
-def test_other_conventions_have_other_scores_and_say_so(report, tmp_path):
-    runs = report.folder.parent / "runs"
-    write_report([runs], tmp_path, convention="strict", with_plots=False)
-    with open(tmp_path / "runs.csv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        record = read_record(report.folder.parent / row["record"])
-        assert float(row["f1"]) == pytest.approx(100 * record.scores["test"]["strict"].overall.f1)
-    assert "(strict)" in (tmp_path / "report.md").read_text(encoding="utf-8")
-
-
-def test_without_the_test_sentences_the_rest_is_there_and_the_page_says_how_to_get_them(report, tmp_path):
-    found = write_report([report.folder.parent / "runs"], tmp_path, with_plots=False)
-    (missing,) = found.missing
-    assert "name the folder of your domain hostile with --data_dir" in missing
-    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
-    assert "name the folder of your domain hostile with --data_dir" in text
-    assert "hostile (not CrossNER)" in text
-
-
-def test_without_matplotlib_the_error_names_the_extra_and_no_plots_needs_none(report, tmp_path, monkeypatch):
+def test_without_matplotlib_and_test_sentences_the_rest_is_there(report, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     runs = report.folder.parent / "runs"
     with pytest.raises(ImportError, match=r"pip install 'crossner-hf\[report\]'"):
         write_report([runs], tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    write_report([runs], tmp_path / "out", with_plots=False)
-    assert (tmp_path / "out" / "report.html").is_file()
+    (missing,) = write_report([runs], tmp_path / "out", convention="strict", with_plots=False).missing
+    text = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8")).text
+    for words in (missing, text):
+        assert "name the folder of your domain hostile with --data_dir" in words
+    assert "hostile (not CrossNER)" in text
+    assert "(strict)" in text
+    assert f1_in(tmp_path / "out" / "runs.csv") == pytest.approx(f1_of_records(report, "strict"))
 
 
-def test_sentences_of_conll_are_not_printed(official, tmp_path):
-    make = report_runs.RunMaker(tmp_path / "runs", official)
+def f1_in(path) -> dict[str, float]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return {row["record"]: float(row["f1"]) for row in csv.DictReader(file)}
+
+
+def f1_of_records(report, convention: str) -> dict[str, float]:
+    """F1 of the records that the report shows."""
+    names = f1_in(report.folder / "runs.csv")
+    records = {name: read_record(report.folder.parent / name) for name in names}
+    return {name: 100 * record.scores["test"][convention].overall.f1 for name, record in records.items()}
+
+
+@pytest.fixture(scope="module")
+def official_report(official, tmp_path_factory):
+    """A report on the source and on few-shot runs on music."""
+    folder = tmp_path_factory.mktemp("official")
+    make = report_runs.RunMaker(folder / "runs", official)
     make("conll2003", rate=0.3)
-    write_report([make.folder], tmp_path / "out", data_dirs=[official], with_plots=False)
-    page = Page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
-    assert page.of("mark") == []
-    assert "may not be passed on" in page.text
-
-
-def test_few_shot_curves_of_an_official_domain_end_at_its_whole_training_split(official, tmp_path):
-    make = report_runs.RunMaker(tmp_path / "runs", official)
     report_runs.write_few_shot(make, "music", sizes=(10,))
     make("music")
-    write_report([make.folder], tmp_path / "out", with_plots=False)
-    with open(tmp_path / "out" / "few_shot.csv", encoding="utf-8", newline="") as file:
+    return write_report([make.folder], folder / "out", data_dirs=[official], with_plots=False, resamples=10).folder
+
+
+def test_sentences_of_conll_are_not_printed(official_report):
+    text = (official_report / "report.md").read_text(encoding="utf-8")
+    assert "conll2003: not printed, as its text (Reuters) may not be passed on." in text
+    assert re.findall(r"^### .*", text, flags=re.MULTILINE) == ["### music"]
+
+
+def test_few_shot_curves_of_an_official_domain_end_at_its_whole_training_split(official_report):
+    with open(official_report / "few_shot.csv", encoding="utf-8", newline="") as file:
         assert sorted({row["target_sentences"] for row in csv.DictReader(file)}) == ["10", "100"]
 
 

@@ -73,7 +73,7 @@ def test_the_folder_has_a_card_and_a_file_for_each_split(repository):
     assert files == {"README.md", *parquet}
 
 
-def test_it_loads_with_no_package_as_the_package_gives_it(repository, files, run_python):
+def test_it_loads_without_the_package(repository, files, run_python):
     example = re.search(r"```python\n(.*?)```", card_of(repository).text, flags=re.DOTALL).group(1)
     program = f"""
 import sys
@@ -82,21 +82,21 @@ import json
 {example.replace("me/crossner", str(repository))}
 assert dataset["train"].num_rows and names[:2] == ["O", "B-musicgenre"], names
 assert len(datasets_names := __import__("datasets").get_dataset_config_names({str(repository)!r})) == 10, datasets_names
-found = {{}}
+contents = {{}}
 for name in {DEFAULT}:
     loaded = load_dataset({str(repository)!r}, name)
     labels = loaded["test"].features["ner_tags"].feature.names
-    found[name] = [labels, {{split: rows.to_list() for split, rows in loaded.items()}}]
-print(json.dumps(found))
+    contents[name] = [labels, {{split: rows.to_list() for split, rows in loaded.items()}}]
+print(json.dumps(contents))
 """
-    found = json.loads(run_python(program).stdout)
+    contents = json.loads(run_python(program).stdout)
     for name in DEFAULT:
         ours = load(name, **files)
-        assert found[name][0] == list(get_domain(name).labels)
-        assert found[name][1] == {split: rows.to_list() for split, rows in ours.items()}, name
+        assert contents[name][0] == list(get_domain(name).labels)
+        assert contents[name][1] == {split: rows.to_list() for split, rows in ours.items()}, name
 
 
-def test_the_features_are_the_packages(repository, files):
+def test_the_features_are_those_of_the_package(repository, files):
     assert datasets.load_dataset(str(repository), "ai")["train"].features == load("ai", **files)["train"].features
 
 
@@ -127,7 +127,7 @@ def test_the_head_of_the_card_is_what_hub_and_datasets_read(repository, files):
     ("rows", "category"),
     [(0, "n<1K"), (999, "n<1K"), (1_000, "1K<n<10K"), (99_999, "10K<n<100K"), (2_000_000, "1M<n<10M")],
 )
-def test_the_class_of_size_is_one_of_the_hubs(rows, category):
+def test_the_size_category_is_one_of_the_hub(rows, category):
     assert size_category(rows) == category
 
 
@@ -153,7 +153,7 @@ def test_the_entities_by_type_are_those_of_the_data(repository, files):
             assert [plain(count) for count in counts] == [each.count(int(number)) for each in tags]
 
 
-def test_the_duplicates_in_the_card_are_those_put_into_the_files(repository):
+def test_the_duplicates_in_the_card_are_those_of_the_files(repository):
     text = card_of(repository).text
     rows = {name: list(map(int, counts)) for name, *counts in rows_of(text, "domain", "train and val.")}
     assert rows["music"] == [0, 0, 1, 0, 0, 0, 1, 1]  # music/dev's first sentence, without its labels, in music/test
@@ -163,7 +163,7 @@ def test_the_duplicates_in_the_card_are_those_put_into_the_files(repository):
     assert "politics 0 / 0, science 0 / 1, music 1 / 1, literature 0 / 0, ai 0 / 0" in text
 
 
-def test_official_numbers_stand_beside_those_of_the_paper(official, tmp_path, own_cache):
+def test_the_card_compares_official_numbers_with_the_paper(official, tmp_path, own_cache):
     chosen = ["politics", "science", "music", "ai"]
     write_dataset_repository(tmp_path / "out", chosen, data_dir=official)
     text = card_of(tmp_path / "out").text
@@ -215,7 +215,7 @@ def test_the_card_says_where_the_sentences_are_from(write, official, tmp_path):
     assert re.search(r"- `ai_dedup`: the official .* are left out\.", text)
 
 
-def test_labels_of_every_kind_survive_in_the_yaml_and_break_no_table(write_zoo, tmp_path, own_cache):
+def test_labels_with_odd_characters_break_neither_yaml_nor_tables(write_zoo, tmp_path, own_cache):
     types = ["a|b", "<img/src=x>", '"it\'s":', "#", "yes", "{x}", "---", "null"]
     folder = write_zoo(tmp_path / "zoo", [(["w"], [f"B-{t}"]) for t in types])
     (folder / "domain.json").write_text(json.dumps({"name": "odd", "entity_types": types}))
@@ -269,14 +269,14 @@ def test_a_corpus_needs_a_name_of_its_own(write, tmp_path, name):
         (["music"], {"repo": "me/my data set"}, "Repo id must"),
     ],
 )
-def test_what_cannot_be_written_is_refused_before_anything_is_written(tmp_path, names, options, message):
+def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, names, options, message):
     with pytest.raises(ValueError, match=message):
         write_dataset_repository(tmp_path / "out", names, **options)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["file in it", "file", "hidden file in it"])
-def test_nothing_that_is_there_is_overwritten(write, tmp_path, kind):
+def test_existing_files_are_not_overwritten(write, tmp_path, kind):
     folder = tmp_path / "out"
     if kind == "file":
         folder.write_text("mine")

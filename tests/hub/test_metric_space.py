@@ -72,7 +72,7 @@ def test_the_page_scores_columns(page):
         ("a O\n\nb O", "a O", "different words from sentence 2 on"),
     ],
 )
-def test_the_page_says_what_is_wrong(page, gold, predicted, message):
+def test_the_page_names_errors(page, gold, predicted, message):
     with pytest.raises(page.gr.Error, match=re.escape(message)):
         page.scores(gold, predicted, page.ANY, ["conlleval"])
 
@@ -85,7 +85,7 @@ def test_the_card_names_every_convention_and_is_valid(space):
     assert 'evaluate.load("someone/crossner")' in card.text
 
 
-def test_its_files_are_the_packages_own(space):
+def test_the_module_is_that_of_the_package(space):
     from crossner_hf.metric import METRIC_DIR
 
     for name in ("crossner.py", "labels.py", "span_f1.py"):

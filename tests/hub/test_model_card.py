@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import statistics
 
 import pytest
@@ -11,45 +10,35 @@ from card_records import ODD, REPO, card_of, changed, tagger_record
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
 from crossner_hf.hub.eval_results import eval_results
-from crossner_hf.hub.model_card import EXAMPLE, model_card
-from crossner_hf.hub.remote_code import config_entries, remote_files
+from crossner_hf.hub.model_card import model_card
 from crossner_hf.results.records import EvaluationRecord
-from crossner_hf.schema import Domain, get_domain
+from crossner_hf.schema import Domain
 
 SEEDS = (555, 666, 777)
 EVALUATION = EvaluationRecord.new(model="m", domain="music", split="test", is_crossner=True, scores={})
-
-
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def f1(record, split="test", convention="conlleval", group="overall") -> float:
     return 100 * getattr(record.scores[split][convention], group).f1
 
 
-def test_the_model_index_has_the_test_scores_with_their_conventions():
-    record = tagger_record("music")
-    results = card_of(record, dataset_repo="someone/crossner").data.eval_results
-    found = {(r.metric_config, r.metric_type): r.metric_value for r in results}
+def test_the_metadata_has_the_model_and_the_test_scores_with_their_conventions():
+    encoder = {"name": "all-MiniLM-L6-v2", "sha256": "ab", "dapt": None}
+    record = tagger_record("music", encoder=encoder)
+    data = card_of(record, dataset_repo="someone/crossner").data
+    assert (data.base_model, data.datasets) == ("sentence-transformers/all-MiniLM-L6-v2", ["someone/crossner"])
+    assert (data.language, data.license, data.pipeline_tag) == ("en", "apache-2.0", "token-classification")
+    assert {"crossner", "named-entity-recognition"} <= set(data.tags)
+    results = data.eval_results
+    values = {(r.metric_config, r.metric_type): r.metric_value for r in results}
     overall = record.scores["test"]["conlleval"].overall
-    assert found == {
+    assert values == {
         **{("conlleval", name): round(100 * getattr(overall, name), 2) for name in ("f1", "precision", "recall")},
         ("strict", "f1"): round(f1(record, convention="strict"), 2),
         ("pooled", "f1"): round(f1(record, convention="pooled"), 2),
     }
-    assert all(r.metric_name.startswith(f"{r.metric_config} ") for r in results)
     places = {(r.dataset_type, r.dataset_config, r.dataset_split, r.dataset_name, r.task_type) for r in results}
     assert places == {("someone/crossner", "music", "test", "CrossNER music", "token-classification")}
-
-
-def test_metadata_of_a_tagger_for_crossner():
-    encoder = {"name": "all-MiniLM-L6-v2", "sha256": "ab", "dapt": None}
-    data = card_of(tagger_record("music", encoder=encoder), dataset_repo="someone/crossner").data
-    assert data.base_model == "sentence-transformers/all-MiniLM-L6-v2"
-    assert (data.language, data.license, data.pipeline_tag) == ("en", "apache-2.0", "token-classification")
-    assert data.datasets == ["someone/crossner"]
-    assert {"crossner", "named-entity-recognition"} <= set(data.tags)
 
 
 def test_several_seeds_are_given_as_mean_and_sample_deviation():
@@ -166,7 +155,7 @@ def test_results_beside_the_card_are_read_back_by_the_library():
 
 
 @pytest.mark.parametrize(
-    ("records", "said"),
+    ("records", "message"),
     [
         ([], "at least one record of kind fine_tuning, got none at all"),
         ([EVALUATION], "got evaluation"),
@@ -179,57 +168,11 @@ def test_results_beside_the_card_are_read_back_by_the_library():
     ],
     ids=["none", "kind", "domains", "systems", "contradiction"],
 )
-def test_records_that_are_not_of_one_model_are_refused(records, said):
-    with pytest.raises(ValueError, match=said):
+def test_records_that_are_not_of_one_model_are_refused(records, message):
+    with pytest.raises(ValueError, match=message):
         model_card(records, repo=REPO)
 
 
 def test_a_name_that_the_hub_would_not_take_is_refused():
     with pytest.raises(ValueError, match="Repo id"):
         model_card([tagger_record("music")], repo='a/b"; import os #')
-
-
-@pytest.fixture(scope="module")
-def crf_tagger(tiny_model, zoo, tmp_path_factory) -> str:
-    import torch
-
-    from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
-    from crossner_hf.finetuning.settings import TaggerChoice
-
-    torch.manual_seed(1)
-    taggers = EncoderTaggers(tiny_model("bert"), TaggerChoice(tagger="crf"))
-    folder = tmp_path_factory.mktemp("crf")
-    taggers.build(get_domain(zoo)).save_pretrained(folder)
-    taggers.tokenizer.save_pretrained(folder)
-    return str(folder)
-
-
-def with_code(folder, target):
-    """The model as it is pushed: its config names the code that lies beside it."""
-    shutil.copytree(folder, target)
-    config = json.loads((target / "config.json").read_text())
-    for name, text in remote_files(config["model_type"]).items():
-        (target / name).write_text(text, encoding="utf-8")
-    (target / "config.json").write_text(json.dumps(config | config_entries(config["model_type"])))
-    return str(target)
-
-
-def test_the_code_of_cards_runs(random_tagger, crf_tagger, run_python, tmp_path):
-    """Of a linear tagger and of one with a CRF, in one process."""
-    programs = []
-    for folder, arguments in ((random_tagger(), {}), (crf_tagger, {"tagger": "crf"})):
-        text = model_card([tagger_record("music", arguments=arguments)], repo=REPO)
-        found = blocks(text, "python")
-        assert len(found) == 3
-        assert all(f'"{REPO}"' in code for code in found)
-        pushed = with_code(folder, tmp_path / f"pushed{len(programs)}")
-        programs += [code.replace(f'"{REPO}"', repr(pushed)) for code in found]
-    assert "AutoTokenizer" in programs[-1]
-    assert 'aggregation_strategy="first"' in programs[2]
-    done = run_python(f"for code in {programs!r}:\n    exec(code)\n    print('----')\n")
-    printed = done.stdout.split("----\n")[:-1]
-    assert len(printed) == 6
-    for lines, entities in (printed[0:2], printed[3:5]):  # with the package line by line, then as a list
-        words = [EXAMPLE[int(start) : int(end)] for start, end in re.findall(r"^(\d+) (\d+) ", lines, re.MULTILINE)]
-        assert words == [entity["word"] for entity in eval(entities)]
-    assert printed[0].strip()

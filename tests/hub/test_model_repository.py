@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import shutil
 import sys
 from functools import cache
@@ -14,6 +15,7 @@ from transformers import AutoModelForMaskedLM, AutoModelForTokenClassification, 
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
+from crossner_hf.hub.model_card import EXAMPLE
 from crossner_hf.hub.model_repository import write_model_repository
 from crossner_hf.hub.remote_code import TAGGERS, TASK, flat_files, remote_files
 from crossner_hf.results.record_files import read_record, write_record
@@ -103,6 +105,26 @@ def test_without_the_package_every_tagger_gives_the_same_and_stock_models_need_n
             "logits": logits.tolist(),
             "tokenizer": type(tokenizer).__name__,
         }
+
+
+def test_the_code_of_cards_runs(repository, run_python):
+    """Of a linear tagger and of one with a CRF, in one process."""
+    programs = []
+    for tagger in ("linear", "crf"):
+        card = (repository(tagger) / "README.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"^```python\n(.*?)^```", card, flags=re.MULTILINE | re.DOTALL)
+        assert len(blocks) == 3
+        assert all('"me/tagger"' in code for code in blocks)
+        programs += [code.replace('"me/tagger"', repr(str(repository(tagger)))) for code in blocks]
+    assert 'aggregation_strategy="first"' in programs[2]
+    assert "AutoTokenizer" in programs[-1]
+    done = run_python(f"for code in {programs!r}:\n    exec(code)\n    print('----')\n")
+    printed = done.stdout.split("----\n")[:-1]
+    assert len(printed) == 6
+    for lines, entities in (printed[0:2], printed[3:5]):  # with the package line by line, then as a list
+        words = [EXAMPLE[int(start) : int(end)] for start, end in re.findall(r"^(\d+) (\d+) ", lines, re.MULTILINE)]
+        assert words == [entity["word"] for entity in ast.literal_eval(entities)]
+    assert any(text.strip() for text in printed)
 
 
 @pytest.mark.parametrize("tagger", ALL)

@@ -71,7 +71,7 @@ def test_the_same_again_makes_no_commit(there, folder, repo):
     assert there.commits("model", repo) == before
 
 
-def test_what_a_push_wrote_goes_with_the_folder_and_what_others_wrote_stays(there, folder, repo):
+def test_outdated_files_of_a_push_are_deleted_and_files_of_others_stay(there, folder, repo):
     push_folder(folder, Target(repo, "model"), "First")
     mine = {name: name.encode() for name in ("photo.png", "NOTES.md", "my_results.json", "onnx/model.safetensors")}
     HfApi().create_commit(repo, [CommitOperationAdd(*item) for item in mine.items()], commit_message="Mine")
@@ -81,7 +81,7 @@ def test_what_a_push_wrote_goes_with_the_folder_and_what_others_wrote_stays(ther
     assert there_are(there, repo) == {**contents(folder), **mine}
 
 
-def test_configurations_that_a_push_does_not_hold_stay(there, tmp_path, repo):
+def test_configurations_that_are_not_pushed_stay(there, tmp_path, repo):
     for number, names in enumerate((("music", "ai"), ("music",))):
         for name in names:
             path = tmp_path / str(number) / name / f"train-0000{number}-of-00001.parquet"
@@ -94,7 +94,7 @@ def test_configurations_that_a_push_does_not_hold_stay(there, tmp_path, repo):
     ]
 
 
-def test_a_gitignore_there_would_lose_files_and_is_refused(there, folder, repo):
+def test_a_gitignore_in_the_repository_is_refused(there, folder, repo):
     HfApi().create_repo(repo)
     ignore = CommitOperationAdd(".gitignore", b"*.safetensors\n")
     HfApi().create_commit(repo, [ignore], commit_message="Ignore")
@@ -120,7 +120,7 @@ def test_the_card_of_a_data_set_is_not_replaced_by_that_of_results(before, after
     assert push_folder(tmp_path / "before", Target(repo, "dataset"), "Push").unchanged
 
 
-def test_a_pull_request_that_is_not_there_is_not_made_as_a_branch(there, folder, repo):
+def test_a_missing_pull_request_is_not_created_as_a_branch(there, folder, repo):
     push_folder(folder, Target(repo, "model"), "Push")
     with pytest.raises(ValueError, match=f"{repo}: has no refs/pr/7; name a branch"):
         push_folder(folder, Target(repo, "model", revision="refs/pr/7"), "Push")
@@ -133,7 +133,7 @@ def test_a_token_in_a_file_is_not_sent(there, folder, repo):
     assert not there.requests
 
 
-def test_a_pull_request_into_another_branch_is_another(there, folder, repo):
+def test_pull_requests_into_two_branches_are_two(there, folder, repo):
     push_folder(folder, Target(repo, "model"), "First")
     push_folder(folder, Target(repo, "model", revision="v2"), "First")
     (folder / "config.json").write_text('{"a": 1}')
@@ -142,7 +142,7 @@ def test_a_pull_request_into_another_branch_is_another(there, folder, repo):
     assert [p["title"] for p in there.repo("model", repo).pull_requests] == ["Better", "Better (into v2)"]
 
 
-def test_where_no_answer_came_it_does_not_say_that_nothing_happened(there, folder, repo, monkeypatch):
+def test_without_an_answer_the_message_says_that_the_commit_may_have_arrived(there, folder, repo, monkeypatch):
     HfApi().create_repo(repo)
     monkeypatch.setattr(retry, "WAITS", ())
     there.fail("POST", "/commit/", drop="answer")
@@ -169,7 +169,7 @@ def test_a_new_repository_can_be_private(kind, there, folder, repo):
     assert pushed.url == f"{there.url}/{'' if kind == 'model' else kind + 's/'}{repo}"
 
 
-def test_nothing_is_sent_in_private_to_what_is_public(there, folder, repo):
+def test_a_private_push_to_a_public_repository_is_refused(there, folder, repo):
     HfApi().create_repo(repo)
     before = there_are(there, repo)
     with pytest.raises(ValueError, match="is public on the Hub, so nothing was sent"):
@@ -177,7 +177,7 @@ def test_nothing_is_sent_in_private_to_what_is_public(there, folder, repo):
     assert there_are(there, repo) == before
 
 
-def test_a_branch_is_made_and_main_stays(there, folder, repo):
+def test_a_missing_branch_is_created_and_main_stays(there, folder, repo):
     push_folder(folder, Target(repo, "model"), "First")
     before = there_are(there, repo)
     (folder / "config.json").write_text('{"a": 1}')
@@ -187,7 +187,7 @@ def test_a_branch_is_made_and_main_stays(there, folder, repo):
     assert there_are(there, repo) == before
 
 
-def test_a_pull_request_is_opened_once_and_then_carried_on(there, folder, repo):
+def test_a_pull_request_is_opened_once_and_then_gets_the_next_commits(there, folder, repo):
     push_folder(folder, Target(repo, "model"), "First")
     before = there.commits("model", repo)
     (folder / "config.json").write_text('{"a": 1}')
@@ -204,7 +204,7 @@ def test_a_pull_request_is_opened_once_and_then_carried_on(there, folder, repo):
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 409, 429])
-def test_trouble_that_passes_is_waited_for(status, there, folder, repo, waits, caplog):
+def test_temporary_errors_are_retried(status, there, folder, repo, waits, caplog):
     there.fail("POST", "/commit/", status=status, times=2)
     with caplog.at_level(logging.WARNING):
         push_folder(folder, Target(repo, "model"), "First")
@@ -213,7 +213,7 @@ def test_trouble_that_passes_is_waited_for(status, there, folder, repo, waits, c
     assert f"the Hub answers {status}" in caplog.text
 
 
-def test_the_hub_says_how_long_to_wait(there, folder, repo, waits):
+def test_retry_after_is_respected_up_to_ten_minutes(there, folder, repo, waits):
     there.fail("POST", "/commit/", status=429, headers={"Retry-After": "37"})
     push_folder(folder, Target(repo, "model"), "First")
     assert waits == [37]
@@ -224,7 +224,7 @@ def test_the_hub_says_how_long_to_wait(there, folder, repo, waits):
     assert waits == [37]
 
 
-def test_an_upload_that_breaks_goes_on_and_sends_nothing_twice(there, folder, repo):
+def test_a_broken_upload_is_repeated_and_nothing_is_sent_twice(there, folder, repo):
     (folder / "model-2.safetensors").write_bytes(LARGE)
     there.fail("PUT", "", drop="request")
     push_folder(folder, Target(repo, "model"), "First")
@@ -236,7 +236,7 @@ def test_an_upload_that_breaks_goes_on_and_sends_nothing_twice(there, folder, re
     assert not [r for r in there.requests if r[0] == "PUT"]
 
 
-def test_after_a_push_that_was_given_up_the_same_command_goes_on(there, folder, repo):
+def test_a_failed_push_can_be_repeated(there, folder, repo):
     there.fail("POST", "/commit/", status=500, times=99)
     with pytest.raises(
         ConnectionError, match=r"the Hub answers 500.*nothing was committed; run the same command again"
@@ -272,7 +272,7 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice(create_pr, there, fold
         (412, "it changed during this push, and nothing was committed"),
     ],
 )
-def test_what_the_user_has_to_do_is_one_sentence(status, message, there, folder, repo, waits):
+def test_advice_to_the_user_is_one_sentence(status, message, there, folder, repo, waits):
     there.fail("POST", "/commit/", status=status, times=9)
     with pytest.raises(ValueError, match=message) as raised:
         push_folder(folder, Target(repo, "model"), "First")
@@ -282,7 +282,7 @@ def test_what_the_user_has_to_do_is_one_sentence(status, message, there, folder,
     assert there_are(there, repo) == {}
 
 
-def test_somebody_elses_commit_in_between_is_not_written_over(there, folder, repo, monkeypatch):
+def test_a_commit_by_somebody_else_is_not_overwritten(there, folder, repo, monkeypatch):
     push_folder(folder, Target(repo, "model"), "First")
     (folder / "config.json").write_text('{"a": 1}')
     real = HfApi.create_commit
@@ -298,7 +298,7 @@ def test_somebody_elses_commit_in_between_is_not_written_over(there, folder, rep
     assert there_are(there, repo)["config.json"] == b"theirs"
 
 
-def test_a_server_that_quotes_the_token_does_not_get_it_into_text(there, folder, repo, caplog):
+def test_no_message_contains_a_token_that_the_server_quotes(there, folder, repo, caplog):
     there.fail("POST", "/commit/", status=500, times=1, message=f"bad token {there.token}")
     there.fail("POST", "/commit/", status=403, message=f"Authorization: Bearer {there.token}")
     with caplog.at_level(logging.DEBUG), pytest.raises(ValueError, match="Authorization") as raised:
@@ -307,7 +307,7 @@ def test_a_server_that_quotes_the_token_does_not_get_it_into_text(there, folder,
     assert raised.value.__suppress_context__
 
 
-def test_without_a_token_it_says_how_to_get_one(there, folder, repo, monkeypatch, tmp_path):
+def test_a_missing_token_is_named(there, folder, repo, monkeypatch, tmp_path):
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
     for create_pr in (False, True):
@@ -315,7 +315,7 @@ def test_without_a_token_it_says_how_to_get_one(there, folder, repo, monkeypatch
             push_folder(folder, Target(repo, "model", create_pr=create_pr), "First")
 
 
-def test_a_card_that_the_hub_refuses_leaves_no_repository_behind(there, folder, repo):
+def test_a_refused_card_leaves_no_repository_behind(there, folder, repo):
     (folder / "README.md").write_text("---\nlicense: [mit\n---\n")
     with pytest.raises(ValueError, match=r"README\.md: its metadata is not YAML"):
         push_folder(folder, Target(repo, "model"), "First")
@@ -329,7 +329,7 @@ def test_a_card_that_the_hub_refuses_leaves_no_repository_behind(there, folder, 
     assert not HfApi().repo_exists(repo)
 
 
-def test_what_cannot_be_pushed_is_refused_before_anything_is_sent(there, folder, tmp_path, monkeypatch):
+def test_bad_folders_and_names_are_refused_before_anything_is_sent(there, folder, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no files here to push"):
         push_folder(tmp_path / "empty", Target("me/x", "model"), "First")
@@ -344,7 +344,7 @@ def test_what_cannot_be_pushed_is_refused_before_anything_is_sent(there, folder,
     assert not there.requests
 
 
-def test_offline_says_what_to_unset(there, folder, repo, monkeypatch):
+def test_offline_mode_is_named(there, folder, repo, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ValueError, match="HF_HUB_OFFLINE is set, so nothing can be pushed; unset it"):
         push_folder(folder, Target(repo, "model"), "First")

@@ -89,25 +89,19 @@ def main_table(columns: Mapping[str, Runs], convention: str, with_average: bool 
     ]
     if with_average:
         summaries.append([average([runs.get(s, ()) for runs in columns.values()], convention) for s in systems])
-    means = [[s.mean if s else np.nan for s in column] for column in summaries]
-    texts = [[NOTHING if s is None else str(s) for s in column] for column in summaries]
-    names = (_model_names(systems), [system.training for system in systems])
-    rows = zip(*names, *best_in_bold(texts, means), strict=True)
+    scores = [best_in_bold([NOTHING if s is None else str(s) for s in column]) for column in summaries]
+    rows = zip(_model_names(systems), [system.training for system in systems], *scores, strict=True)
     groups = [_group(system) for system in systems]
     rules = [i for i in range(1, len(groups)) if groups[i] != groups[i - 1]]
     header = ["Model", "Training", *columns, *(["average"] if with_average else [])]
     return Table(frame_of(header, rows), names=2, rules=rules if len(rules) < len(groups) - 1 else ())
 
 
-def best_in_bold(texts: Sequence[Sequence[str]], means: Sequence[Sequence[float]]) -> list[list[str]]:
-    """The highest of each line, as shown with two digits, become bold where there is a lower one."""
-    shown = np.array([[float(f"{mean:.2f}") for mean in line] for line in means])
-    highest = np.fmax.reduce(shown, axis=1, keepdims=True)  # fmax and fmin ignore NaN
-    is_best = (shown == highest) & (np.fmin.reduce(shown, axis=1, keepdims=True) < highest)
-    return [
-        [Bold(text) if bold else text for text, bold in zip(line, best, strict=True)]
-        for line, best in zip(texts, is_best.tolist(), strict=True)
-    ]
+def best_in_bold(cells: Sequence[str]) -> list[str]:
+    """Make the cells with the highest number bold, where there is a lower one; a cell begins with its number."""
+    numbers = [np.nan if cell == NOTHING else float(cell.split()[0]) for cell in cells]
+    lowest, highest = np.fmin.reduce(numbers), np.fmax.reduce(numbers)  # they ignore NaN
+    return [Bold(cell) if lowest < number == highest else cell for cell, number in zip(cells, numbers, strict=True)]
 
 
 def _group(system: System) -> tuple[str, bool]:
@@ -176,9 +170,8 @@ def types_table(names: Mapping[System, str], systems: Runs, convention: str) -> 
     entities = {name: number for name, (number, _) in columns[0].items()}
     types = sorted((t for t in entities if entities[t] and t not in GROUPS), key=lambda t: -entities[t])
     order = [*types, *(group for group in GROUPS if all(group in column for column in columns))]
-    means = [[column.get(name, (0, 0.0))[1] for column in columns] for name in order]
-    scores = best_in_bold([[f"{mean:.2f}" for mean in row] for row in means], means)
-    rows = [[GROUPS.get(name, name), f"{entities[name]:,}", *row] for name, row in zip(order, scores, strict=True)]
+    scores = {name: [f"{column.get(name, (0, 0.0))[1]:.2f}" for column in columns] for name in order}
+    rows = [[GROUPS.get(name, name), f"{entities[name]:,}", *best_in_bold(row)] for name, row in scores.items()]
     return Table(frame_of(["Type", "Entities", *names.values()], rows), rules=(len(types),))
 
 

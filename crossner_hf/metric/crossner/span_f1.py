@@ -175,15 +175,17 @@ def _counts(pair: _Pair, convention: str) -> np.ndarray:
 
 def find_spans(tags: np.ndarray, sentence_starts: np.ndarray) -> _Spans:
     """Find entities in codes (words,): one opens at a B-, at a change of type and at a start of a sentence."""
-    types = (tags + 1) >> 1
-    opens = tags & 1 == 1
-    opens[1:] |= types[1:] != types[:-1]
-    opens[sentence_starts] = True
-    opens &= tags > 0
-    breaks = np.flatnonzero(opens | (tags == 0))  # an entity ends where the next one opens or an O stands
-    is_entity = opens[breaks]
-    start = breaks[is_entity]
-    return _Spans(start, np.append(breaks, len(tags))[1:][is_entity], types[start] - 1)
+    words = np.flatnonzero(tags)  # only those of entities: a quarter of them in CrossNER
+    codes = tags[words]
+    types = (codes + 1) >> 1
+    starts_sentence = np.zeros(len(tags), dtype=bool)
+    starts_sentence[sentence_starts] = True
+    opens = (codes & 1 == 1) | starts_sentence[words]
+    opens[:1] = True
+    opens[1:] |= (types[1:] != types[:-1]) | (words[1:] > words[:-1] + 1)
+    first = np.flatnonzero(opens)
+    last = np.append(first[1:], len(words)) - 1 if len(words) else first
+    return _Spans(words[first], words[last] + 1, types[first] - 1)
 
 
 def _words_as_spans(tags: np.ndarray) -> _Spans:
