@@ -47,11 +47,11 @@ def render(results: str | Path) -> dict[str, str]:
 
 def _pre_training(results: Path) -> dict[str, DaptRecord]:
     """Path, as `collect` shows it, to record of every pre-training."""
-    found = {}
+    records = {}
     for path in sorted(results.rglob("*.json")):
         if f'"kind": "{DaptRecord.KIND}"' in path.read_text(encoding="utf-8"):
-            found[f"{results.name}/{path.relative_to(results).as_posix()}"] = read_record(path, DaptRecord)
-    return found
+            records[f"{results.name}/{path.relative_to(results).as_posix()}"] = read_record(path, DaptRecord)
+    return records
 
 
 def _parts(shown: str) -> list[str]:

@@ -143,7 +143,7 @@ def _made(record: DaptRecord, encoder: Encoder | StartEncoder) -> bool:
 
 
 def hub_id(name: str) -> str | None:
-    """The Hub id of a model that a record names; None for a folder, of which records keep the last part alone."""
+    """The Hub id of a model that a record names; None for a folder, of which records keep only the last part."""
     if name in ON_THE_HUB:
         return ON_THE_HUB[name]
     try:

@@ -117,7 +117,7 @@ def _add(collected: Collected, path: Path, shown: str) -> None:
 
 
 def _looks_like_a_record(path: Path) -> bool:
-    """Other JSON files, as of a model or a grid, may lie in the same folder. An empty file is one cut at its start."""
+    """Whether a JSON file may be a record, and not one of a model or a grid; an empty one may be a damaged record."""
     try:
         text = path.read_bytes()
     except OSError:

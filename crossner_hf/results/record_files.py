@@ -11,8 +11,8 @@ from crossner_hf.atomic_write import write_text
 from crossner_hf.results.records import SCHEMA_VERSION, EvaluationRecord, Record, RunRecord, SourceStageRecord
 from crossner_hf.results.text_records import DaptRecord, OverlapRecord
 
-RUN_FILE = "run.json"  # what the run was told to do, written before anything else
-RECORD_FILE = "record.json"  # what came of it, written last
+RUN_FILE = "run.json"  # what defines the run, written first
+RECORD_FILE = "record.json"  # its result, written last
 PREDICTIONS_FILE = "predictions.json"  # the labels that its model gave to the test split
 GRID_FILE = "grid.json"  # in the folder of a grid
 COLLECTED_PREDICTIONS = ".predictions.json"  # NAME.predictions.json lies beside NAME.json

@@ -30,7 +30,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class RecordedArguments(RecordPart):
-    """The arguments that a run was given, and its recipe: these, and any others of transformers' TrainingArguments."""
+    """A run's own arguments and its recipe; any others of transformers' TrainingArguments are kept too."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -133,11 +133,12 @@ class Record(RecordPart):
 class RunRecord(Record):
     """A fine-tuned tagger. `record.scores["test"]["conlleval"].overall.f1` is its F1 on the test split.
 
-    is_crossner:   whether the data were the official files
-    test:          whether the run was to score the test split
-    best_epoch:    the one whose model was kept; None if dev did not choose
-    dev_by_epoch:  F1 (conlleval) at each scoring of dev
-    entities_beyond_max_length: gold entities that the model could not see, by split
+    Attributes:
+        is_crossner: Whether the data were the official files.
+        test: Whether the run was to score the test split.
+        best_epoch: The one whose model was kept; None if dev did not choose.
+        dev_by_epoch: F1 (conlleval) at each scoring of dev.
+        entities_beyond_max_length: Gold entities that the model could not see, by split.
     """
 
     KIND = "fine_tuning"

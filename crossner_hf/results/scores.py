@@ -31,8 +31,11 @@ NO_ENTITIES = Score(precision=0.0, recall=0.0, f1=0.0, support=0)
 class ConventionScores(RecordPart):
     """The scores of one split under one convention.
 
-    specialised, generic: over the domain's types of that kind; None where the domain does not tell them apart
-    per_type:             of the types that occur among gold or predicted entities
+    Attributes:
+        overall: Over all entity types.
+        specialised: Over the domain's specialised types; None if the domain does not distinguish them.
+        generic: Over its generic types, likewise.
+        per_type: Of the types that occur among gold or predicted entities.
     """
 
     overall: Score
@@ -54,7 +57,7 @@ Scores = dict[str, SplitScores]  # split to convention to scores
 
 
 class Calibration(RecordPart):
-    """Expected calibration error of predicted entities; see `metric.calibration`. None where nothing was predicted."""
+    """Expected calibration error of predicted entities; see `metric.calibration`. None if nothing was predicted."""
 
     ece: float | None
     bins: int

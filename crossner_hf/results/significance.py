@@ -1,13 +1,13 @@
-"""Paired bootstrap over the test sentences: could the difference of two systems come from the choice of sentences?
+"""Paired bootstrap over the test sentences: is the difference of two systems significant?
 
 The test split is resampled with replacement, the same sentences for both systems (Koehn, 2004, Statistical significance
 tests for machine translation evaluation). In every resample the F1 of each run is computed from its entities, and
-averaged over the runs of a system: the statistic is the difference of the very means that the main table shows. The
+averaged over the runs of a system: the statistic is the difference of the means in the main table. The
 p-value is that of Berg-Kirkpatrick et al. (2012, An empirical investigation of statistical significance in NLP), who
 centre the resampled differences at the observed one; here two-sided, as neither system is expected to be better:
 p = (1 + resamples with |difference* - difference| >= |difference|) / (1 + resamples).
 
-The runs are held fixed, so this says nothing of how another seed would do; the standard deviation over seeds does.
+The runs are fixed, so the p-value does not cover the choice of seeds; the standard deviation over seeds does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class Comparison(NamedTuple):
 def compare_all(
     runs: Mapping[System, Sequence[Compared]], gold: Gold, resamples: int = RESAMPLES, seed: int = SEED
 ) -> list[Comparison]:
-    """Every pair of systems on one test split. `seed` fixes which sentences are drawn."""
+    """Compare every pair of systems on one test split. `seed` fixes which sentences are drawn."""
     systems = list(runs)
     if len(systems) < 2:
         return []
@@ -51,13 +51,13 @@ def compare_all(
         samples[:, start : start + number] = mean_f1(runs, gold, _draw(rng, number, len(gold.lengths)))
     observed = mean_f1(runs, gold, np.ones((1, len(gold.lengths))))[:, 0].tolist()
     tails = [int(TAIL * (resamples - 1)), int(np.ceil((1 - TAIL) * (resamples - 1)))]
-    found = []
+    comparisons = []
     for i, j in combinations(range(len(systems)), 2):
         differences, seen = samples[i] - samples[j], observed[i] - observed[j]
         p = (1 + int((np.abs(differences - seen) >= abs(seen) - ROUNDING).sum())) / (1 + resamples)
         low, high = np.sort(differences)[tails].tolist()
-        found.append(Comparison(systems[i], systems[j], 100 * seen, 100 * low, 100 * high, p))
-    return found
+        comparisons.append(Comparison(systems[i], systems[j], 100 * seen, 100 * low, 100 * high, p))
+    return comparisons
 
 
 def _draw(rng: np.random.Generator, number: int, sentences: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which runs are runs of one system: the same in all but the seed, and the domain. Duplicates and contradictions."""
+"""Grouping of runs into systems: runs of one system differ only in seed and domain."""
 
 import json
 from collections import defaultdict
@@ -12,7 +12,7 @@ from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAINS
 
 TAGGERS = {"linear": "{}", "crf": "{} + CRF", "bilstm-crf": "BiLSTM-CRF ({})", "coach": "Coach ({})"}
 
-# Arguments that stand elsewhere in the record, and those without an effect on the scores.
+# Arguments that the record also holds elsewhere, and those without an effect on the scores.
 _ELSEWHERE = ("setting", "source", "num_sentences", "few_shot_draw", "target_repeats", "seed", "tagger")
 _WITHOUT_EFFECT = ("save_", "logging_", "dataloader_", "include_num_input", "per_device_eval", "use_cpu", "report_to")
 
@@ -28,14 +28,14 @@ class EvalSet(NamedTuple):
 
 @dataclass(frozen=True)
 class System:
-    """What a row of a table stands for.
+    """A row of a table.
 
     encoder: what the tagger starts from, with the tagger if it is not the linear one: an encoder, for a checkpoint of
              domain-adaptive pre-training the model that it started from, or word vectors
     dapt:    that pre-training in a few words, "" for none
     size:    sentences of few-shot training; None for all
     percent: share of the corpus used in domain-adaptive pre-training, None where there was none
-    detail:  what sets it apart from a system that is otherwise the same: "learning_rate 0.0002"
+    detail:  how it differs from a system that is otherwise the same: "learning_rate 0.0002"
     source:  how the source data came in, for comparison alone
     """
 
@@ -52,8 +52,10 @@ class System:
     @property
     def model(self) -> str:
         share = "" if self.percent in (None, 100) else f"{self.percent:g}\u00a0%"
-        told = ", ".join(part for part in (self.dapt, share) if part)
-        return f"{self.encoder} + DAPT{f' ({told})' if told else ''}" if self.percent is not None else self.encoder
+        if self.percent is None:
+            return self.encoder
+        details = ", ".join(filter(None, (self.dapt, share)))
+        return f"{self.encoder} + DAPT" + (f" ({details})" if details else "")
 
     @property
     def training(self) -> str:
@@ -77,7 +79,7 @@ class System:
 
 @dataclass
 class Results:
-    """Runs by system and test split, in the order of their seeds; a seed is there once."""
+    """Runs by system and test split, in the order of their seeds; each seed is there once."""
 
     cells: dict[tuple[System, EvalSet], list[RunResult]]
     set_aside: list[SetAside]
@@ -100,7 +102,7 @@ class Results:
 
 @dataclass
 class _Described:
-    """A run with what makes its system: `base` names it, `recipe` is told only where systems of one base differ."""
+    """A run and what defines its system: `base` names it; `recipe` is named only where systems of one base differ."""
 
     run: RunResult
     eval_set: EvalSet
@@ -111,8 +113,8 @@ class _Described:
 def group(runs: Sequence[RunResult]) -> Results:
     """Sort runs into systems and test splits.
 
-    Of exact duplicates (the same run with the same scores) one is kept. Of contradicting ones (the same run with other
-    scores) none is: nothing in the records says which is right.
+    Of exact duplicates (the same run with the same scores) one is kept. Contradicting ones (the same run with other
+    scores) are all set aside, as nothing in the records says which is right.
     """
     runs, set_aside = _same_types(runs)
     described = [_Described(run, eval_set, *_parts(run.record)) for run, eval_set in _with_eval_sets(runs)]
@@ -150,7 +152,7 @@ def _same_types(runs: Iterable[RunResult]) -> tuple[list[RunResult], list[SetAsi
 
 
 def _with_eval_sets(runs: Sequence[RunResult]) -> Iterator[tuple[RunResult, EvalSet]]:
-    """Each run with its test split; where a domain's name stands for several files, they are told apart."""
+    """Each run with its test split, labelled with the checksum if a domain's name stands for several files."""
     files: dict[tuple[str, bool], set[str]] = defaultdict(set)
     for run in runs:
         files[run.record.domain, run.record.is_crossner].add(run.record.data_sha256.get("test", ""))
@@ -163,7 +165,7 @@ def _with_eval_sets(runs: Sequence[RunResult]) -> Iterator[tuple[RunResult, Eval
 
 
 def _parts(record: RunRecord) -> tuple[System, dict[str, Any]]:
-    """What makes the system, apart from the seed: its base and its recipe."""
+    """What defines the system: its base and its recipe."""
     recipe = {
         name: value
         for name, value in record.arguments.given().items()
@@ -196,12 +198,12 @@ def _parts(record: RunRecord) -> tuple[System, dict[str, Any]]:
 
 
 def _whole(value: Any) -> Any:
-    """25.0 as 25: a recipe is one however its numbers are written."""
+    """25 for 25.0, so that recipes are equal however their numbers are written."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _tell_checkpoints_apart(described: Sequence[_Described]) -> None:
-    """Where several encoders go by one name on one test split, their checksum becomes part of the recipe."""
+    """If several encoders have one name on one test split, their checksum becomes part of the recipe."""
     alike: dict[tuple[System, str], list[_Described]] = defaultdict(list)
     for d in described:
         if not d.run.record.random_weights:
@@ -216,7 +218,7 @@ def _tell_checkpoints_apart(described: Sequence[_Described]) -> None:
 
 
 def _named(described: Sequence[_Described]) -> Iterator[tuple[System, _Described]]:
-    """Each run with its system; systems of one base tell in `detail` what their recipes differ in."""
+    """Each run with its system, whose `detail` says in what its recipe differs from others of the same base."""
     by_base: dict[System, list[_Described]] = defaultdict(list)
     for d in described:
         by_base[d.base].append(d)
@@ -225,6 +227,6 @@ def _named(described: Sequence[_Described]) -> Iterator[tuple[System, _Described
         names = sorted({name for recipe in recipes for name in recipe})
         differing = [name for name in names if len({json.dumps(recipe.get(name)) for recipe in recipes}) > 1]
         for d in same:
-            told = (f"{name} {d.recipe[name]}" if name in d.recipe else f"{name} as usual" for name in differing)
+            details = (f"{name} {d.recipe[name]}" if name in d.recipe else f"{name} as usual" for name in differing)
             source = json.dumps({name: value for name, value in d.recipe.items() if name.startswith("source_")})
-            yield replace(base, detail=", ".join(told), source=source, key=json.dumps(d.recipe)), d
+            yield replace(base, detail=", ".join(details), source=source, key=json.dumps(d.recipe)), d

@@ -166,18 +166,12 @@ def test_spawned_workers_read_rows_and_streams(run_python, legal):
     def all_words(dataset):
         return [words(row) for row in dataset]
 
-    def same(batch):
-        return batch
-
     if __name__ == "__main__":
         load = partial(datasets.load_dataset, "crossner", "legal", data_dir={str(legal)!r}, split="test")
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             rows = pool.map(words, load())
             whole = pool.apply(all_words, [load()])
-        from torch.utils.data import DataLoader
-
-        options = dict(batch_size=None, num_workers=1, multiprocessing_context="spawn", collate_fn=same)
-        stream = [row["tokens"] for row in DataLoader(load(streaming=True), **options)]
+            stream = pool.apply(all_words, [load(streaming=True)])
         print(json.dumps([rows, whole, stream]))
     """
     assert run_python(program) == [[["Old", "Bailey"], ["Hale"], ["adjourned"]]] * 3

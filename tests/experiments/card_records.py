@@ -75,5 +75,5 @@ def card_of(*records, **more) -> ModelCard:
 
 def row(card: ModelCard, name: str) -> str:
     """The text of a row of two columns."""
-    (found,) = re.findall(rf"^\| {re.escape(name)} \| (.*) \|$", card.text, flags=re.MULTILINE)
-    return found
+    (text,) = re.findall(rf"^\| {re.escape(name)} \| (.*) \|$", card.text, flags=re.MULTILINE)
+    return text

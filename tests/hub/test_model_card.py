@@ -30,9 +30,9 @@ def test_the_metadata_has_the_model_and_the_test_scores_with_their_conventions()
     assert (data.language, data.license, data.pipeline_tag) == ("en", "apache-2.0", "token-classification")
     assert {"crossner", "named-entity-recognition"} <= set(data.tags)
     results = data.eval_results
-    found = {(r.metric_config, r.metric_type): r.metric_value for r in results}
+    values = {(r.metric_config, r.metric_type): r.metric_value for r in results}
     overall = record.scores["test"]["conlleval"].overall
-    assert found == {
+    assert values == {
         **{("conlleval", name): round(100 * getattr(overall, name), 2) for name in ("f1", "precision", "recall")},
         ("strict", "f1"): round(f1(record, convention="strict"), 2),
         ("pooled", "f1"): round(f1(record, convention="pooled"), 2),
@@ -155,7 +155,7 @@ def test_results_beside_the_card_are_read_back_by_the_library():
 
 
 @pytest.mark.parametrize(
-    ("records", "said"),
+    ("records", "message"),
     [
         ([], "at least one record of kind fine_tuning, got none at all"),
         ([EVALUATION], "got evaluation"),
@@ -168,8 +168,8 @@ def test_results_beside_the_card_are_read_back_by_the_library():
     ],
     ids=["none", "kind", "domains", "systems", "contradiction"],
 )
-def test_records_that_are_not_of_one_model_are_refused(records, said):
-    with pytest.raises(ValueError, match=said):
+def test_records_that_are_not_of_one_model_are_refused(records, message):
+    with pytest.raises(ValueError, match=message):
         model_card(records, repo=REPO)
 
 

@@ -12,9 +12,9 @@ def test_records_of_the_pre_training_tell_where_the_encoder_is_from():
     alone, card = card_of(run), card_of(run, *before)
     assert (alone.data.base_model, card.data.base_model) == (None, "sentence-transformers/all-MiniLM-L6-v2")
     assert row(alone, "domain-adaptive pre-training") == "none on record"
-    told = row(card, "domain-adaptive pre-training")
-    assert told.startswith(r"text about music (domain\_music.parquet; corpus level: domain); masking: spans")
-    assert "1,019,904 tokens; from minilm-mlm" in told
+    text = row(card, "domain-adaptive pre-training")
+    assert text.startswith(r"text about music (domain\_music.parquet; corpus level: domain); masking: spans")
+    assert "1,019,904 tokens; from minilm-mlm" in text
     assert "single tokens; 1,527,808 tokens; from all-MiniLM-L6-v2" in row(card, "before that")
     assert "music-token" not in card.text
 
@@ -23,9 +23,9 @@ def test_pre_training_that_the_run_itself_records_is_told():
     dapt = {"start": "bert-base-cased", "domain": "music", "level": "integrated", "masking": "span", "percent": 10.0}
     dapt |= {"tokens_seen": 1234567, "corpus_sha256": {"a.txt": "cd"}}
     card = card_of(tagger_record("music", encoder={"name": "my-dapt", "sha256": "ab", "dapt": dapt}))
-    told = row(card, "domain-adaptive pre-training")
-    assert "corpus level: integrated" in told
-    assert "1,234,567 tokens, 10 % of the corpus; from bert-base-cased" in told
+    text = row(card, "domain-adaptive pre-training")
+    assert "corpus level: integrated" in text
+    assert "1,234,567 tokens, 10 % of the corpus; from bert-base-cased" in text
     assert "DAPT (span, integrated, 10 %)" in card.text
 
 
@@ -33,8 +33,8 @@ def test_a_source_stage_is_told_with_the_licence_of_its_text():
     source = {"domain": "conll2003", "head": "source", "epochs": 2.0, "optimizer": "carried", "wall_seconds": 600.0}
     encoder = {"name": "bert-base-cased", "sha256": "ab"}
     card = card_of(tagger_record("music", setting="pre_train_then_fine_tune", source=source, encoder=encoder))
-    said = "pre-train, then fine-tune: first conll2003 (2 epochs, head: source, optimizer: carried), then music"
-    assert row(card, "setting") == said
+    text = "pre-train, then fine-tune: first conll2003 (2 epochs, head: source, optimizer: carried), then music"
+    assert row(card, "setting") == text
     assert "Reuters" in card.text
     assert card.data.license == "other"
     assert row(card, "source stage").startswith("10 min 0 s")
@@ -43,28 +43,28 @@ def test_a_source_stage_is_told_with_the_licence_of_its_text():
 
 
 @pytest.mark.parametrize(
-    ("few_shot", "said"),
+    ("few_shot", "text"),
     [
         (None, "all 100 training sentences of music"),
         ({"sentences": 25, "draw": "first"}, "the first 25 of the 100 training sentences of music"),
         ({"sentences": 25, "draw": "seeded"}, "25, drawn by the seed, of the 100 training sentences of music"),
     ],
 )
-def test_the_training_sentences_are_told(few_shot, said):
-    assert row(card_of(tagger_record("music", few_shot=few_shot)), "training sentences") == said
+def test_the_training_sentences_are_told(few_shot, text):
+    assert row(card_of(tagger_record("music", few_shot=few_shot)), "training sentences") == text
 
 
 def test_energy_is_marked_as_an_estimate_with_its_assumption():
-    said = row(card_of(tagger_record("music")), "energy")
-    assert said.startswith("about 20.0 Wh in all: an estimate, not a measurement; it assumes 10 W a core")
+    text = row(card_of(tagger_record("music")), "energy")
+    assert text.startswith("about 20.0 Wh in all: an estimate, not a measurement; it assumes 10 W a core")
     record = changed(tagger_record("music"), {"hardware.gpu": "Some accelerator"})
     assert row(card_of(record), "energy").startswith("about 420 Wh")
     assert row(card_of(record), "hardware") == "Some accelerator, Some processor, 2 cores"
 
 
 def test_calibration_is_told_where_records_have_it():
-    found = {"ece": 0.1234, "bins": 10, "entities": 90, "confidence": 0.75, "precision": 0.6266}
-    record = tagger_record("music", calibration={"test": found, "validation": {**found, "ece": None}})
+    calibration = {"ece": 0.1234, "bins": 10, "entities": 90, "confidence": 0.75, "precision": 0.6266}
+    record = tagger_record("music", calibration={"test": calibration, "validation": {**calibration, "ece": None}})
     assert "| test | 90 | 75.00 | 62.66 | 12.34 |" in model_card([record], repo=REPO)
     assert "## Calibration" not in model_card([tagger_record("music")], repo=REPO)
 

@@ -78,8 +78,8 @@ def test_without_a_record_the_card_is_checked(published, record, zoo):
 def test_a_type_that_is_no_longer_found_is_a_difference(published, record, zoo):
     stated = Stated.of_record(record)
     unicorn = ScoreKey("test", "conlleval", "unicorn", "f1")
-    found = check_scores(published, replace(stated, scores={**stated.scores, unicorn: "100.00"}), domain=zoo)
-    assert {(d.score.group, d.stated, d.measured) for d in found} == {("unicorn", "100.00", None)}
+    differences = check_scores(published, replace(stated, scores={**stated.scores, unicorn: "100.00"}), domain=zoo)
+    assert {(d.score.group, d.stated, d.measured) for d in differences} == {("unicorn", "100.00", None)}
 
 
 def test_other_data_is_not_scored(published, zoo, tmp_path):

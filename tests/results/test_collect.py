@@ -19,16 +19,16 @@ def change(path: Path, **values) -> None:
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | values), encoding="utf-8")
 
 
-def reasons(found) -> dict[str, str]:
-    return dict(found.set_aside)
+def reasons(collected) -> dict[str, str]:
+    return dict(collected.set_aside)
 
 
 def test_run_folders_and_collected_records_are_found_with_their_predictions(make):
     make()
     make(seed=666, collect_as="music-666")
     make(seed=777, predictions=False)
-    found = collect([make.folder]).runs
-    assert [(run.shown, run.predictions and run.predictions.name) for run in found] == [
+    collected = collect([make.folder]).runs
+    assert [(run.shown, run.predictions and run.predictions.name) for run in collected] == [
         ("runs/music-666.json", "music-666.predictions.json"),
         ("runs/run-0001/record.json", "predictions.json"),
         ("runs/run-0003/record.json", None),
@@ -46,8 +46,8 @@ def test_other_json_files_and_records_of_other_kinds_are_no_runs(make):
     (path.parent / "checkpoint-3").mkdir()
     shutil.copy(path, path.parent / "checkpoint-3")
     shutil.copy(DAPT_RECORD, make.folder)
-    found = collect([make.folder])
-    assert (len(found.runs), found.set_aside, dict(found.others)) == (1, [], {"dapt": 1})
+    collected = collect([make.folder])
+    assert (len(collected.runs), collected.set_aside, dict(collected.others)) == (1, [], {"dapt": 1})
 
 
 def test_truncated_foreign_and_unfinished_records_are_set_aside_and_the_rest_counts(make):
@@ -58,13 +58,13 @@ def test_truncated_foreign_and_unfinished_records_are_set_aside_and_the_rest_cou
     change(make(seed=777), schema_version=9)
     (make.folder / "begun").mkdir()
     (make.folder / "begun" / "run.json").write_text("{}")
-    found = collect([make.folder])
-    assert [run.seed for run in found.runs] == [555, 666]
-    said = reasons(found)
-    assert said.keys() == {"runs/cut.json", "runs/empty.json", "runs/run-0003/record.json", "runs/begun/run.json"}
-    assert "cannot be read as a record" in said["runs/cut.json"]
-    assert said["runs/run-0003/record.json"].startswith("record of schema version 9")
-    assert "left no record yet" in said["runs/begun/run.json"]
+    collected = collect([make.folder])
+    assert [run.seed for run in collected.runs] == [555, 666]
+    messages = reasons(collected)
+    assert messages.keys() == {"runs/cut.json", "runs/empty.json", "runs/run-0003/record.json", "runs/begun/run.json"}
+    assert "cannot be read as a record" in messages["runs/cut.json"]
+    assert messages["runs/run-0003/record.json"].startswith("record of schema version 9")
+    assert "left no record yet" in messages["runs/begun/run.json"]
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_truncated_foreign_and_unfinished_records_are_set_aside_and_the_rest_cou
 def test_a_record_that_cannot_be_what_it_says_is_set_aside(make, values, reason):
     make()
     change(make(seed=666), **values)
-    found = collect([make.folder])
-    assert len(found.runs) == 1
-    assert reasons(found)["runs/run-0002/record.json"].startswith(reason)
+    collected = collect([make.folder])
+    assert len(collected.runs) == 1
+    assert reasons(collected)["runs/run-0002/record.json"].startswith(reason)
 
 
 def test_nothing_to_report_on_is_an_error_that_says_what_to_do(tmp_path, make):

@@ -86,7 +86,7 @@ def test_the_bootstrap_is_that_of_sentences_drawn_again_and_scored_by_the_scorer
     """Weights are repeats: a sentence drawn twice stands twice in the data that the package's scorer scores."""
     gold = analysed.gold
     weights = np.random.default_rng(5).multinomial(40, np.full(40, 1 / 40), size=4)
-    found = mean_f1(analysed.runs, gold, weights)
+    result = mean_f1(analysed.runs, gold, weights)
     references = tags_of(gold, gold.ids)
     for column, drawn in enumerate(weights):
         order = np.repeat(np.arange(40), drawn)
@@ -96,7 +96,7 @@ def test_the_bootstrap_is_that_of_sentences_drawn_again_and_scored_by_the_scorer
                 predictions = tags_of(gold, run.ids)
                 scores = score([predictions[i] for i in order], [references[i] for i in order])
                 each.append(scores["conlleval"]["overall"]["f1"])
-            assert found[row, column] == pytest.approx(statistics.mean(each), abs=1e-9)
+            assert result[row, column] == pytest.approx(statistics.mean(each), abs=1e-9)
 
 
 def test_a_difference_is_that_of_the_means_in_the_main_table(analysed):
@@ -128,10 +128,10 @@ def test_the_p_value_is_that_of_the_exact_distribution_of_resamples():
         System("direct", "a"): [compare(gold.ids, gold)],
         System("joint", "b"): [compare(np.array([1, 0, 0, 0]), gold)],
     }
-    (found,) = compare_all(runs, gold, resamples=20_000)
-    assert found.difference == pytest.approx(100 / 3)
-    assert found.p == pytest.approx(0.5, abs=0.015)
-    assert (found.low, found.high) == pytest.approx((0, 100))
+    (result,) = compare_all(runs, gold, resamples=20_000)
+    assert result.difference == pytest.approx(100 / 3)
+    assert result.p == pytest.approx(0.5, abs=0.015)
+    assert (result.low, result.high) == pytest.approx((0, 100))
 
 
 def test_equal_predictions_give_p_of_one_and_clearly_better_ones_the_smallest(analysed):
