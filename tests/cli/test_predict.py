@@ -1,6 +1,7 @@
 """`crossner-hf predict`: every form in and out, in order, as a stream, with offsets that fit."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -129,17 +130,23 @@ def test_bad_input_is_named_by_line(user_error, model, tiny_model, tmp_path):
         assert message in user_error("predict", "--model", folder, *options)
 
 
-def test_standard_input_is_read_and_a_closed_output_ends_it_quietly(model, child_environment, run_python):
-    """One program for a bad line, one whose reader leaves after the first line, as `| head -1` does."""
-    predict = ["-m", "crossner_hf", "predict", "--model", model]
-    bad = '{"text": "fox"}\n\n{"text": "Ulm"\n'
-    done = run_python(None, *predict, "--from", "jsonl", stdin=bad, status=2)
-    assert done.stdout == ""
-    assert "error: standard input:2: not JSON" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_standard_input_is_read_and_bad_lines_are_named(user_error, model, tmp_path):
+    (tmp_path / "input").write_text('{"text": "fox"}\n\n{"text": "Ulm"\n')
+    with open(tmp_path / "input", "rb") as file:
+        terminal = os.dup(0)
+        os.dup2(file.fileno(), 0)
+        try:
+            line = user_error("predict", "--model", model, "--from", "jsonl")
+        finally:
+            os.dup2(terminal, 0)
+            os.close(terminal)
+    assert "error: standard input:2: not JSON" in line
 
+
+def test_a_closed_output_ends_it_quietly(model, child_environment):
+    """As `| head -1` does: the reader ends after the first line."""
     with subprocess.Popen(
-        [sys.executable, *predict, "-"],
+        [sys.executable, "-m", "crossner_hf", "predict", "--model", model, "-"],
         env=child_environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -148,17 +155,12 @@ def test_standard_input_is_read_and_a_closed_output_ends_it_quietly(model, child
     ) as process:
         process.stdin.write("The fox saw Paris.\n" * 5_000)
         process.stdin.close()
-        assert process.stdout.readline() == marked_text(*_one(model), colour=False) + "\n"
+        text = "The fox saw Paris."
+        assert process.stdout.readline() == marked_text(text, tag(model, text), colour=False) + "\n"
         process.stdout.close()
-        said = process.stderr.read()
+        errors = process.stderr.read()
         process.wait(timeout=60)
-    assert said == ""
-    assert process.returncode == 0
-
-
-def _one(model):
-    text = "The fox saw Paris."
-    return text, tag(model, text)
+    assert (errors, process.returncode) == ("", 0)
 
 
 def test_help_of_the_program_loads_no_heavy_library(run_python):

@@ -167,7 +167,7 @@ def test_a_few_shot_curve_ends_with_the_runs_whose_source_training_was_like_its_
     music = next(e for e in results.eval_sets if e.domain == "sample_music")
     (points,) = few_shot_series(results.of(music), 60).values()
     assert [p.x for p in points] == [10, 25, 60]
-    assert points[-1].system.detail.endswith("source_head source")
+    assert [run.record.source.head for run in points[-1].runs] == ["source"]
 
 
 def test_first_and_seeded_draws_are_two_curves(make):

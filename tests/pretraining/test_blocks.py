@@ -1,16 +1,15 @@
-"""Blocks of pieces, held to a plain packer, tagger and matcher that are written here."""
+"""Blocks of tokens, compared with a plain packer, tagger and matcher that are written here."""
 
 import hashlib
 import json
 import logging
+import multiprocessing
 import os
 import pickle
 import random
 import re
 import signal
-import subprocess
-import sys
-import textwrap
+import time
 from types import SimpleNamespace
 
 import datasets
@@ -262,68 +261,48 @@ def test_cached_blocks_are_memory_mapped_small_integers_in_the_default_cache(cor
     assert blocks.with_format("torch")[:5]["input_ids"].shape == (5, 23)
 
 
-CHILD = """
-import os, sys, time
-from pathlib import Path
-from transformers import AutoTokenizer
-from crossner_hf.pretraining import packing
-from crossner_hf.corpora.corpus import Corpus
-from crossner_hf.pretraining.blocks import block_dataset
-
-source, model, cache, then = sys.argv[1:]
-packing.BATCH_CHARACTERS = 900
-original = packing.Packing.rows
-
-def rows(self, tally):
-    with open(cache + ".log", "a") as log:
-        log.write("packed\\n")
-    for number, several in enumerate(original(self, tally)):
-        yield several
-        if then == "wait" and number < 10:
-            time.sleep(0.1)
-        if then == "die" and number == 2:
-            os.kill(os.getpid(), 9)
-
-packing.Packing.rows = rows
-packed = packing.Packing(Corpus((source,)), AutoTokenizer.from_pretrained(model), 23)
-print(block_dataset(packed, cache_dir=cache)[1].sha256)
-"""
-
-
 @pytest.fixture
-def start(tmp_path, tiny_model, child_environment):
-    """Starts a process that packs a corpus into `cache` and then prints the blocks' checksum."""
-    (tmp_path / "child.py").write_text(textwrap.dedent(CHILD), encoding="utf-8")
+def start(tmp_path, monkeypatch, small_batches):
+    """Starts a forked process that packs into `cache`; `each_batch` is called with the number of every batch."""
+    original = packing.Packing.rows
 
-    def start(corpus, then):
-        command = [sys.executable, "child.py", corpus.sources[0], tiny_model("bert"), str(tmp_path / "cache"), then]
-        return subprocess.Popen(
-            command, cwd=tmp_path, env=child_environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+    def start(packed, each_batch):
+        def rows(self, tally):
+            with open(tmp_path / "log", "a") as log:
+                log.write("packed\n")
+            for number, batch in enumerate(original(self, tally)):
+                yield batch
+                each_batch(number)
+
+        def child():
+            packing.Packing.rows = rows
+            block_dataset(packed, cache_dir=tmp_path / "cache")
+
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        return process
 
     return start
 
 
-def test_of_two_processes_at_once_one_packs_and_both_get_the_blocks(
-    corpus_of, documents, load, pack, small_batches, start, tmp_path
-):
-    corpus = corpus_of(documents)
-    both = [start(corpus, "wait") for _ in range(2)]
-    printed = [process.communicate(timeout=120) for process in both]
-    expected = pack(corpus, load(), 23)[1].sha256
-    assert [out.strip() for out, _ in printed] == [expected] * 2, printed
-    assert (tmp_path / "cache.log").read_text() == "packed\n"
+def test_of_two_processes_at_once_one_packs_and_both_get_the_blocks(corpus_of, documents, load, pack, start, tmp_path):
+    packed = Packing(corpus_of(documents), load(), 23)
+    both = [start(packed, lambda number: time.sleep(0.1 if number < 10 else 0)) for _ in range(2)]
+    for process in both:
+        process.join(60)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert (tmp_path / "log").read_text() == "packed\n"
+    assert pack(corpus_of(documents), load(), 23)[0]["input_ids"][:] == plain_blocks(load(), documents, 23)
 
 
 def test_a_process_killed_while_it_writes_leaves_no_blocks(corpus_of, documents, load, pack, start, tmp_path):
-    corpus = corpus_of(documents)
-    process = start(corpus, "die")
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == -signal.SIGKILL, errors
+    tokenizer = load()
+    process = start(Packing(corpus_of(documents), tokenizer, 23), lambda number: os.kill(os.getpid(), signal.SIGKILL))
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
     (left,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
     assert left.name.endswith(".part")
-    tokenizer = load()
-    assert pack(corpus, tokenizer, 23)[0]["input_ids"][:] == plain_blocks(tokenizer, documents, 23)
+    assert pack(corpus_of(documents), tokenizer, 23)[0]["input_ids"][:] == plain_blocks(tokenizer, documents, 23)
     assert not left.exists()
 
 

@@ -27,11 +27,10 @@ from crossner_hf.schema import BUILT_IN
 
 
 class Point(NamedTuple):
-    """A point of a curve: where it lies, its runs, and their system."""
+    """A point of a curve: where it lies, and its runs."""
 
     x: float
     runs: Sequence[RunResult]
-    system: System
 
 
 Series = dict[str, list[Point]]  # a curve's name to its points
@@ -106,11 +105,11 @@ def few_shot_series(systems: Mapping[System, Sequence[RunResult]], all_sentences
     curves: dict[System, list[Point]] = defaultdict(list)
     for system, runs in systems.items():
         if system.size is not None:
-            curves[_without_size(system)].append(Point(system.size, runs, system))
+            curves[_without_size(system)].append(Point(system.size, runs))
     for curve, points in curves.items():
         last = _with_all_sentences(curve, systems)
         if last and all_sentences is not None:
-            points.append(Point(all_sentences, systems[last], last))
+            points.append(Point(all_sentences, systems[last]))
     return _named(curves)
 
 
@@ -133,13 +132,13 @@ def corpus_series(systems: Mapping[System, Sequence[RunResult]]) -> Series:
     every: dict[System, list[Point]] = defaultdict(list)
     for system, runs in systems.items():
         if system.percent is not None:
-            every[_without_percent(system)].append(Point(system.percent, runs, system))
+            every[_without_percent(system)].append(Point(system.percent, runs))
     curves = {curve: points for curve, points in every.items() if len({p.x for p in points}) > 1}
     for system, runs in systems.items():
         if system.percent is None:
             for curve, points in curves.items():
                 if _without_percent(system) == replace(curve, dapt="", detail=""):
-                    points.append(Point(0.0, runs, system))
+                    points.append(Point(0.0, runs))
     return _named(curves)
 
 
