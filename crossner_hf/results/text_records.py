@@ -69,7 +69,15 @@ class StartEncoder(Checkpoint):
 
 
 class DaptRecord(Record):
-    """Domain-adaptive pre-training of an encoder. tokens_seen: including special tokens."""
+    """Domain-adaptive pre-training of an encoder.
+
+    Attributes:
+        checkpoint: The model that was made.
+        encoder: The model that it began with.
+        corpus: Counts of the text that was trained on.
+        tokens_seen: Tokens in all training batches, including special ones.
+        losses: Held-out losses in the order of the steps.
+    """
 
     KIND = "dapt"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grid_jobs
 import pytest
+import torch
 
 from crossner_hf.cli.experiment_run import EPILOG, main
 from crossner_hf.engine import run as engine_run
@@ -47,6 +48,15 @@ def jobs(monkeypatch) -> grid_jobs.Jobs:
     return grid_jobs.stand_in(monkeypatch)
 
 
+@pytest.fixture
+def one_thread():
+    """Lets this process compute as the workers do."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def stop(arguments: list[str], environment, checkpoint: str, number: int) -> str:
     """Run the command in a process of its own, send it a signal at a checkpoint; gives what it printed on stderr."""
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
@@ -66,7 +76,7 @@ def read_records(folder: Path) -> dict[str, RunRecord]:
 
 @pytest.mark.slow
 def test_a_grid_that_is_stopped_and_killed_ends_as_if_it_had_not_been(
-    grid_file, tmp_path, child_environment, capsys, monkeypatch
+    grid_file, tmp_path, child_environment, capsys, monkeypatch, one_thread
 ):
     path, folder, whole = grid_file(), tmp_path / "out", tmp_path / "whole"
     arguments = [str(path), "--workers", "1", "--output", str(folder)]

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+import pydantic
 import pytest
 import report_runs
 from pydantic import ValidationError
@@ -68,6 +69,10 @@ def test_every_committed_record_loads_with_all_that_it_says():
     assert len(KEPT) >= 124
 
 
+@pytest.mark.skipif(
+    tuple(map(int, pydantic.VERSION.split(".")[:2])) < (2, 14),
+    reason="older versions of pydantic write the schema differently",
+)
 def test_the_published_schema_is_that_of_the_classes():
     assert PATH.read_text(encoding="utf-8") == record_schema(), "run python scripts/write_record_schema.py"
     kinds = json.loads(record_schema())["discriminator"]["mapping"]
