@@ -66,7 +66,7 @@ class EpochTimes(TrainerCallback):
 
 
 def bench_epoch(data_dir: str | None) -> list[tuple[str, str, str]]:
-    """An epoch of politics against the FLOPs it needs: 2 a parameter and piece forward, 6 with the backward pass."""
+    """An epoch of politics against the FLOPs it needs: 2 a parameter and token forward, 6 with the backward pass."""
     domain = get_domain("politics")
     task, model = Task({"target": domain}, "minilm", data_dir), EncoderTaggers("minilm").build(domain)
     timer = EpochTimes()
@@ -84,8 +84,8 @@ def bench_epoch(data_dir: str | None) -> list[tuple[str, str, str]]:
         before = matmul_peak()
         trainer.train()
         peak = max(before, matmul_peak())
-    pieces = {split: sum(map(len, trainer_set["input_ids"])) for split, trainer_set in _sets(trainer).items()}
-    flop = 2 * layer_parameters(model) * (3 * pieces["train"] + pieces["validation"])
+    tokens = {split: sum(map(len, trainer_set["input_ids"])) for split, trainer_set in _sets(trainer).items()}
+    flop = 2 * layer_parameters(model) * (3 * tokens["train"] + tokens["validation"])
     return [
         (
             f"epoch of politics, MiniLM, batch 16: {timer.fastest:.1f} s, floor {flop / peak:.1f} s "
@@ -116,8 +116,8 @@ def bench_tagging(data_dir: str | None) -> list[tuple[str, str, str]]:
     batched = best_of(1, lambda: stock(texts, batch_size=32))
     ours = min(ours, best_of(3, lambda: list(tagger.tag_texts(texts))))
     peak = max(before, matmul_peak())
-    pieces = sum(map(len, tokenizer(texts)["input_ids"]))
-    flop = 2 * layer_parameters(model) * pieces
+    tokens = sum(map(len, tokenizer(texts)["input_ids"]))
+    flop = 2 * layer_parameters(model) * tokens
     return [
         (f"tagging music/test: {ours:.2f} s, stock pipeline {default:.2f} s", f"{default / ours:.2f} x", "at least 3"),
         (f"  stock pipeline, batch_size=32: {batched:.2f} s", f"{batched / ours:.2f} x", "at least 1.8"),

@@ -100,17 +100,17 @@ def bench_dapt(data_dir: str | None = None) -> list[tuple[str, str, str]]:
     peak = max(before, matmul_peak())
     stock, ours = (timers[name].fastest for name in ("stock", "ours"))
     flop, everywhere = masked_lm_flop(model, BLOCK, MASKED), masked_lm_flop(model, BLOCK, 1.0)
-    pieces = BATCH * BLOCK
+    tokens = BATCH * BLOCK
     return [
         (
-            f"DAPT step of MiniLM, {BATCH} x {BLOCK}: {pieces / ours:,.0f} pieces/s, stock {pieces / stock:,.0f}",
+            f"DAPT step of MiniLM, {BATCH} x {BLOCK}: {tokens / ours:,.0f} tokens/s, stock {tokens / stock:,.0f}",
             f"{stock / ours:.2f} x",
             "at least 1.4",
         ),
         ("  by floating-point operations at most", f"{everywhere / flop:.2f} x", ""),
         (
-            f"  share of the matrix-multiply peak ({flop / 1e6:.0f} MFLOP a piece, {peak / 1e9:.0f} GFLOP/s)",
-            f"{100 * pieces * flop / ours / peak:.0f} %",
+            f"  share of the matrix-multiply peak ({flop / 1e6:.0f} MFLOP per token, {peak / 1e9:.0f} GFLOP/s)",
+            f"{100 * tokens * flop / ours / peak:.0f} %",
             "",
         ),
         ("  greatest difference of loss or gradient on the same masks", f"{difference:.1e}", "at most 1e-5"),
