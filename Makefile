@@ -12,7 +12,7 @@ BIN := .venv/bin
 PROJECT := pyproject.toml constraints.txt
 PIP := python -m pip install --quiet --disable-pip-version-check
 CORE := tests/test_schema.py tests/data tests/metric tests/masking/test_collators.py tests/masking/test_spans.py \
-  tests/models tests/tagger tests/results tests/finetuning/test_fine_tune.py
+  tests/models tests/tagger tests/results tests/finetuning/test_fine_tune.py tests/experiments/test_report_numbers.py
 # These compare with seqeval, which is not installed there.
 CORE_WITHOUT := tests/metric/test_span_f1.py tests/tagger/test_iob2.py
 
