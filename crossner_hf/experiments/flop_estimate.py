@@ -110,7 +110,7 @@ class Counter:
     def _network(self, model: str) -> torch.nn.Module:
         """The architecture alone, on the device that holds no numbers."""
         with torch.device("meta"):
-            return AutoModel.from_config(load_config(encoder_path(model)))
+            return AutoModel.from_config(load_config(encoder_path(model)), trust_remote_code=False)
 
     def _split(self, name: str, split: str) -> Size:
         domain = get_domain(name)
