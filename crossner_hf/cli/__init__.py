@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from crossner_hf import __version__
 
-# The user can mend these: values and files, the system's refusals, extras that are not installed. All else is our fault.
+# What the user can mend: values and files, refusals of the system, missing extras. All else is our fault.
 USER_ERRORS = (ValueError, OSError, ImportError, MemoryError)
 FAULT = 70  # exit status EX_SOFTWARE of sysexits.h
 TRACEBACK = "CROSSNER_HF_TRACEBACK"
@@ -36,7 +36,7 @@ HELP = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0, 2 for a user's error, 70 for a fault of ours, 130 after Ctrl-C."""
+    """Run the command line; return the status: 0, 2 for a user's error, 70 for a fault of ours, 130 after Ctrl-C."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
         print(HELP, end="")
