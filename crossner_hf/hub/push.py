@@ -34,21 +34,13 @@ MAX_CARD_BYTES = 10_000_000  # the Hub shows no README that it has to store as a
 
 @dataclass(frozen=True)
 class Target:
-    """Where a push goes.
-
-    Attributes:
-        repo: USER/NAME; a missing repository is created.
-        kind: "model", "dataset" or "space" (of Gradio).
-        private: Whether a new repository is private; one that is public already is refused.
-        revision: The branch, created from main if it is missing; None for main.
-        create_pr: Push as a pull request. An open one of this account with the same message gets the commit instead.
-    """
+    """Where a push goes. A repository or branch that is missing is created."""
 
     repo: str
-    kind: str
-    private: bool = False
-    revision: str | None = None
-    create_pr: bool = False
+    kind: str  # "model", "dataset" or "space" (of Gradio)
+    private: bool = False  # makes a new repository private; one that is public already is refused
+    revision: str | None = None  # the branch; None for main
+    create_pr: bool = False  # an open pull request of this account with the same message gets the commit
 
     @property
     def address(self) -> dict[str, Any]:
@@ -57,18 +49,11 @@ class Target:
 
 
 class Pushed(NamedTuple):
-    """The result of a push.
-
-    Attributes:
-        url: Where the files are.
-        commit: The newest commit there.
-        unchanged: Whether the repository had all files already, so that no commit was made.
-        deleted: The files that the commit deleted there.
-    """
+    """The result of a push: where the files are, the newest commit there, and the files that it deleted there."""
 
     url: str
     commit: str
-    unchanged: bool
+    unchanged: bool  # the repository had all files already, so no commit was made
     deleted: tuple[str, ...] = ()
 
 
@@ -76,16 +61,8 @@ def push_folder(folder: str | Path, target: Target, message: str) -> Pushed:
     """Make the repository contain the folder's files, by one commit, or by none if it does already.
 
     Files that were uploaded before a connection broke are not sent again by the next push. Files of the kinds that this
-    package writes are deleted in the same commit if the folder no longer has them; all others there stay.
-
-    Args:
-        folder: The files.
-        target: Where they go.
-        message: Its first line is the title of the commit and of a pull request.
-
-    Raises:
-        ValueError: The user has to change something.
-        ConnectionError: The same may work later. No message of either contains the token.
+    package writes are deleted in the same commit if the folder no longer has them; all others there stay. The title of
+    the commit and of a pull request is the first line of `message`. Raises what `with_retries` raises.
     """
     push = _Push(Path(folder), target, message)
     before = with_retries(push.prepare, target.repo)
@@ -94,13 +71,9 @@ def push_folder(folder: str | Path, target: Target, message: str) -> Pushed:
 
 
 def files_to_push(folder: Path, repo: str) -> dict[str, Path]:
-    """Check a folder before it is pushed, without a connection.
+    """The files of a folder by their names in the repository.
 
-    Returns:
-        Its files by their names in the repository.
-
-    Raises:
-        ValueError: There are none, one contains a token, the card cannot be shown, or `repo` is not USER/NAME.
+    Raises ValueError if there are none, one contains a token, the card cannot be shown, or `repo` is not USER/NAME.
     """
     if not re.fullmatch(r"[^/\s]+/[^/\s]+", repo):
         raise ValueError(f"{repo!r}: expected USER/NAME, the account and the repository's name on the Hub")
