@@ -4,9 +4,9 @@
 which files it deleted.
 """
 
-import fnmatch
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -86,10 +86,10 @@ def files_to_push(folder: Path, repo: str) -> dict[str, Path]:
         if is_text and TOKEN.search(path.read_text("utf-8", "replace")):
             raise ValueError(f"{path}: has what looks like a token of the Hub, so nothing was sent; remove it")
     card = files.get("README.md")
-    if card and card.stat().st_size > MAX_CARD_BYTES:
+    if card and (size := card.stat().st_size) > MAX_CARD_BYTES:
+        most = MAX_CARD_BYTES // 1_000_000
         raise ValueError(
-            f"{card}: {card.stat().st_size / 1e6:.0f} MB, but the Hub shows no card of more than "
-            f"{MAX_CARD_BYTES // 1_000_000} MB; push fewer runs"
+            f"{card}: {size / 1e6:.0f} MB, but the Hub shows no card of more than {most} MB; push fewer runs"
         )
     return files
 
@@ -103,7 +103,7 @@ class _Push:
         if target.create_pr and target.revision:  # another pull request than one into main
             self.title += f" (into {target.revision})"
         self.files = files_to_push(folder, target.repo)
-        self.card = _read_card(self.files.get("README.md"))
+        self.card = _read_card(self.files["README.md"]) if "README.md" in self.files else None
         self.content = _content(self.card.data if self.card else None)
 
     def prepare(self) -> str | None:
@@ -135,9 +135,8 @@ class _Push:
         head = self._head(pull_request or target.revision)
         content = _content(head.card_data)
         if content and content != self.content:
-            raise ValueError(
-                f"{target.repo}: is {content}, whose card this push would replace; name another repository"
-            )
+            text = f"is {content}, whose card this push would replace; name another repository"
+            raise ValueError(f"{target.repo}: {text}")
         remote = self.api.list_repo_files(**target.address, revision=head.sha)
         if ".gitignore" in remote:
             raise ValueError(
@@ -164,13 +163,9 @@ class _Push:
     def _outdated(self, remote: list[str]) -> tuple[str, ...]:
         """Files there that a push wrote and that the folder no longer has."""
         directories = {PurePosixPath(name).parent for name in self.files}
-        return tuple(
-            name
-            for name in remote
-            if name not in self.files
-            and PurePosixPath(name).parent in directories
-            and any(fnmatch.fnmatchcase(PurePosixPath(name).name, pattern) for pattern in MANAGED[self.target.kind])
-        )
+        others = (path for path in map(PurePosixPath, remote) if str(path) not in self.files)
+        managed = MANAGED[self.target.kind]
+        return tuple(str(p) for p in others if p.parent in directories and any(fnmatchcase(p.name, m) for m in managed))
 
     def _pull_request(self) -> tuple[str, str] | tuple[None, None]:
         """Reference and URL of the open pull request that an earlier push with this title made."""
@@ -184,9 +179,7 @@ class _Push:
         return None, None
 
 
-def _read_card(path: Path | None) -> RepoCard | None:
-    if path is None:
-        return None
+def _read_card(path: Path) -> RepoCard:
     try:
         return RepoCard.load(path)
     except UnicodeDecodeError as error:
