@@ -124,6 +124,7 @@ def check_scores(
     *,
     domain: str | Path | None = None,
     data_dir: str | Path | None = None,
+    trust_remote_code: bool = False,
 ) -> list[Difference]:
     """Score a model again on the splits that its record or card states scores on; returns the scores that differ.
 
@@ -139,7 +140,7 @@ def check_scores(
                 f"{files[split]}: is not the file that {model} was scored on (its SHA-256 differs), so its scores "
                 f"cannot be checked here; name the folder of {stated.domain} with that file"
             )
-    tagger = Tagger.from_pretrained(str(model))
+    tagger = Tagger.from_pretrained(str(model), trust_remote_code=trust_remote_code)
     measured: dict[ScoreKey, str] = {}
     for split in stated.splits:
         conventions = list(dict.fromkeys(score.convention for score in stated.scores if score.split == split))
