@@ -10,13 +10,24 @@ import yaml
 from pydantic import ValidationError
 
 MAX_DEPTH = 20  # of nested lists and mappings; a grid needs six
+MAX_DIGITS = 100  # of a number; Python prints no number of more than 4,300
 
 KnownKeys = Callable[[tuple[Any, ...]], Iterable[str]]
 Lines = Mapping[tuple[Any, ...], int]  # the keys and indices that lead to a value, and where it stands
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes 1e-4 for a number, as YAML 1.2 does."""
+    """Takes 1e-4 for a number, as YAML 1.2 does; names the place of a scalar that is none of its kind (2020-99-99)."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        kind = node.tag.rpartition(":")[2]
+        try:
+            if kind in ("int", "float") and len(node.value) > MAX_DIGITS:
+                raise ValueError
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError):
+            problem = f"{node.value[:40]!r} is no {kind} that a grid can hold"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
 
 _Loader.add_implicit_resolver(
