@@ -4,6 +4,7 @@ This file travels with saved models as remote code, hence its relative imports.
 """
 
 import inspect
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -20,16 +21,15 @@ from transformers import (
 )
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
-from .iob2 import spans
-from .tokenize_and_align import encoder_config, max_tokens
+from .iob2 import gaps_in_entities, spans, stray_inside_opens
+from .tokenize_and_align import max_tokens
 from .windows import Window, best_context, encode_windows
 from .word_splitter import DEFAULT_SPLITTER, Word, split_words
+from .words_in_running_text import tokenizer_for_words
 
 CHUNK = 2_048  # sentences sorted together; no more of a stream is in memory
 BATCH_TOKENS = 2_048  # padding included; on two cores larger batches leave the cache (see make bench)
 GPU_BATCH_TOKENS = 16_384
-# These byte-level tokenizers mark the start of a word by the space before it, so words need `add_prefix_space`.
-NEED_PREFIX_SPACE = frozenset({"bart", "bloom", "deberta", "gpt2", "longformer", "modernbert", "roberta"})
 
 
 class Tagged(NamedTuple):
@@ -99,15 +99,14 @@ def load_tokenizer(
     positions from the beginning of the row.
     """
     kwargs["trust_remote_code"] = bool(trust_remote_code)
-    if encoder_config(load_config(name_or_path, **kwargs)).model_type in NEED_PREFIX_SPACE:
-        kwargs["add_prefix_space"] = True
+    load_config(name_or_path, **kwargs)  # says in one sentence what is wrong with a name
     with remote_code_refused(name_or_path):
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes this up if the files are missing
         raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
     if not tokenizer.is_fast:
         raise ValueError(f"{name_or_path}: {type(tokenizer).__name__} is no fast tokenizer, which words need")
-    return tokenizer
+    return tokenizer_for_words(tokenizer)
 
 
 def takes_word_mask(model: PreTrainedModel) -> bool:
@@ -121,7 +120,7 @@ class Tagger:
     Args:
         model: Any model whose output has `logits (batch, time, labels)`. If the output has them, `predicted_ids` and
             `scores`, both (batch, time), take precedence over the softmax of the logits.
-        tokenizer: A fast tokenizer.
+        tokenizer: A fast tokenizer; the attribute `tokenizer` is set up for words.
         max_length: Tokens in a window, special ones included; longer sentences are tagged in overlapping windows.
         batch_tokens: Tokens in a batch, padding included.
         splitter: Name of the word splitter for raw text; by default `word_splitter` of the model's config.
@@ -137,7 +136,7 @@ class Tagger:
         splitter: str | None = None,
     ):
         self.model = model
-        self.tokenizer = tokenizer
+        self.tokenizer = tokenizer_for_words(tokenizer)
         self.max_length = max_length or max_tokens(tokenizer, model.config)
         self.batch_tokens = batch_tokens or (BATCH_TOKENS if model.device.type == "cpu" else GPU_BATCH_TOKENS)
         self.splitter = splitter or getattr(model.config, "word_splitter", None) or DEFAULT_SPLITTER
@@ -185,8 +184,8 @@ class Tagger:
             sentences: The words of each sentence.
 
         Yields:
-            Labels and scores of each sentence, in order. A word for which the tokenizer makes no token is `O` with
-            score 0.
+            Labels and scores of each sentence, in order. A word for which the tokenizer makes no token belongs to the
+            entity around it; elsewhere it is `O` with score 0. The labels of a constrained CRF are always IOB2.
         """
         stream = iter(sentences)
         while chunk := list(islice(stream, CHUNK)):
@@ -222,7 +221,21 @@ class Tagger:
                     sentence.labels[words[i]] = self.labels[label_ids[position + i]]
                     sentence.scores[words[i]] = scores[position + i]
                 position += len(words)
+        self._join(tagged, windows, decided)
         return tagged
+
+    def _join(self, tagged: list[Tagged], windows: list[Window], decided: list[list[int]]) -> None:
+        """Give words without tokens the label of the entity around them; make seams between windows IOB2 for a CRF."""
+        seen: list[list[int]] = [[] for _ in tagged]
+        for window, chosen in zip(windows, decided, strict=True):
+            seen[window.sentence] += [window.words[i] for i in chosen]
+        rows = Counter(window.sentence for window in windows)
+        constrained = getattr(self.model.config, "constrained", False)
+        for number, ((labels, scores), words) in enumerate(zip(tagged, seen, strict=True)):
+            for word, following in gaps_in_entities(labels, sorted(words)) if len(words) < len(labels) else ():
+                labels[word], scores[word] = labels[following], scores[following]
+            if constrained and rows[number] > 1:
+                labels[:] = stray_inside_opens(labels)
 
     def _batches(self, windows: list[Window]) -> Iterator[list[int]]:
         """Yield indices of windows of similar length, the longest first; a batch has at most `batch_tokens` tokens."""
