@@ -21,15 +21,14 @@ from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
 from .checkpoint import labels_of, loading
 from .iob2 import spans
-from .tokenize_and_align import encoder_config, max_tokens
+from .tokenize_and_align import max_tokens
 from .windows import Window, best_context, encode_windows
 from .word_splitter import DEFAULT_SPLITTER, Word, split_words
+from .words_in_running_text import tokenizer_for_words
 
 CHUNK = 2_048  # sentences sorted together; no more of a stream is in memory
 BATCH_TOKENS = 2_048  # padding included; on two cores larger batches leave the cache (see make bench)
 GPU_BATCH_TOKENS = 16_384
-# These byte-level tokenizers mark the start of a word by the space before it, so words need `add_prefix_space`.
-NEED_PREFIX_SPACE = frozenset({"bart", "bloom", "deberta", "gpt2", "longformer", "modernbert", "roberta"})
 
 
 class Tagged(NamedTuple):
@@ -68,8 +67,7 @@ def load_tokenizer(
     positions from the beginning of the row.
     """
     kwargs["trust_remote_code"] = bool(trust_remote_code)
-    if encoder_config(load_config(name_or_path, **kwargs)).model_type in NEED_PREFIX_SPACE:
-        kwargs["add_prefix_space"] = True
+    load_config(name_or_path, **kwargs)  # says in one sentence what is wrong with a name
     with loading(name_or_path, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
     if not isinstance(tokenizer.model_max_length, int | float):
@@ -80,7 +78,7 @@ def load_tokenizer(
         raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
     if not tokenizer.is_fast:
         raise ValueError(f"{name_or_path}: {type(tokenizer).__name__} is no fast tokenizer, which words need")
-    return tokenizer
+    return tokenizer_for_words(tokenizer)
 
 
 def takes_word_mask(model: PreTrainedModel) -> bool:
@@ -94,7 +92,7 @@ class Tagger:
     Args:
         model: Any model whose output has `logits (batch, time, labels)`. If the output has them, `predicted_ids` and
             `scores`, both (batch, time), take precedence over the softmax of the logits.
-        tokenizer: A fast tokenizer.
+        tokenizer: A fast tokenizer; the attribute `tokenizer` is set up for words.
         max_length: Tokens in a window, special ones included; longer sentences are tagged in overlapping windows.
         batch_tokens: Tokens in a batch, padding included.
         splitter: Name of the word splitter for raw text; by default `word_splitter` of the model's config.
@@ -110,7 +108,7 @@ class Tagger:
         splitter: str | None = None,
     ):
         self.model = model
-        self.tokenizer = tokenizer
+        self.tokenizer = tokenizer_for_words(tokenizer)
         self.max_length = max_length or max_tokens(tokenizer, model.config)
         self.batch_tokens = batch_tokens or (BATCH_TOKENS if model.device.type == "cpu" else GPU_BATCH_TOKENS)
         self.splitter = splitter or getattr(model.config, "word_splitter", None) or DEFAULT_SPLITTER

@@ -25,7 +25,9 @@ def reasons(collected) -> dict[str, str]:
 
 def test_run_folders_and_collected_records_are_found_with_their_predictions(make):
     make()
-    make(seed=666, collect_as="music-666")
+    path = make(seed=666)
+    path.rename(make.folder / "music-666.json")
+    path.with_name("predictions.json").rename(make.folder / "music-666.predictions.json")
     make(seed=777, predictions=False)
     collected = collect([make.folder]).runs
     assert [(run.shown, run.predictions and run.predictions.name) for run in collected] == [
