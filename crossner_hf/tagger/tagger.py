@@ -4,6 +4,7 @@ This file travels with saved models as remote code, hence its relative imports.
 """
 
 import inspect
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypedDict
@@ -20,7 +21,7 @@ from transformers import (
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
 from .checkpoint import labels_of, loading
-from .iob2 import spans
+from .iob2 import gaps_in_entities, spans, stray_inside_opens
 from .tokenize_and_align import max_tokens
 from .windows import Window, best_context, encode_windows
 from .word_splitter import DEFAULT_SPLITTER, Word, split_words
@@ -158,8 +159,8 @@ class Tagger:
             sentences: The words of each sentence.
 
         Yields:
-            Labels and scores of each sentence, in order. A word for which the tokenizer makes no token is `O` with
-            score 0.
+            Labels and scores of each sentence, in order. A word for which the tokenizer makes no token belongs to the
+            entity around it; elsewhere it is `O` with score 0. The labels of a constrained CRF are always IOB2.
         """
         stream = iter(sentences)
         while chunk := list(islice(stream, CHUNK)):
@@ -195,7 +196,21 @@ class Tagger:
                     sentence.labels[words[i]] = self.labels[label_ids[position + i]]
                     sentence.scores[words[i]] = scores[position + i]
                 position += len(words)
+        self._join(tagged, windows, decided)
         return tagged
+
+    def _join(self, tagged: list[Tagged], windows: list[Window], decided: list[list[int]]) -> None:
+        """Give words without tokens the label of the entity around them; make seams between windows IOB2 for a CRF."""
+        seen: list[list[int]] = [[] for _ in tagged]
+        for window, chosen in zip(windows, decided, strict=True):
+            seen[window.sentence] += [window.words[i] for i in chosen]
+        rows = Counter(window.sentence for window in windows)
+        constrained = getattr(self.model.config, "constrained", False)
+        for number, ((labels, scores), words) in enumerate(zip(tagged, seen, strict=True)):
+            for word, following in gaps_in_entities(labels, sorted(words)) if len(words) < len(labels) else ():
+                labels[word], scores[word] = labels[following], scores[following]
+            if constrained and rows[number] > 1:
+                labels[:] = stray_inside_opens(labels)
 
     def _batches(self, windows: list[Window]) -> Iterator[list[int]]:
         """Yield indices of windows of similar length, the longest first; a batch has at most `batch_tokens` tokens."""
