@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import sys
@@ -195,6 +196,9 @@ def test_the_repositorys_own_pipeline_is_its_only_one(repository):
     ("change", "message"),
     [
         (lambda f: (f / "record.json").unlink(), r"has no record\.json, from which the card is made"),
+        (lambda f: os.truncate(f / "model.safetensors", 5_000), r"model\.safetensors: the weights are damaged \("),
+        (lambda f: (f / "model.safetensors.index.json").write_text("{}"), r"index\.json: has no weight_map"),
+        (lambda f: (f / "tokenizer_config.json").write_text("[" * 9_000), r"no tokenizer can be loaded from there"),
         (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), r"pytorch_model\.bin: is a pickle"),
         (lambda f: [p.unlink() for p in f.glob("*token*")], "has no tokenizer"),
         (lambda f: (f / "config.json").unlink(), r"holds no model \(no config\.json\)"),
