@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from crossner_hf.finetuning.settings import (
     ENCODER_REPEATS,
@@ -67,7 +67,7 @@ class FineTuningArguments(RunArguments):
     Source: src/trainer.py and main.py of the released code (zliucr/CrossNER).
     """
 
-    REFUSED: ClassVar[dict[str, str]] = {
+    refused = {
         **REFUSED,
         "dataloader_drop_last": "it would leave out dev sentences too",
         "prediction_loss_only": "without the scores of dev no epoch can be chosen",

@@ -1,7 +1,7 @@
 """Arguments of domain-adaptive pre-training, with the released code's recipe as defaults, and a preset."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from crossner_hf.corpora.corpus import Selection
 from crossner_hf.masking import STRATEGIES
@@ -45,7 +45,7 @@ class DaptArguments(RunArguments):
     Source: run_language_modeling.py of zliucr/CrossNER, and the Trainer's defaults of its day.
     """
 
-    REFUSED: ClassVar[dict[str, str]] = {
+    refused = {
         **REFUSED,
         **dict.fromkeys(("load_best_model_at_end", "metric_for_best_model", "greater_is_better"), _LAST_MODEL),
         **dict.fromkeys(("prediction_loss_only", "eval_accumulation_steps", "eval_do_concat_batches"), _OWN_LOSSES),

@@ -1,7 +1,7 @@
 """What fine-tuning and pre-training add to transformers' TrainingArguments: checks, and which values are recorded."""
 
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from transformers import TrainingArguments, get_scheduler
@@ -32,10 +32,10 @@ class RunArguments(TrainingArguments):
         default=False, metadata={"help": "Run the code that comes with the model; read it before you trust it."}
     )
 
-    REFUSED: ClassVar[dict[str, str]] = REFUSED
+    refused = REFUSED
 
     def __post_init__(self) -> None:
-        for name, reason in self.REFUSED.items():
+        for name, reason in self.refused.items():
             value, default = getattr(self, name), _default(self.__dataclass_fields__[name])
             if value != default and (value or default):  # the command line gives [] for ""
                 raise ValueError(f"{name} cannot be set: {reason}")

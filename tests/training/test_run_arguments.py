@@ -12,9 +12,9 @@ BOTH = (FineTuningArguments, DaptArguments)
 
 @pytest.mark.parametrize("arguments", BOTH)
 def test_refused_fields_are_fields_and_each_has_a_reason(arguments):
-    assert arguments.REFUSED.keys() > REFUSED.keys()
-    assert arguments.REFUSED.keys() <= TrainingArguments.__dataclass_fields__.keys()
-    for name, reason in arguments.REFUSED.items():
+    assert arguments.refused.keys() > REFUSED.keys()
+    assert arguments.refused.keys() <= TrainingArguments.__dataclass_fields__.keys()
+    for name, reason in arguments.refused.items():
         with pytest.raises(ValueError, match=f"^{name} cannot be set: ") as error:
             arguments(**{name: "any"})
         assert str(error.value).endswith(reason)
