@@ -66,6 +66,8 @@ class WordTaggers:
         *,
         random_weights: bool = False,
     ):
+        if Path(model).is_dir():
+            raise ValueError(f"{model}: is a folder; give a text file of word vectors, or 'glove', for {choice.tagger}")
         self.model, self.choice, self.random_weights = model, choice, random_weights
         self.name = vectors_name(model, choice)
         self.counts = Counter(word for sentence in sentences for word in sentence)

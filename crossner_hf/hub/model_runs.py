@@ -25,16 +25,12 @@ LICENCES = dict.fromkeys(ON_THE_HUB.values(), "apache-2.0")
 
 @dataclass(frozen=True)
 class ModelRuns:
-    """Runs of one system in the order of their seeds; of a pushed model it is one.
-
-    pre_training: the encoder's pre-trainings on raw text, the last one first; None where old records do not say
-    dapt_records: the records of those pre-trainings, where they were given
-    """
+    """Runs of one system in the order of their seeds; of a pushed model it is one."""
 
     records: list[RunRecord]
     system: System
-    pre_training: list[PreTraining] | None
-    dapt_records: list[DaptRecord]
+    pre_training: list[PreTraining] | None  # of the encoder on raw text, the last first; None if records do not say
+    dapt_records: list[DaptRecord]  # of those pre-trainings, where they were given
 
     @property
     def first(self) -> RunRecord:

@@ -6,7 +6,6 @@ This file travels with saved models as remote code, hence its relative imports.
 import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any, NamedTuple, TypedDict
 
@@ -21,6 +20,7 @@ from transformers import (
 )
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
+from .checkpoint import labels_of, loading
 from .iob2 import as_iob2_labels, gaps_in_entities, spans, stray_inside_opens
 from .tokenize_and_align import max_tokens
 from .windows import Window, best_context, encode_windows
@@ -52,42 +52,11 @@ class Entity(TypedDict):
     end: int
 
 
-class RemoteCodeRefused(ValueError):
-    """A checkpoint is loaded by code that comes with it, and nobody allowed that code to run."""
-
-
-@contextmanager
-def remote_code_refused(name_or_path: str) -> Iterator[None]:
-    """Raise RemoteCodeRefused, with a message of one sentence, where the library refuses to run a checkpoint's code."""
-    try:
-        yield
-    except ValueError as error:
-        if "trust_remote_code" not in str(error):
-            raise
-        raise RemoteCodeRefused(
-            f"{name_or_path}: is loaded by code that comes with it, which was not run; read that code, and if you "
-            "trust it, pass --trust-remote-code (in Python: trust_remote_code=True)"
-        ) from error
-
-
 def load_config(name_or_path: str, *, trust_remote_code: bool | None = False, **kwargs: Any) -> PreTrainedConfig:
     """Load the config of a checkpoint. If there is none, the OSError or ValueError has a message of one sentence."""
-    try:
-        # Never None: transformers would then ask on standard input, and take a line of the data for the answer.
-        with remote_code_refused(name_or_path):
-            return AutoConfig.from_pretrained(name_or_path, trust_remote_code=bool(trust_remote_code), **kwargs)
-    except RemoteCodeRefused:
-        raise
-    except (OSError, ValueError) as error:
-        first, _, rest = str(error).partition("\n")
-        reason = first.partition(". ")[0].rstrip(".")
-        if reason.endswith(":"):  # the cause is in the next line
-            reason += f" {rest.partition(chr(10))[0][:300]}"
-        kind = OSError if isinstance(error, OSError) else ValueError
-        raise kind(
-            f"{name_or_path}: no model can be loaded from there; give a folder that save_pretrained wrote, or a Hub id "
-            f"with access to the network ({reason})"
-        ) from error
+    # Never None: transformers would then ask on standard input, and take a line of the data for the answer.
+    with loading(name_or_path, "model"):
+        return AutoConfig.from_pretrained(name_or_path, trust_remote_code=bool(trust_remote_code), **kwargs)
 
 
 def load_tokenizer(
@@ -100,8 +69,12 @@ def load_tokenizer(
     """
     kwargs["trust_remote_code"] = bool(trust_remote_code)
     load_config(name_or_path, **kwargs)  # says in one sentence what is wrong with a name
-    with remote_code_refused(name_or_path):
+    with loading(name_or_path, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
+    if not isinstance(tokenizer.model_max_length, int | float):
+        raise ValueError(
+            f"{name_or_path}: model_max_length of its tokenizer is {tokenizer.model_max_length!r}, no number"
+        )
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes this up if the files are missing
         raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
     if not tokenizer.is_fast:
@@ -146,7 +119,7 @@ class Tagger:
         self.max_length = max_length or max_tokens(tokenizer, model.config)
         self.batch_tokens = batch_tokens or (BATCH_TOKENS if model.device.type == "cpu" else GPU_BATCH_TOKENS)
         self.splitter = splitter or getattr(model.config, "word_splitter", None) or DEFAULT_SPLITTER
-        own = [model.config.id2label[i] for i in range(model.config.num_labels)]
+        own = labels_of(model.config)
         try:
             self.labels = as_iob2_labels(own)
         except ValueError as error:
@@ -178,15 +151,17 @@ class Tagger:
         kwargs["trust_remote_code"] = bool(trust_remote_code)
         known = {name: kwargs[name] for name in ("revision", "token", "trust_remote_code") if name in kwargs}
         tokenizer = load_tokenizer(name_or_path, **known)
-        with remote_code_refused(name_or_path):
-            model, loading = AutoModelForTokenClassification.from_pretrained(
+        with loading(name_or_path, "tagger"):
+            model, report = AutoModelForTokenClassification.from_pretrained(
                 name_or_path, output_loading_info=True, **kwargs
             )
-        if loading["missing_keys"]:
-            lacking = ", ".join(sorted(loading["missing_keys"])[:3])
+        if report["missing_keys"]:
+            lacking = ", ".join(sorted(report["missing_keys"])[:3])
             raise ValueError(f"{name_or_path}: is no trained tagger, it lacks {lacking}; fine-tune it first")
         chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(model.to(chosen), tokenizer)
+        model = model.to(chosen)
+        with loading(name_or_path, "tagger"):
+            return cls(model, tokenizer)
 
     def tag_words(self, sentences: Iterable[Sequence[str]]) -> Iterator[Tagged]:
         """Tag sentences of words.

@@ -105,9 +105,6 @@ def test_the_average_is_over_all_five_domains_with_the_spread_of_the_seeds_own_a
 def test_there_is_no_average_where_a_domain_is_missing(tmp_path):
     write_invented(tmp_path, list(DOMAINS)[:4])
     assert only_table(tmp_path).header == ["Model", "Training", *list(DOMAINS)[:4]]
-
-
-def test_a_system_that_lacks_a_domain_has_no_average(tmp_path):
     write_invented(tmp_path, DOMAINS)
     record = report_runs.make_record(DOMAINS["ai"], [["O"]], [["O"]], sha256="ai", setting="joint")
     write_record(tmp_path / "joint.json", record)
