@@ -204,7 +204,7 @@ def test_an_incomplete_source_stage_is_trained_again(run, tmp_path, caplog):
         caplog.clear()
         run(tmp_path / damage, **stage_of)
         assert same_weights(tmp_path / "one", tmp_path / damage)
-        assert f"{stage}: the source stage kept there" in caplog.text
+        assert f"{stage}: the model kept there" in caplog.text
         assert (stage / "record.json.broken").is_file()
         assert json.loads((stage / "record.json").read_text())["kind"] == "source_stage"
 
