@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from crossner_hf.cli.options import CommandParser, add_data_options, domain_help, quiet
+from crossner_hf.cli.options import CommandParser, add_data_options, add_trust_remote_code, domain_help, quiet
 
 CONVENTIONS = ("conlleval", "strict", "pooled")
 EPILOG = """examples:
@@ -34,6 +34,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--output", help="write the record of this evaluation to a JSON file")
     add_data_options(parser)
+    add_trust_remote_code(parser)
     args = parser.parse_args(argv)
     if not args.check and not args.domain:
         parser.error("--domain is needed, or --check for what the model's card states")
@@ -49,7 +50,8 @@ def _check(args: argparse.Namespace) -> int:
     from crossner_hf.hub.verify_scores import check_scores, stated_scores
 
     stated = stated_scores(args.model)
-    differences = check_scores(args.model, stated, domain=args.domain, data_dir=args.data_dir)
+    given = {"domain": args.domain, "data_dir": args.data_dir, "trust_remote_code": args.trust_remote_code}
+    differences = check_scores(args.model, stated, **given)
     where = f"{stated.domain} ({', '.join(stated.splits)}), {args.model}"
     if not differences:
         print(f"{where}: all {len(stated.scores)} stated scores hold")
@@ -64,10 +66,12 @@ def _score(args: argparse.Namespace) -> int:
     from crossner_hf.results.record_files import write_record
     from crossner_hf.results.score_table import score_table
     from crossner_hf.schema import get_domain
+    from crossner_hf.tagger.tagger import Tagger
 
     domain, split, conventions = get_domain(args.domain), args.split or "test", args.conventions or CONVENTIONS
     verify = not args.no_verify
-    record = evaluate(args.model, domain, split, data_dir=args.data_dir, verify=verify, conventions=conventions)
+    tagger = Tagger.from_pretrained(args.model, trust_remote_code=args.trust_remote_code)
+    record = evaluate(tagger, domain, split, data_dir=args.data_dir, verify=verify, conventions=conventions)
     print(f"{domain.name}/{split}, {args.model}")
     print(score_table(record.scores[split], conventions[0]))
     if not record.is_crossner:

@@ -47,6 +47,15 @@ def add_data_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--no-verify", action="store_true", help="accept official files whose checksums differ")
 
 
+def add_trust_remote_code(parser: argparse._ActionsContainer) -> None:
+    """Add `--trust-remote-code`."""
+    parser.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="run the code that comes with the model; read it before you trust it",
+    )
+
+
 def domain_help() -> str:
     """Return the help text of an option that takes a domain."""
     from crossner_hf.schema import BUILT_IN, DOMAIN_FILE

@@ -7,7 +7,7 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crossner_hf.cli.options import CommandParser, quiet, wants_colour
+from crossner_hf.cli.options import CommandParser, add_trust_remote_code, quiet, wants_colour
 
 if TYPE_CHECKING:
     from crossner_hf.tagger.tagger import Tagger
@@ -51,6 +51,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     parser.add_argument("--splitter", help="word splitter for raw text; default: the one the model was trained with")
     parser.add_argument("--batch-tokens", type=int, help="tokens in a batch, padding included")
+    add_trust_remote_code(parser)
     args = parser.parse_args(argv)
     if args.batch_tokens is not None and args.batch_tokens < 1:
         parser.error(f"--batch-tokens must be 1 or more, got {args.batch_tokens}")
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     quiet()
     from crossner_hf.tagger.tagger import Tagger
 
-    tagger = Tagger.from_pretrained(args.model)
+    tagger = Tagger.from_pretrained(args.model, trust_remote_code=args.trust_remote_code)
     tagger.splitter = args.splitter or tagger.splitter
     tagger.batch_tokens = args.batch_tokens or tagger.batch_tokens
     items = (item for name in args.files or ["-"] for item in read_items(name, args.source))

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Literal, Protocol
 
 from crossner_hf.engine.tasks import EngineTask, Outcome
@@ -130,17 +131,16 @@ def _progress(task: EngineTask) -> int:
 
 
 def _check(tasks: Sequence[EngineTask]) -> None:
-    (name, number), *_ = Counter(task.name for task in tasks).most_common(1) or [("", 0)]
-    if number > 1:
-        raise ValueError(f"{number} tasks are called {name}")
-    placed: set[str] = set()
-    left = list(tasks)
-    while left:
-        free = [task for task in left if placed.issuperset(task.needs)]
-        if not free:
-            raise ValueError(f"{left[0].name} needs {', '.join(left[0].needs)}: unknown, or tasks that need each other")
-        placed |= {task.name for task in free}
-        left = [task for task in left if task.name not in placed]
+    names = Counter(task.name for task in tasks)
+    for task in tasks:
+        if names[task.name] > 1:
+            raise ValueError(f"{names[task.name]} tasks are called {task.name}")
+        if unknown := [name for name in task.needs if name not in names]:
+            raise ValueError(f"{task.name} needs {', '.join(unknown)}, which is no task")
+    try:
+        TopologicalSorter({task.name: task.needs for task in tasks}).prepare()
+    except CycleError as error:
+        raise ValueError(f"tasks need each other: {', '.join(error.args[1])}") from None
 
 
 def open_executor(name: ExecutorName, workers: int | None, gpus: int) -> Executor:

@@ -10,8 +10,6 @@ from typing import Any, Literal
 
 from crossner_hf.atomic_write import write_text
 
-State = Literal["done", "skipped", "failed", "died"]
-
 
 @dataclass(frozen=True)
 class EngineTask:
@@ -51,21 +49,13 @@ class EngineTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a task.
-
-    Args:
-        name: The task's name.
-        state: 'done', 'skipped' (it was done before), 'failed' or, between two attempts, 'died'.
-        reason: Of a failure, in one sentence.
-        traceback: Of an exception.
-        seconds: How long the call took.
-    """
+    """The outcome of a task."""
 
     name: str
-    state: State
-    reason: str = ""
-    traceback: str = ""
-    seconds: float = 0.0
+    state: Literal["done", "skipped", "failed", "died"]  # skipped: it was done before; died: between two attempts
+    reason: str = ""  # of a failure, in one sentence
+    traceback: str = ""  # of an exception
+    seconds: float = 0.0  # how long the call took
 
 
 def perform(task: EngineTask) -> Outcome:

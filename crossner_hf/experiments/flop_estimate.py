@@ -29,7 +29,7 @@ EFFICIENCY = 0.4
 
 
 class Size(NamedTuple):
-    """Of a split: its sentences and about how many tokens they have."""
+    """The size of a split; the tokens are estimated from its words."""
 
     sentences: int
     tokens: float
@@ -72,11 +72,9 @@ class Counter:
             train = Size(sentences, source.tokens + repeats * train.tokens)
         steps = -(-train.sentences // (args.per_device_train_batch_size * args.gradient_accumulation_steps))
         epochs = args.max_steps / steps if args.max_steps > 0 else args.num_train_epochs
-        every = args.eval_steps or args.logging_steps
-        every = every if every >= 1 else every * epochs * steps
-        strategies = {"no": 0.0, "epoch": epochs, "steps": epochs * steps / every}
-        scorings = strategies[IntervalStrategy(args.eval_strategy).value]
-        read = dev.tokens * (scorings + 1) + test.tokens
+        every = args.eval_steps or args.logging_steps  # a number of steps, or a share of all steps
+        scorings = {"no": 0.0, "epoch": epochs, "steps": epochs * steps / every if every >= 1 else 1 / every}
+        read = dev.tokens * (scorings[IntervalStrategy(args.eval_strategy).value] + 1) + test.tokens
         return self._parameters(run) * (6 * train.tokens * epochs + 2 * read)
 
     def source_stage(self, run: Run) -> float:
@@ -110,7 +108,7 @@ class Counter:
     def _network(self, model: str) -> torch.nn.Module:
         """The architecture alone, on the device that holds no numbers."""
         with torch.device("meta"):
-            return AutoModel.from_config(load_config(encoder_path(model)))
+            return AutoModel.from_config(load_config(encoder_path(model)), trust_remote_code=False)
 
     def _split(self, name: str, split: str) -> Size:
         domain = get_domain(name)

@@ -67,22 +67,15 @@ _WITH_SMALL: Mapping[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """One fine-tuning of the grid.
+    """One fine-tuning of the grid."""
 
-    Args:
-        name: Of its folder; the same in whatever grid the run stands.
-        model: A folder, Hub id or 'minilm'; or the checkpoint to start from.
-        size: Sentences of few-shot training; None for all.
-        arguments: For FineTuningArguments, complete but for the folders.
-    """
-
-    name: str
+    name: str  # of its folder; the same in whatever grid the run stands
     domain: str
     setting: str
-    model: str | Dapt
-    size: int | None
+    model: str | Dapt  # a folder, Hub id or 'minilm'; or the checkpoint to start from
+    size: int | None  # sentences of few-shot training; None for all
     seed: int
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any]  # for FineTuningArguments, complete but for the folders
 
     def settings(self, output_dir: str = "grid", **more: Any) -> FineTuningArguments:
         """Return the arguments as the training takes them."""
@@ -107,17 +100,8 @@ def source_stage_of(run: Run) -> SourceStage | None:
     of_words = args.tagger in WORD_TAGGERS  # their vocabulary is that of source and target
     target = run.domain if of_words or args.source_head == "target" else None
     size = (run.size, args.few_shot_draw) if of_words else None
-    what = [
-        model,
-        args.random_weights,
-        args.source,
-        args.source_head,
-        args.source_epochs,
-        target,
-        size,
-        source_arguments(args),
-    ]
-    key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+    what = [model, args.random_weights, args.source, args.source_head, args.source_epochs, target, size]
+    key = hashlib.sha256(json.dumps([*what, source_arguments(args)], sort_keys=True).encode()).hexdigest()
     return SourceStage(f"source-{slug(args.source)}-{slug(model)}-{run.seed}-{key[:6]}", key, run)
 
 

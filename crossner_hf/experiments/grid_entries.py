@@ -73,19 +73,12 @@ CheckpointEntry = _values_of(FineTuningArguments, OF_THE_GRID, dapt=Required[Dap
 
 @dataclass(frozen=True)
 class Dapt:
-    """A checkpoint that the grid makes by domain-adaptive pre-training, once for all runs that start from it.
+    """A checkpoint that the grid makes by domain-adaptive pre-training, once for all runs that start from it."""
 
-    Args:
-        model: What it starts from.
-        corpus: Files, folders or a data set of the Hub.
-        arguments: Values of DaptArguments.
-        about: What `dapt` takes beside them: domain, level, text_column, corpus_config, corpus_split.
-    """
-
-    model: str
-    corpus: tuple[str, ...]
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    about: Mapping[str, str] = field(default_factory=dict)
+    model: str  # that it starts from
+    corpus: tuple[str, ...]  # files, folders or a data set of the Hub
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # for DaptArguments
+    about: Mapping[str, str] = field(default_factory=dict)  # what `dapt` takes beside them: _ABOUT
 
     @property
     def name(self) -> str:

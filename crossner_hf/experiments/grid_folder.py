@@ -32,15 +32,11 @@ Checksums = Callable[[str], Mapping[str, str]]  # of a domain's files, by split
 
 
 class Standing(NamedTuple):
-    """How a run or checkpoint stands in the folder.
+    """How a run or checkpoint stands in the folder."""
 
-    state: 'finished', 'broken record', 'holds another run', 'another version', 'failed before', 'resumable', 'to do'
-    reason: what is wrong with the record
-    """
-
-    state: str
+    state: str  # finished, broken record, holds another run, another version, failed before, resumable, to do
     record: RunRecord | DaptRecord | None = None
-    reason: str = ""
+    reason: str = ""  # what is wrong with the record
 
 
 class GridFolder:
@@ -124,21 +120,21 @@ class GridFolder:
 
     def standing(self, task: Run | Dapt, checksums: Checksums) -> Standing:
         """How a run or checkpoint stands; its record where it is finished."""
-        path = self.of(task) / RECORD_FILE
-        if path.is_file():
-            try:
-                record = read_record(path, RunRecord) if isinstance(task, Run) else read_record(path, DaptRecord)
-            except NewerRecordError as error:
-                return Standing("another version", reason=str(error))
-            except ValueError as error:
-                return Standing("broken record", reason=str(error))
-            reason = difference(task, record, checksums)
-            if reason:
-                return Standing("holds another run", reason=f"{self.of(task)} holds another run: {reason}")
-            return Standing("finished", record)
-        if self._failure(task.name).is_file():
-            return Standing("failed before")
-        return Standing("resumable" if (self.of(task) / RUN_FILE).is_file() else "to do")
+        folder = self.of(task)
+        if not (folder / RECORD_FILE).is_file():
+            if self._failure(task.name).is_file():
+                return Standing("failed before")
+            return Standing("resumable" if (folder / RUN_FILE).is_file() else "to do")
+        try:
+            path = folder / RECORD_FILE
+            record = read_record(path, RunRecord) if isinstance(task, Run) else read_record(path, DaptRecord)
+        except NewerRecordError as error:
+            return Standing("another version", reason=str(error))
+        except ValueError as error:
+            return Standing("broken record", reason=str(error))
+        if reason := difference(task, record, checksums):
+            return Standing("holds another run", reason=f"{folder} holds another run: {reason}")
+        return Standing("finished", record)
 
     def set_broken_record_aside(self, task: Run | Dapt) -> str:
         """Rename a record that cannot be read; gives its new name."""
@@ -179,13 +175,14 @@ def difference(task: Run | Dapt, record: RunRecord | DaptRecord, checksums: Chec
 
 
 def _encoder(task: Run | Dapt, args: FineTuningArguments | DaptArguments) -> str | None:
+    """Name the encoder as a record does; None where the extra with the packaged one is not installed."""
     if isinstance(task.model, Dapt):
         return task.model.name
     try:
         if isinstance(args, FineTuningArguments) and args.tagger in WORD_TAGGERS:
             return vectors_name(task.model, args.tagger_choice())
         return encoder_name(task.model)
-    except ImportError:  # the extra with the packaged encoder is not installed; its finished runs still count
+    except ImportError:
         return None
 
 

@@ -51,7 +51,9 @@ def _source_stage(run: Run, place: GridFolder, data_dir: str | Path | None, veri
     args = run.settings(source_cache=str(place.folder / SOURCES), verify=verify)
     domains = {"target": get_domain(run.domain), "source": get_domain(args.source)}
     model, few_shot = _start_of(run, place), args.few_shot()
-    task = Task(domains, model, data_dir, verify, args.random_weights, args.tagger_choice(), few_shot)
+    task = Task(
+        domains, model, data_dir, verify, args.random_weights, args.tagger_choice(), few_shot, args.trust_remote_code
+    )
     source_stage(args.stages()[0], task, args)
 
 

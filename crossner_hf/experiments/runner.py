@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -51,19 +51,12 @@ class GridOptions:
 
 @dataclass(frozen=True)
 class Summary:
-    """The outcome of a call of `run_grid`.
+    """The outcome of a call of `run_grid`."""
 
-    Args:
-        finished: Names of runs and checkpoints.
-        failed: Names of runs, checkpoints and source stages, with the reason.
-        done_here: Those of `finished` that this call has done.
-        seconds: How long this call took.
-    """
-
-    finished: tuple[str, ...]
-    failed: Mapping[str, str]
-    done_here: tuple[str, ...]
-    seconds: float
+    finished: tuple[str, ...]  # names of runs and checkpoints
+    failed: Mapping[str, str]  # names of runs, checkpoints and source stages, with the reason
+    done_here: tuple[str, ...]  # those of `finished` that this call has done
+    seconds: float  # how long this call took
 
 
 def run_grid(
@@ -93,8 +86,10 @@ def run_grid(
         )
     import torch
 
+    from crossner_hf.experiments.flop_estimate import Counter
+
     begun = time.monotonic()
-    costs = _costs(grid, options)
+    costs = Counter(options.files(), options.verify).costs(grid)
     place = GridFolder(Path(folder).resolve(), grid)
     with place.opened(extend=options.extend):
         work = _Work(place, options, costs, say)
@@ -123,11 +118,9 @@ class _Work:
     def to_do(self) -> list[EngineTask]:
         """The unfinished tasks, those first that others need; sorts the rest into finished and failed."""
         left = [task for task in self.tasks if self._is_left(task)]
-        stages = [stage for task in left if isinstance(task, Run) and (stage := source_stage_of(task))]
-        unique = {stage.name: stage for stage in stages}.values()
-        dapts = [task for task in left if isinstance(task, Dapt)]
-        runs = [task for task in left if isinstance(task, Run)]
-        ordered: list[GridTask] = [*dapts, *unique, *runs]
+        stages = {stage.name: stage for task in left if isinstance(task, Run) and (stage := source_stage_of(task))}
+        order = (Dapt, SourceStage, Run)
+        ordered = sorted([*left, *stages.values()], key=lambda task: order.index(type(task)))
         return [self._engine_task(task) for task in ordered]
 
     def _is_left(self, task: Run | Dapt) -> bool:
@@ -176,23 +169,20 @@ class _Work:
         text = (
             f"failed: {reason}" if reason else f"{_scores(self.records.get(outcome.name))}  {in_words(outcome.seconds)}"
         )
-        count = f"[{len(self._over())}/{len(self.tasks)}] " if task is not None else ""
-        left = self._seconds_left(workers)
-        self.say(f"{count}{outcome.name}  {text}" + (f"  about {in_words(left)} left" if left else ""))
+        left = [task.name for task in self.tasks if task.name not in self.records and task.name not in self.failed]
+        count = f"[{len(self.tasks) - len(left)}/{len(self.tasks)}] " if task is not None else ""
+        seconds = self._seconds_for(left, workers)
+        self.say(f"{count}{outcome.name}  {text}" + (f"  about {in_words(seconds)} left" if seconds else ""))
 
-    def _over(self) -> list[str]:
-        return [task.name for task in self.tasks if task.name in self.records or task.name in self.failed]
-
-    def _seconds_left(self, workers: int) -> float | None:
-        """From the FLOP of the finished ones and the seconds that they took."""
-        known = all(self.costs.get(task.name) for task in self.tasks)
-        costs = {task.name: (self.costs[task.name] if known else None) or 1.0 for task in self.tasks}
+    def _seconds_for(self, left: Sequence[str], workers: int) -> float | None:
+        """How long the tasks left will take, from the FLOP of the finished ones and the seconds that they took."""
+        known = all(self.costs.values())
+        costs = {name: flop if flop and known else 1.0 for name, flop in self.costs.items()}
         took = {name: record.wall_seconds for name, record in self.records.items() if record.wall_seconds}
-        left = [cost for name, cost in costs.items() if name not in self._over()]
         if not took or not left:
             return None
         rate = sum(costs[name] for name in took) / sum(took.values())
-        return sum(left) / rate / min(workers, len(left))
+        return sum(costs[name] for name in left) / rate / min(workers, len(left))
 
 
 def _scores(record: RunRecord | DaptRecord | None) -> str:
@@ -224,13 +214,9 @@ class Planned(NamedTuple):
 
 def plan(grid: Grid, folder: str | Path, options: GridOptions = GridOptions()) -> list[Planned]:
     """What `run_grid` would do. Writes nothing into the folder, and loads no weights."""
-    costs = _costs(grid, options)
+    from crossner_hf.experiments.flop_estimate import Counter
+
+    costs = Counter(options.files(), options.verify).costs(grid)
     place, sums = GridFolder(Path(folder).resolve(), grid), checksums(options)
     place.check(extend=options.extend)
     return [Planned(task.name, place.standing(task, sums).state, costs[task.name]) for task in place.tasks()]
-
-
-def _costs(grid: Grid, options: GridOptions) -> dict[str, float | None]:
-    from crossner_hf.experiments.flop_estimate import Counter
-
-    return Counter(options.files(), options.verify).costs(grid)

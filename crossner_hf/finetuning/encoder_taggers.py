@@ -3,9 +3,16 @@
 import logging
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoModelForTokenClassification, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForTokenClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from crossner_hf.finetuning.config_overrides import override
 from crossner_hf.finetuning.settings import LINEAR, TaggerChoice
@@ -15,7 +22,7 @@ from crossner_hf.results.record_files import RECORD_FILE, read_record
 from crossner_hf.results.records import PreTraining
 from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import Domain
-from crossner_hf.tagger.tagger import load_config, load_tokenizer
+from crossner_hf.tagger.tagger import load_config, load_tokenizer, remote_code_refused
 from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER
 from crossner_hf.training.resume import weights_hash
 
@@ -31,17 +38,25 @@ class EncoderTaggers:
         model: A folder, a Hub id, or 'minilm'.
         choice: The tagger, 'linear' or 'crf'.
         random_weights: Whether only the encoder's architecture is taken over.
+        trust_remote_code: Whether code that comes with the encoder may run.
     """
 
-    def __init__(self, model: str, choice: TaggerChoice = LINEAR, *, random_weights: bool = False):
-        self.choice, self.random_weights = choice, random_weights
+    def __init__(
+        self,
+        model: str,
+        choice: TaggerChoice = LINEAR,
+        *,
+        random_weights: bool = False,
+        trust_remote_code: bool = False,
+    ):
+        self.choice, self.random_weights, self.trust_remote_code = choice, random_weights, trust_remote_code
         self.path = encoder_path(model)
         self.name = encoder_name(model)
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The encoder's tokenizer."""
-        return load_tokenizer(self.path)
+        return load_tokenizer(self.path, trust_remote_code=self.trust_remote_code)
 
     @staticmethod
     def vocabulary() -> dict[str, str]:
@@ -56,28 +71,44 @@ class EncoderTaggers:
     def build(self, domain: Domain) -> PreTrainedModel:
         """Return a tagger with the domain's labels; all but the encoder is drawn from the global generator."""
         labels = {"id2label": domain.id2label, "label2id": domain.label2id}
-        encoder = load_config(self.path, num_labels=len(domain.labels), **labels)
+        encoder = self._config(num_labels=len(domain.labels), **labels)
         encoder.word_splitter = DEFAULT_SPLITTER
         if self.choice.tagger == "linear":
             override(encoder, text=self.choice.config_overrides)
             return self._linear(encoder)
+        if encoder.model_type not in CONFIG_MAPPING:
+            raise ValueError(
+                f"{self.name}: its model_type {encoder.model_type!r} is no part of transformers: a CRF over it could "
+                "not be loaded again; use --tagger linear"
+            )
         config = EncoderCRFConfig(encoder_config=encoder, word_splitter=DEFAULT_SPLITTER, **labels)
         override(config, encoder, text=self.choice.config_overrides)
         model = EncoderCRFForTokenClassification(config, self._linear(encoder))
         model.begins_word.copy_(begins_word(self.tokenizer, encoder.vocab_size))
         return model
 
+    def _config(self, **changes: Any) -> PreTrainedConfig:
+        return load_config(self.path, trust_remote_code=self.trust_remote_code, **changes)
+
+    def _untrained(self, config: PreTrainedConfig) -> PreTrainedModel:
+        return AutoModelForTokenClassification.from_config(config, trust_remote_code=self.trust_remote_code)
+
     def _linear(self, config: PreTrainedConfig) -> PreTrainedModel:
         if self.random_weights:
-            return AutoModelForTokenClassification.from_config(config)
-        model = AutoModelForTokenClassification.from_pretrained(
-            self.path, config=config, dtype=torch.float32, ignore_mismatched_sizes=True
-        )
-        saved = load_config(self.path)
+            return self._untrained(config)
+        with remote_code_refused(self.path):
+            model = AutoModelForTokenClassification.from_pretrained(
+                self.path,
+                config=config,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,
+                trust_remote_code=self.trust_remote_code,
+            )
+        saved = self._config()
         is_tagger = any(name.endswith("ForTokenClassification") for name in saved.architectures or ())
         if is_tagger and saved.id2label != config.id2label:
             logger.warning("%s: is a tagger for other labels; its encoder is used, its head is not", self.name)
-            for name, module in AutoModelForTokenClassification.from_config(config).named_children():
+            for name, module in self._untrained(config).named_children():
                 if name != model.base_model_prefix:
                     setattr(model, name, module)
         return model

@@ -66,7 +66,16 @@ def fine_tune(
         domains["source"] = get_domain(args.source)
         if domains["source"] == domains["target"]:
             raise ValueError(f"{domains['target'].name} is source and target at once; name another --source")
-    task = Task(domains, model, data_dir, args.verify, args.random_weights, args.tagger_choice(), args.few_shot())
+    task = Task(
+        domains,
+        model,
+        data_dir,
+        args.verify,
+        args.random_weights,
+        args.tagger_choice(),
+        args.few_shot(),
+        args.trust_remote_code,
+    )
     set_seed(args.seed)
     tagger = task.new_tagger("target")
     settings = _settings(task, tagger, args)

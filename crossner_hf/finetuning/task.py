@@ -54,6 +54,7 @@ class Task:
         random_weights: Whether only the architecture is taken over.
         choice: The tagger.
         few_shot: Choice of the target's training sentences; None for all.
+        trust_remote_code: Whether code that comes with an encoder may run.
     """
 
     domains: dict[str, Domain]
@@ -63,6 +64,7 @@ class Task:
     random_weights: bool = False
     choice: TaggerChoice = LINEAR
     few_shot: FewShot | None = None
+    trust_remote_code: bool = False
 
     @cached_property
     def taggers(self) -> UntrainedTaggers:
@@ -74,7 +76,9 @@ class Task:
             return WordTaggers(
                 self.model, self.domains.values(), sentences, self.choice, random_weights=self.random_weights
             )
-        return EncoderTaggers(self.model, self.choice, random_weights=self.random_weights)
+        return EncoderTaggers(
+            self.model, self.choice, random_weights=self.random_weights, trust_remote_code=self.trust_remote_code
+        )
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:

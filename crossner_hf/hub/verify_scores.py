@@ -132,6 +132,7 @@ def check_scores(
     *,
     domain: str | Path | None = None,
     data_dir: str | Path | None = None,
+    trust_remote_code: bool = False,
 ) -> list[Difference]:
     """Score a model again on the splits that its record or card states scores on.
 
@@ -140,6 +141,7 @@ def check_scores(
         stated: The scores to check; by default those beside the model.
         domain: The folder of the user's own domain that they are on; the package's own are found by their names.
         data_dir: Folder of the official files; see `crossner_hf.load`.
+        trust_remote_code: Whether code that comes with the model may run.
 
     Returns:
         The scores that differ.
@@ -156,7 +158,7 @@ def check_scores(
                 f"{files[split]}: is not the file that {model} was scored on (its SHA-256 differs), so its scores "
                 f"cannot be checked here; name the folder of {stated.domain} with that file"
             )
-    tagger = Tagger.from_pretrained(str(model))
+    tagger = Tagger.from_pretrained(str(model), trust_remote_code=trust_remote_code)
     measured: dict[ScoreKey, str] = {}
     for split in stated.splits:
         conventions = list(dict.fromkeys(score.convention for score in stated.scores if score.split == split))

@@ -65,7 +65,7 @@ class EncoderCRFForTokenClassification(PreTrainedModel):
         super().__init__(config)
         for name in ("id2label", "label2id"):
             setattr(encoder, name, getattr(config, name))
-        self.emitter = emitter or AutoModelForTokenClassification.from_config(encoder)
+        self.emitter = emitter or AutoModelForTokenClassification.from_config(encoder, trust_remote_code=False)
         labels = [config.id2label[i] for i in range(config.num_labels)]
         self.head = CRFHead(labels, config.constrained)
         # Tokens that can begin a word, for callers that give no word_mask; set when a tagger is made for training.

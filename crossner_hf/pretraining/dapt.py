@@ -79,7 +79,9 @@ def dapt(
     if held_out_corpus and not args.held_out:
         raise ValueError("held_out_corpus has no effect with held_out=0: give the percentage of its documents to score")
     set_seed(args.seed)
-    network, tokenizer, head = load_masked_lm(encoder_path(model), args.block_size)
+    network, tokenizer, head = load_masked_lm(
+        encoder_path(model), args.block_size, trust_remote_code=args.trust_remote_code
+    )
     names = first_columns(args.gazetteer) if args.gazetteer else None
     settings = {
         "domain": args.domain,

@@ -12,18 +12,21 @@ from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from crossner_hf.packaged_encoder import encoder_name
-from crossner_hf.tagger.tagger import load_config, load_tokenizer
+from crossner_hf.tagger.tagger import RemoteCodeRefused, load_config, load_tokenizer, remote_code_refused
 from crossner_hf.tagger.tokenize_and_align import IGNORED, position_limit
 
 logger = logging.getLogger(__name__)
 
 
-def load_masked_lm(name_or_path: str, block_size: int) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str]:
+def load_masked_lm(
+    name_or_path: str, block_size: int, *, trust_remote_code: bool = False
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str]:
     """Load a checkpoint as a masked language model in float32.
 
     Args:
         name_or_path: A folder or a Hub id.
         block_size: Tokens of a block.
+        trust_remote_code: Whether code that comes with the checkpoint may run.
 
     Returns:
         The model, its tokenizer, and where the head comes from: 'kept' or 'made, …'.
@@ -32,8 +35,9 @@ def load_masked_lm(name_or_path: str, block_size: int) -> tuple[PreTrainedModel,
         ValueError: The tokenizer is missing, slow, has no mask token or more tokens than the model, weights of the
             encoder are missing, or a block is longer than the encoder's position table.
     """
-    config, name = load_config(name_or_path), encoder_name(name_or_path)
-    tokenizer = load_tokenizer(name_or_path)
+    trust: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    config, name = load_config(name_or_path, **trust), encoder_name(name_or_path)
+    tokenizer = load_tokenizer(name_or_path, **trust)
     if tokenizer.mask_token is None:
         raise ValueError(f"{name_or_path}: its tokenizer has no mask token, which masked-language modelling needs")
     if config.is_encoder_decoder:
@@ -44,9 +48,12 @@ def load_masked_lm(name_or_path: str, block_size: int) -> tuple[PreTrainedModel,
     if limit is not None and block_size > limit:
         raise ValueError(f"block_size={block_size} is longer than the {limit} positions of {name}")
     try:
-        model, loading = AutoModelForMaskedLM.from_pretrained(
-            name_or_path, config=config, dtype=torch.float32, output_loading_info=True
-        )
+        with remote_code_refused(name_or_path):
+            model, loading = AutoModelForMaskedLM.from_pretrained(
+                name_or_path, config=config, dtype=torch.float32, output_loading_info=True, **trust
+            )
+    except RemoteCodeRefused:
+        raise
     except (SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0].partition(". ")[0][:200]
         raise ValueError(f"{name_or_path}: no masked language model can be loaded from there ({reason})") from error

@@ -5,6 +5,7 @@ This file travels with saved models as remote code, hence its relative imports.
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, NamedTuple, TypedDict
 
@@ -51,10 +52,32 @@ class Entity(TypedDict):
     end: int
 
 
-def load_config(name_or_path: str, **kwargs: Any) -> PreTrainedConfig:
+class RemoteCodeRefused(ValueError):
+    """A checkpoint is loaded by code that comes with it, and nobody allowed that code to run."""
+
+
+@contextmanager
+def remote_code_refused(name_or_path: str) -> Iterator[None]:
+    """Raise RemoteCodeRefused, with a message of one sentence, where the library refuses to run a checkpoint's code."""
+    try:
+        yield
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise RemoteCodeRefused(
+            f"{name_or_path}: is loaded by code that comes with it, which was not run; read that code, and if you "
+            "trust it, pass --trust-remote-code (in Python: trust_remote_code=True)"
+        ) from error
+
+
+def load_config(name_or_path: str, *, trust_remote_code: bool | None = False, **kwargs: Any) -> PreTrainedConfig:
     """Load the config of a checkpoint. If there is none, the OSError or ValueError has a message of one sentence."""
     try:
-        return AutoConfig.from_pretrained(name_or_path, **kwargs)
+        # Never None: transformers would then ask on standard input, and take a line of the data for the answer.
+        with remote_code_refused(name_or_path):
+            return AutoConfig.from_pretrained(name_or_path, trust_remote_code=bool(trust_remote_code), **kwargs)
+    except RemoteCodeRefused:
+        raise
     except (OSError, ValueError) as error:
         first, _, rest = str(error).partition("\n")
         reason = first.partition(". ")[0].rstrip(".")
@@ -67,15 +90,19 @@ def load_config(name_or_path: str, **kwargs: Any) -> PreTrainedConfig:
         ) from error
 
 
-def load_tokenizer(name_or_path: str, **kwargs: Any) -> PreTrainedTokenizerFast:
+def load_tokenizer(
+    name_or_path: str, *, trust_remote_code: bool | None = False, **kwargs: Any
+) -> PreTrainedTokenizerFast:
     """Load the fast tokenizer of a checkpoint and set it up for words. Raises ValueError if it has none.
 
     It pads and cuts on the right: padding on the left would move the words of a model that, like BERT, counts
     positions from the beginning of the row.
     """
+    kwargs["trust_remote_code"] = bool(trust_remote_code)
     if encoder_config(load_config(name_or_path, **kwargs)).model_type in NEED_PREFIX_SPACE:
         kwargs["add_prefix_space"] = True
-    tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
+    with remote_code_refused(name_or_path):
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes this up if the files are missing
         raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
     if not tokenizer.is_fast:
@@ -120,25 +147,31 @@ class Tagger:
         self._inputs = [name for name in tokenizer.model_input_names if name in accepted]
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str, *, device: str | None = None, **kwargs: Any) -> "Tagger":
+    def from_pretrained(
+        cls, name_or_path: str, *, device: str | None = None, trust_remote_code: bool | None = False, **kwargs: Any
+    ) -> "Tagger":
         """Load a saved tagger.
 
         Args:
             name_or_path: A folder that `save_pretrained` wrote, or a Hub id.
             device: Where to run; by default a GPU if there is one.
+            trust_remote_code: Whether code that comes with the checkpoint may run.
             **kwargs: For `AutoModelForTokenClassification.from_pretrained`, for example `revision`.
 
         Returns:
             The tagger.
 
         Raises:
-            ValueError: If the checkpoint was never trained to tag, such as a plain encoder.
+            ValueError: If the checkpoint was never trained to tag, such as a plain encoder, or if it needs code of its
+                own and `trust_remote_code` is not set.
         """
+        kwargs["trust_remote_code"] = bool(trust_remote_code)
         known = {name: kwargs[name] for name in ("revision", "token", "trust_remote_code") if name in kwargs}
         tokenizer = load_tokenizer(name_or_path, **known)
-        model, loading = AutoModelForTokenClassification.from_pretrained(
-            name_or_path, output_loading_info=True, **kwargs
-        )
+        with remote_code_refused(name_or_path):
+            model, loading = AutoModelForTokenClassification.from_pretrained(
+                name_or_path, output_loading_info=True, **kwargs
+            )
         if loading["missing_keys"]:
             lacking = ", ".join(sorted(loading["missing_keys"])[:3])
             raise ValueError(f"{name_or_path}: is no trained tagger, it lacks {lacking}; fine-tune it first")

@@ -1,6 +1,6 @@
 """What fine-tuning and pre-training add to transformers' TrainingArguments: checks, and which values are recorded."""
 
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
 from transformers import TrainingArguments
@@ -9,6 +9,10 @@ from transformers import TrainingArguments
 @dataclass
 class RunArguments(TrainingArguments):
     """`TrainingArguments` that remember what the caller set, so that a run's folder can tell one run from another."""
+
+    trust_remote_code: bool = field(
+        default=False, metadata={"help": "Run the code that comes with the model; read it before you trust it."}
+    )
 
     def __post_init__(self) -> None:
         if self.resume_from_checkpoint:
@@ -46,7 +50,7 @@ _NOT_RECORDED = (
     *("push_to_hub", "hub_", "local_rank"),
     *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
     *("char_vectors", "gazetteer"),  # files; a record has their names or number of entries, and a checksum
-    *("domain", "level", "random_weights", "test", "verify"),
+    *("domain", "level", "random_weights", "test", "verify", "trust_remote_code"),
 )
 # In a record also at their defaults.
 _RECIPE = (

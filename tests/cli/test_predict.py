@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -178,3 +179,44 @@ def test_help_of_the_program_loads_no_heavy_library(run_python):
     done = run_python(program)
     assert "usage: crossner-hf COMMAND" in done.stdout
     assert "unknown command 'predct'; did you mean predict?" in done.stderr
+
+
+@pytest.fixture
+def folder_with_code(model, tmp_path):
+    """A tagger whose model_type only its own code knows; that code leaves a file behind when it runs."""
+    folder = tmp_path / "with_code"
+    shutil.copytree(model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    classes = {"AutoConfig": "code.OwnConfig", "AutoModelForTokenClassification": "code.OwnModel"}
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "own", "auto_map": classes}))
+    (folder / "code.py").write_text(
+        f"open({str(tmp_path / 'ran')!r}, 'w').close()\n"
+        "from transformers import BertConfig, BertForTokenClassification\n"
+        "class OwnConfig(BertConfig):\n    model_type = 'own'\n"
+        "class OwnModel(BertForTokenClassification):\n    config_class = OwnConfig\n"
+    )
+    return folder
+
+
+def test_data_on_standard_input_is_no_consent_to_run_a_models_code(folder_with_code, tmp_path, model, run_python):
+    arguments = ("-m", "crossner_hf", "predict", "--model", str(folder_with_code), "--from", "text", "--to", "jsonl")
+    environment = {"HF_MODULES_CACHE": str(tmp_path / "modules")}
+    refused = run_python(None, *arguments, stdin="y\n1\nyes\n", status=2, **environment)
+    assert not (tmp_path / "ran").exists()
+    assert refused.stdout == ""
+    assert "is loaded by code that comes with it, which was not run; read that code" in refused.stderr
+    assert "--trust-remote-code" in refused.stderr
+    trusted = run_python(None, *arguments, "--trust-remote-code", stdin="The fox saw Ulm.\n", **environment)
+    assert (tmp_path / "ran").exists()
+    assert json.loads(trusted.stdout)["entities"] == tag(model, "The fox saw Ulm.")
+
+
+def test_every_command_refuses_the_code_of_a_model(user_error, folder_with_code, tmp_path, zoo, zoo_text):
+    for command, *options in (
+        ("evaluate", "--domain", str(zoo)),
+        ("train", "--domain", str(zoo), "--output", str(tmp_path / "run")),
+        ("train", "--domain", str(zoo), "--output", str(tmp_path / "run"), "--tagger", "crf", "--random-weights", "1"),
+        ("dapt", "--corpus", str(zoo_text), "--output", str(tmp_path / "dapt")),
+    ):
+        assert "--trust-remote-code" in user_error(command, "--model", str(folder_with_code), *options)
+    assert not (tmp_path / "ran").exists()

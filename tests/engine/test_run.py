@@ -107,13 +107,11 @@ def test_workers_have_one_thread_and_share_the_gpus(tmp_path, monkeypatch):
 
 
 def test_tasks_that_cannot_be_ordered_are_refused(tmp_path):
+    needs_b, needs_a = task(tmp_path, "a", needs=("b",)), task(tmp_path, "b", needs=("a",))
     for tasks, message in (
-        ([task(tmp_path, "a"), task(tmp_path, "a")], "2 tasks are called a"),
-        (
-            [task(tmp_path, "a", needs=("b",)), task(tmp_path, "b", needs=("a",))],
-            "a needs b: unknown, or tasks",
-        ),
-        ([task(tmp_path, "a", needs=("c",))], "a needs c: unknown"),
+        ([needs_b, needs_b], "2 tasks are called a"),
+        ([needs_b, needs_a], "tasks need each other: (a, b, a|b, a, b)$"),
+        ([needs_b], "a needs b, which is no task"),
     ):
         with pytest.raises(ValueError, match=message):
             run_tasks(tasks)

@@ -71,7 +71,7 @@ def write_report(
         splits = [Split(e, results.of(e), convention, analysing) for e, analysing in submitted.items()]
         in_blocks = blocks(splits)
         few_shot, corpus_size = curves.few_shot_curves(splits, convention), curves.corpus_curves(splits, convention)
-        drawn = [plot for block in in_blocks for plot in block.plots] if with_plots else []
+        drawn = [plot for block in in_blocks for plot in block.drawn] if with_plots else []
         drawn += [several.plot for several in (few_shot, corpus_size) if several.series and with_plots]
         frames = tables.csv_tables(results, convention) | {"few_shot": few_shot.csv, "corpus_size": corpus_size.csv}
         analyses = [split.analysis for split in splits]
@@ -87,8 +87,8 @@ def write_report(
         "corpus_size": corpus_size,
         "published": published,
         "published_table": tables.published_table(),
-        "pending": pending and tables.Table(tables.frame_of(["Run", "State"], pending), names=2),
-        "set_aside": set_aside and tables.Table(tables.frame_of(["File", "Reason"], set_aside), names=2),
+        "pending": pending and tables.Table(["Run", "State"], pending, names=2),
+        "set_aside": set_aside and tables.Table(["File", "Reason"], set_aside, names=2),
         "duplicates": results.duplicates,
         "records": len(collected.runs),
         "other_records": sorted(collected.others.items()),

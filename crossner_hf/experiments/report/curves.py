@@ -8,18 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from crossner_hf.experiments.report import plots
-from crossner_hf.experiments.report.tables import (
-    NOTHING,
-    SCORE,
-    SPLIT,
-    Table,
-    f1_of,
-    frame_of,
-    name_of,
-    split_cells,
-    summary_of,
-)
+from crossner_hf.experiments.report import plots, tables
 from crossner_hf.experiments.report.view import Split
 from crossner_hf.results.collect import RunResult
 from crossner_hf.results.systems import EvalSet, System
@@ -27,7 +16,7 @@ from crossner_hf.schema import BUILT_IN
 
 
 class Point(NamedTuple):
-    """A point of a curve: where it lies, and its runs."""
+    """A point of a curve: where it lies on the x axis, and its runs."""
 
     x: float
     runs: Sequence[RunResult]
@@ -38,25 +27,19 @@ Series = dict[str, list[Point]]  # a curve's name to its points
 
 @dataclass(frozen=True)
 class Curves:
-    """Curves by test split.
+    """Curves by test split."""
 
-    name:   of the plot
-    x:      what the x axis counts
-    column: the name of x in the CSV file
-    """
-
-    name: str
-    x: str
-    column: str
+    name: str  # of the plot
+    x: str  # what the x axis counts
+    column: str  # of x in the CSV file
     series: Mapping[EvalSet, Series]
     convention: str
 
     @cached_property
     def plot(self) -> plots.Plot:
-        """Draw the curves of all test splits."""
         panels = {
-            name_of(e): {
-                name: [(p.x, [f1_of(run, self.convention) for run in p.runs]) for p in points]
+            tables.name_of(e): {
+                name: [(p.x, [tables.f1_of(run, self.convention) for run in p.runs]) for p in points]
                 for name, points in series.items()
             }
             for e, series in self.series.items()
@@ -64,28 +47,28 @@ class Curves:
         return plots.curves(panels, self.x, self.convention, self.name)
 
     @property
-    def tables(self) -> dict[str, Table]:
-        """For each test split one row for each curve, one column for each place on the x axis."""
-        return {name_of(e): self._table(series) for e, series in self.series.items()}
+    def tables_by_split(self) -> dict[str, tables.Table]:
+        """One row for each curve, one column for each place on the x axis."""
+        return {tables.name_of(e): self._table(series) for e, series in self.series.items()}
 
-    def _table(self, series: Series) -> Table:
+    def _table(self, series: Series) -> tables.Table:
         cells = {
-            name: {point.x: str(summary_of(point.runs, self.convention)) for point in points}
+            name: {point.x: str(tables.summary_of(point.runs, self.convention)) for point in points}
             for name, points in series.items()
         }
         places = sorted({x for by_place in cells.values() for x in by_place})
-        rows = [[name, *(by_place.get(x, NOTHING) for x in places)] for name, by_place in cells.items()]
-        return Table(frame_of(["Curve", *(f"{x:g}" for x in places)], rows))
+        rows = [[name, *(by_place.get(x, tables.NOTHING) for x in places)] for name, by_place in cells.items()]
+        return tables.Table(["Curve", *(f"{x:g}" for x in places)], rows)
 
     @property
     def csv(self) -> pd.DataFrame:
-        """One row for each point."""
         rows = []
         for e, name, point in self._points():
-            summary = summary_of(point.runs, self.convention)
-            place = (*split_cells(e), name, point.x, tokens_seen(point.runs))
+            summary = tables.summary_of(point.runs, self.convention)
+            place = (*tables.split_cells(e), name, point.x, tokens_seen(point.runs))
             rows.append((*place, self.convention, *summary, summary.interval))
-        return frame_of((*SPLIT, "curve", self.column, "dapt_tokens_seen", *SCORE, "half_of_95_percent_interval"), rows)
+        header = (*tables.SPLIT, "curve", self.column, "dapt_tokens_seen", *tables.SCORE, "half_of_95_percent_interval")
+        return tables.frame_of(header, rows)
 
     def _points(self) -> list[tuple[EvalSet, str, Point]]:
         return [(e, n, point) for e, series in self.series.items() for n, points in series.items() for point in points]
@@ -107,8 +90,7 @@ def few_shot_series(systems: Mapping[System, Sequence[RunResult]], all_sentences
         if system.size is not None:
             curves[_without_size(system)].append(Point(system.size, runs))
     for curve, points in curves.items():
-        last = _with_all_sentences(curve, systems)
-        if last and all_sentences is not None:
+        if all_sentences is not None and (last := _with_all_sentences(curve, systems)):
             points.append(Point(all_sentences, systems[last]))
     return _named(curves)
 
@@ -147,12 +129,12 @@ def _without_percent(system: System) -> System:
 
 
 def _named(curves: Mapping[System, list[Point]]) -> Series:
-    return {_name(curve): sorted(points, key=lambda p: p.x) for curve, points in curves.items()}
-
-
-def _name(curve: System) -> str:
-    """A curve's name in a legend."""
-    return curve.label + ("; seeded draw" if curve.size is None and curve.draw == "seeded" else "")
+    """Each curve under its name in a legend, with its points in order."""
+    named = {}
+    for curve, points in curves.items():
+        draw = "; seeded draw" if curve.size is None and curve.draw == "seeded" else ""
+        named[curve.label + draw] = sorted(points, key=lambda p: p.x)
+    return named
 
 
 def tokens_seen(runs: Sequence[RunResult]) -> int | None:

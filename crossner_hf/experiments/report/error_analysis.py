@@ -12,17 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from crossner_hf.experiments.report.tables import (
-    SPLIT,
-    SYSTEM,
-    Bold,
-    Runs,
-    Table,
-    best_of,
-    frame_of,
-    split_cells,
-    system_cells,
-)
+from crossner_hf.experiments.report import tables
 from crossner_hf.results.collect import SetAside
 from crossner_hf.results.predictions import Compared, Gold, at_start, read_gold, read_predictions
 from crossner_hf.results.significance import Comparison, compare_all, holm
@@ -50,23 +40,16 @@ class HardSentence(NamedTuple):
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the predictions of the runs on one test split show.
-
-    missing:    why there is nothing to show; "" where there is something
-    unused:     predictions that do not fit, with the reason
-    sentences:  number of test sentences
-    seeds:      runs with predictions, by system
-    confusions: counts as `confusion` gives them, by system
-    """
+    """What the predictions of the runs on one test split show."""
 
     eval_set: EvalSet
-    missing: str = ""
-    unused: Sequence[SetAside] = ()
+    missing: str = ""  # why there is nothing to show
+    unused: Sequence[SetAside] = ()  # predictions that do not fit, with the reason
     entity_types: Sequence[str] = ()
-    sentences: int = 0
+    sentences: int = 0  # of the test split
     train_sentences: int | None = None
-    seeds: Mapping[System, int] = field(default_factory=dict)
-    confusions: Mapping[System, np.ndarray] = field(default_factory=dict)
+    seeds: Mapping[System, int] = field(default_factory=dict)  # runs with predictions
+    confusions: Mapping[System, np.ndarray] = field(default_factory=dict)  # as `confusion` gives them
     comparisons: Sequence[Comparison] = ()
     hardest: Sequence[HardSentence] = ()
 
@@ -80,7 +63,7 @@ def executor_for(runs: int, eval_sets: int) -> Executor:
 
 
 def analyse(
-    eval_set: EvalSet, systems: Runs, data_dirs: Sequence[str | Path], convention: str, resamples: int
+    eval_set: EvalSet, systems: tables.Runs, data_dirs: Sequence[str | Path], convention: str, resamples: int
 ) -> Analysis:
     """Read gold and predictions of a test split. A system counts with those of its runs whose predictions fit."""
     types = next(iter(systems.values()))[0].record.entity_types
@@ -113,7 +96,7 @@ def analyse(
         {system: len(several) for system, several in compared.items()},
         {system: confusion(several, gold) for system, several in compared.items()},
         compare_all(compared, gold, resamples),
-        hardest(compared, gold, best_of({s: systems[s] for s in compared}, PREDICTIONS, convention), SENTENCES),
+        hardest(compared, gold, tables.best_of({s: systems[s] for s in compared}, PREDICTIONS, convention), SENTENCES),
     )
 
 
@@ -180,7 +163,7 @@ def hardest(
     ]
 
 
-def confusion_table(analysis: Analysis, system: System) -> tuple[Table, list[str]]:
+def confusion_table(analysis: Analysis, system: System) -> tuple[tables.Table, list[str]]:
     """A system's confusion in percent of the gold entities of each type, and the types that have none."""
     types, counts = analysis.entity_types, analysis.confusions[system]
     entities = counts[:, :-1].sum(axis=1)
@@ -191,19 +174,20 @@ def confusion_table(analysis: Analysis, system: System) -> tuple[Table, list[str
         [types[i], *(f"{value:.0f}" if value >= 0.5 else "·" if value else "" for value in row)]
         for i, row in zip(order, percent, strict=True)
     ]
-    cells = frame_of(["gold type", *(types[i] for i in order), *OTHER_COLUMNS], rows)
+    header = ["gold type", *(types[i] for i in order), *OTHER_COLUMNS]
     shares = [[value / 100 for value in row] for row in percent]
-    return Table(cells, shares=shares), [name for name, number in zip(types, entities, strict=True) if not number]
+    without_entities = [name for name, number in zip(types, entities, strict=True) if not number]
+    return tables.Table(header, rows, shares=shares), without_entities
 
 
-def significance_table(comparisons: Sequence[Comparison], names: Mapping[System, str]) -> Table:
+def significance_table(comparisons: Sequence[Comparison], names: Mapping[System, str]) -> tables.Table:
     """One row for each pair of systems; the p-values of all rows are corrected together."""
     rows = []
     for c, corrected in zip(comparisons, holm([c.p for c in comparisons]), strict=True):
         numbers = [f"{c.difference:+.2f}", f"{c.low:+.2f} to {c.high:+.2f}", _p(c.p), _p(corrected)]
         texts = [text.replace("-", "−") for text in numbers]
-        rows.append([names[c.first], names[c.second], *(map(Bold, texts) if corrected < SIGNIFICANT else texts)])
-    return Table(frame_of(["System", "against", "difference", "95 % interval", "p", "p (Holm)"], rows), names=2)
+        rows.append([names[c.first], names[c.second], *(map(tables.Bold, texts) if corrected < SIGNIFICANT else texts)])
+    return tables.Table(["System", "against", "difference", "95 % interval", "p", "p (Holm)"], rows, names=2)
 
 
 def _p(value: float) -> str:
@@ -214,17 +198,19 @@ def csv_tables(analyses: Iterable[Analysis]) -> dict[str, pd.DataFrame]:
     """The tables of significance and of confusion (entities summed over seeds), by name of their CSV file."""
     pairs, became = [], []
     for a in analyses:
-        split = split_cells(a.eval_set)
+        split = tables.split_cells(a.eval_set)
         for c in a.comparisons:
-            systems = (*system_cells(c.first), *system_cells(c.second))
+            systems = (*tables.system_cells(c.first), *tables.system_cells(c.second))
             pairs.append((*split, *systems, *c[2:], a.seeds[c.first], a.seeds[c.second]))
         for system, counts in a.confusions.items():
-            head, seeds = (*split, *system_cells(system)), a.seeds[system]
+            head, seeds = (*split, *tables.system_cells(system)), a.seeds[system]
             names = (*a.entity_types, *OTHER_COLUMNS)
             became += [(*head, names[i], names[j], counts[i, j], seeds) for i, j in np.argwhere(counts).tolist()]
-    both = [f"{name}_{number}" for number in (1, 2) for name in SYSTEM]
+    both = [f"{name}_{number}" for number in (1, 2) for name in tables.SYSTEM]
     numbers = ("difference", "low_95_percent", "high_95_percent", "p", "seeds_1", "seeds_2")
     return {
-        "significance": frame_of((*SPLIT, *both, *numbers), pairs),
-        "confusion": frame_of((*SPLIT, *SYSTEM, "gold_type", "became", "entities", "seeds"), became),
+        "significance": tables.frame_of((*tables.SPLIT, *both, *numbers), pairs),
+        "confusion": tables.frame_of(
+            (*tables.SPLIT, *tables.SYSTEM, "gold_type", "became", "entities", "seeds"), became
+        ),
     }

@@ -28,28 +28,13 @@ class Bold(str):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the page.
+    """A table of the page."""
 
-    cells:  texts; the first `names` columns hold names, the others numbers
-    rules:  numbers of rows with a thin rule above them
-    shares: of a heat map, how dark each cell is, 0 to 1
-    """
-
-    cells: pd.DataFrame
-    names: int = 1
-    rules: Sequence[int] = ()
-    shares: Sequence[Sequence[float]] = ()
-
-    @property
-    def header(self) -> list[str]:
-        """Names of the columns."""
-        return list(self.cells.columns)
-
-    @property
-    def rows(self) -> list[list[str]]:
-        """Cells, row by row."""
-        rows: list[list[str]] = self.cells.to_numpy(dtype=object).tolist()
-        return rows
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    names: int = 1  # so many columns hold names, the others numbers
+    rules: Sequence[int] = ()  # numbers of rows with a thin rule above them
+    shares: Sequence[Sequence[float]] = ()  # of a heat map: how dark each cell is, 0 to 1
 
 
 def frame_of(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
@@ -90,11 +75,12 @@ def main_table(columns: Mapping[str, Runs], convention: str, with_average: bool 
     if with_average:
         summaries.append([average([runs.get(s, ()) for runs in columns.values()], convention) for s in systems])
     scores = [best_in_bold([NOTHING if s is None else str(s) for s in column]) for column in summaries]
-    rows = zip(_model_names(systems), [system.training for system in systems], *scores, strict=True)
+    training = [system.training for system in systems]
+    rows = list(map(list, zip(_model_names(systems), training, *scores, strict=True)))
     groups = [_group(system) for system in systems]
     rules = [i for i in range(1, len(groups)) if groups[i] != groups[i - 1]]
     header = ["Model", "Training", *columns, *(["average"] if with_average else [])]
-    return Table(frame_of(header, rows), names=2, rules=rules if len(rules) < len(groups) - 1 else ())
+    return Table(header, rows, names=2, rules=rules if len(rules) < len(groups) - 1 else ())
 
 
 def best_in_bold(cells: Sequence[str]) -> list[str]:
@@ -146,7 +132,7 @@ def published_table() -> tuple[Table, list[str]]:
     ]
     header = ["System", "Encoder", "Convention", "Seeds", *published.COLUMNS, "average", "Read in"]
     rules = (len(published.PAPER), len(published.PAPER) + len(published.EARLIER))
-    return Table(frame_of(header, rows), names=4, rules=rules), sources
+    return Table(header, rows, names=4, rules=rules), sources
 
 
 def type_scores(runs: Sequence[RunResult], convention: str) -> dict[str, tuple[int, float]]:
@@ -172,7 +158,7 @@ def types_table(names: Mapping[System, str], systems: Runs, convention: str) -> 
     order = [*types, *(group for group in GROUPS if all(group in column for column in columns))]
     scores = {name: [f"{column.get(name, (0, 0.0))[1]:.2f}" for column in columns] for name in order}
     rows = [[GROUPS.get(name, name), f"{entities[name]:,}", *best_in_bold(row)] for name, row in scores.items()]
-    return Table(frame_of(["Type", "Entities", *names.values()], rows), rules=(len(types),))
+    return Table(["Type", "Entities", *names.values()], rows, rules=(len(types),))
 
 
 def csv_tables(results: Results, convention: str) -> dict[str, pd.DataFrame]:

@@ -5,19 +5,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 
-from crossner_hf.experiments.report import plots
+from crossner_hf.experiments.report import plots, tables
 from crossner_hf.experiments.report.error_analysis import Analysis, confusion_table, significance_table
-from crossner_hf.experiments.report.tables import (
-    Runs,
-    Table,
-    best_of,
-    f1_of,
-    headline,
-    main_table,
-    name_of,
-    type_scores,
-    types_table,
-)
 from crossner_hf.results.systems import EvalSet, System
 from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE
 
@@ -42,49 +31,45 @@ class Split:
     """One test split with the runs of each system, in order, and the analysis of their predictions."""
 
     eval_set: EvalSet
-    runs: Runs
+    runs: tables.Runs
     convention: str
     analysing: Future[Analysis]
 
     @property
     def analysis(self) -> Analysis:
-        """Wait for the analysis of the predictions."""
         return self.analysing.result()
 
     @property
     def name(self) -> str:
-        """Name the split for captions."""
-        return name_of(self.eval_set)
+        return tables.name_of(self.eval_set)
 
     @property
-    def analysed(self) -> Runs:
+    def analysed(self) -> tables.Runs:
         """The systems with predictions."""
         return {system: runs for system, runs in self.runs.items() if system in self.analysis.seeds}
 
     @cached_property
     def in_table(self) -> list[System]:
         """The systems that the table of types shows."""
-        return best_of(self.runs, SYSTEMS_IN_A_TABLE, self.convention)
+        return tables.best_of(self.runs, SYSTEMS_IN_A_TABLE, self.convention)
 
     @cached_property
-    def types(self) -> Table:
-        """The table of entity types."""
-        return types_table(short_names(self.in_table), self.runs, self.convention)
+    def types(self) -> tables.Table:
+        return tables.types_table(short_names(self.in_table), self.runs, self.convention)
 
     @cached_property
-    def confusion(self) -> tuple[System, Table, list[str]]:
+    def confusion(self) -> tuple[System, tables.Table, list[str]]:
         """The best system, its confusion table, and the types that have no gold entities."""
-        (system,) = best_of(self.analysed, 1, self.convention)
+        (system,) = tables.best_of(self.analysed, 1, self.convention)
         return system, *confusion_table(self.analysis, system)
 
     @cached_property
     def compared(self) -> list[System]:
         """The systems that the table of significance shows."""
-        return best_of(self.analysed, SYSTEMS_IN_A_TABLE, self.convention)
+        return tables.best_of(self.analysed, SYSTEMS_IN_A_TABLE, self.convention)
 
     @cached_property
-    def significance(self) -> Table:
-        """The table of significance."""
+    def significance(self) -> tables.Table:
         chosen = [c for c in self.analysis.comparisons if {c.first, c.second} <= {*self.compared}]
         return significance_table(chosen, short_names(self.compared))
 
@@ -104,15 +89,14 @@ class Block:
     average: bool = False
 
     @cached_property
-    def table(self) -> Table:
-        """The main table."""
+    def table(self) -> tables.Table:
         columns = {split.eval_set.label: split.runs for split in self.splits}
-        return main_table(columns, self.splits[0].convention, self.average)
+        return tables.main_table(columns, self.splits[0].convention, self.average)
 
     @cached_property
     def systems(self) -> list[System]:
         """The headline systems of all splits."""
-        return headline(sorted({s for split in self.splits for s in split.runs}, key=System.order))
+        return tables.headline(sorted({s for split in self.splits for s in split.runs}, key=System.order))
 
     @cached_property
     def plotted(self) -> list[System]:
@@ -121,10 +105,9 @@ class Block:
 
     @cached_property
     def scores_plot(self) -> plots.Plot:
-        """Single runs and means."""
         panels = {
             split.eval_set.label: {
-                name: [f1_of(run, split.convention) for run in split.runs[s]]
+                name: [tables.f1_of(run, split.convention) for run in split.runs[s]]
                 for s, name in short_names(self.plotted).items()
                 if s in split.runs
             }
@@ -139,8 +122,8 @@ class Block:
         panels: dict[str, dict[System, tuple[float, ...]]] = {}
         for split in self.splits:
             f1 = {
-                s: type_scores(split.runs[s], split.convention)
-                for s in best_of(split.runs, SYSTEMS_IN_A_PLOT, split.convention)
+                s: tables.type_scores(split.runs[s], split.convention)
+                for s in tables.best_of(split.runs, SYSTEMS_IN_A_PLOT, split.convention)
             }
             both = {s: tuple(f[kind][1] for kind in KINDS) for s, f in f1.items() if f.keys() >= {*KINDS}}
             panels |= {split.eval_set.label: both} if both else {}
@@ -153,14 +136,12 @@ class Block:
 
     @cached_property
     def kinds_plot(self) -> plots.Plot:
-        """The scores of `kinds`."""
         names = short_names(self.kinds_systems)
         panels = {title: {names[s]: pair for s, pair in panel.items()} for title, panel in self.kinds.items()}
         return plots.kinds(panels, self.splits[0].convention, f"types-{self.name}")
 
     @property
-    def plots(self) -> list[plots.Plot]:
-        """All plots of the block."""
+    def drawn(self) -> list[plots.Plot]:
         return [self.scores_plot, *([self.kinds_plot] if self.kinds else [])]
 
 
