@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from crossner_hf.atomic_write import write_text
@@ -21,9 +21,8 @@ def settle_files(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_file():
             path.chmod(0o666 & ~umask)
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-    _sync_folder(folder)
+            _sync(path)
+    _sync(folder)
 
 
 def write_manifest(folder: Path) -> None:
@@ -36,8 +35,8 @@ def write_manifest(folder: Path) -> None:
         if path.name != MANIFEST_FILE and path.suffix != ".broken"
     }
     write_text(folder / MANIFEST_FILE, json.dumps(manifest, indent=1) + "\n")
-    settle_files(folder)
-    _sync_folder(folder.parent)
+    for path in (folder / MANIFEST_FILE, folder, folder.parent):
+        _sync(path)
 
 
 def damage(folder: Path) -> str | None:
@@ -73,9 +72,10 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):  # not every file system can sync a folder
-        descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder; not every system can do this for a folder."""
+    with suppress(OSError) if path.is_dir() else nullcontext():
+        descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
         try:
             os.fsync(descriptor)
         finally:
