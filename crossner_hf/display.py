@@ -86,4 +86,4 @@ def check_matplotlib(what: str, otherwise: str = "") -> None:
 
 def is_terminal(stream: TextIO | None) -> bool:
     """Return whether a stream is a terminal; None, which Python gives for a closed one, is none."""
-    return stream is not None and not stream.closed and stream.isatty()
+    return stream is not None and stream.isatty()

@@ -57,6 +57,7 @@ class _EndWithParent:
 
 
 def _with_ending_workers(loader: DataLoader[Any]) -> DataLoader[Any]:
-    if not isinstance(loader.worker_init_fn, _EndWithParent):
-        loader.worker_init_fn = _EndWithParent(loader.worker_init_fn)
+    stock = getattr(loader, "base_dataloader", loader)  # accelerate wraps it
+    if not isinstance(stock.worker_init_fn, _EndWithParent):
+        stock.worker_init_fn = _EndWithParent(stock.worker_init_fn)
     return loader

@@ -6,6 +6,7 @@ import logging
 import math
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from transformers import (
     AutoModelForMaskedLM,
     AutoModelForTokenClassification,
     AutoTokenizer,
+    TrainerCallback,
 )
 
 from crossner_hf.corpora.corpus import Corpus, Selection
@@ -259,6 +261,21 @@ def test_a_run_stopped_anywhere_resumes_to_the_same_weights(run, finished, tmp_p
     assert record.resumed is True
     assert same_weights(folder, finished[0])
     assert record.losses == finished[1].losses
+
+
+def test_a_resumed_run_records_the_losses_and_the_time_of_the_whole_run(run, tmp_path):
+    class Slow(TrainerCallback):
+        def on_epoch_begin(self, args, state, control, **kwargs):
+            time.sleep(0.5)
+
+    sparse = {"eval_steps": 0.5, "save_steps": 0.25, "num_train_epochs": 1}
+    whole = run(tmp_path / "whole", **sparse)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", callbacks=[Slow(), StopAtCheckpoint(0.25)], **sparse)
+    record = run(tmp_path / "cut", resume=True, **sparse)
+    assert record.resumed is True
+    assert record.losses == whole.losses
+    assert record.wall_seconds > 0.5 > whole.wall_seconds
 
 
 def test_a_finished_run_gives_its_record_again(run, finished):
