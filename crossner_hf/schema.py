@@ -108,7 +108,7 @@ class Domain:
         path = folder / DOMAIN_FILE
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{path}: cannot be read as the description of a domain: {error}") from error
         kinds = {"name": str, "entity_types": list, "descriptions": dict, "generic_types": list}
         if not isinstance(content, dict) or "entity_types" not in content:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crossner_hf.engine.run import run_tasks
 from crossner_hf.engine.tasks import EngineTask
+from crossner_hf.results.environment import command_line
 
 ALL = ("one", "two", "three", "four")
 
@@ -37,7 +38,7 @@ def write(folder: Path, name: str) -> None:
     note(folder, "begin", name)
     while (folder / "hold" / name).exists():
         time.sleep(0.01)
-    place = {"argv": sys.argv, "folder": os.getcwd(), "threads": os.environ.get("OMP_NUM_THREADS")}
+    place = {"command": command_line(), "folder": os.getcwd(), "threads": os.environ.get("OMP_NUM_THREADS")}
     (folder / f"{name}.place").write_text(json.dumps({**place, "gpu": os.environ.get("CUDA_VISIBLE_DEVICES")}))
     part = folder / f"{name}.part"
     part.write_text("".join(f"{name} {step * step}\n" for step in range(20)))

@@ -175,6 +175,7 @@ def test_an_own_domain_survives_pickling(tmp_path):
     [
         ("{", "cannot be read as the description of a domain"),
         ("", "cannot be read as the description of a domain"),
+        ("[" * 9_000, "cannot be read as the description of a domain"),
         ("\ufeff{}", "cannot be read as the description of a domain"),
         ("[]", r'expected \{"entity_types"'),
         ({}, r'expected \{"entity_types"'),

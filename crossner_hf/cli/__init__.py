@@ -8,6 +8,10 @@ from collections.abc import Sequence
 
 from crossner_hf import __version__
 
+# What the user can mend: values and files, refusals of the system, missing extras. All else is our fault.
+USER_ERRORS = (ValueError, OSError, ImportError, MemoryError)
+FAULT = 70  # exit status EX_SOFTWARE of sysexits.h
+TRACEBACK = "CROSSNER_HF_TRACEBACK"
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # EDQUOT: the user's quota
 # Name: (module of this folder, description for `--help`). A module is imported only when its command runs.
 COMMANDS = {
@@ -32,10 +36,8 @@ HELP = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0, 2 for a user's error, 130 after Ctrl-C."""
-    for name in ("stdout", "stderr"):  # None where the caller closed it
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 open to the end
+    """Run the command line; return the status: 0, 2 for a user's error, 70 for a fault of ours, 130 after Ctrl-C."""
+    _open_closed_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
         print(HELP, end="")
@@ -58,11 +60,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has ended, as with `| head`
         sys.stderr.close()
         return 0
-    except (ValueError, OSError, ImportError) as error:
-        full = isinstance(error, OSError) and error.errno in DISK_FULL
-        hint = f"; free some room (downloads are kept in {_cache()}), then run the same command again" if full else ""
-        print(f"crossner-hf {argv[0]}: error: {one_line(error)}{hint}", file=sys.stderr)
-        return 2
+    except Exception as error:
+        print(f"crossner-hf {argv[0]}: error: {_explained(error)}", file=sys.stderr)
+        if os.environ.get(TRACEBACK):
+            raise
+        return 2 if _is_users(error) else FAULT
+    finally:
+        os.environ.pop("CROSSNER_HF_COMMAND", None)  # for records; see crossner_hf.results.environment
+
+
+def _open_closed_streams() -> None:
+    """Open the null device in the place of standard streams that the caller closed, for which Python has None."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 open to the end
+
+
+def _is_users(error: BaseException) -> bool:
+    return isinstance(error, USER_ERRORS) or type(error).__name__ == "OutOfMemoryError"  # of torch
+
+
+def _explained(error: Exception) -> str:
+    """The error in one sentence that says what to do."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return f"out of memory ({one_line(error)}); take smaller batches, a smaller --max-length or a smaller model"
+    if not _is_users(error):
+        return (
+            f"this is a fault of crossner-hf ({type(error).__name__}: {one_line(error)}); please report it with the "
+            f"command and its traceback, which {TRACEBACK}=1 before the command shows"
+        )
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return f"{one_line(error)}; free some room (downloads are kept in {_cache()}), then run the same command again"
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return f"{one_line(error)}; the symbolic link leads back to itself: remove it, or name another path"
+    return one_line(error)
 
 
 def _cache() -> str:

@@ -4,12 +4,13 @@ import importlib
 from collections.abc import Sequence
 
 COMMANDS = {
-    "run": ("experiment_run", "run a grid of fine-tunings, alone or shared by several processes"),
+    "run": ("experiment_run", "run a grid of fine-tunings, on this machine or on a cluster"),
     "report": ("experiment_report", "tables, curves and one HTML page from the records of runs"),
 }
 
-HELP = "usage: crossner-hf experiment COMMAND …    (crossner-hf experiment COMMAND --help teaches each)\n\n" + "".join(
-    f"  {name:<12}{text}\n" for name, (_, text) in COMMANDS.items()
+HELP = (
+    "usage: crossner-hf experiment COMMAND …    (crossner-hf experiment COMMAND --help describes each)\n\n"
+    + "".join(f"  {name:<12}{text}\n" for name, (_, text) in COMMANDS.items())
 )
 
 

@@ -15,7 +15,7 @@ from crossner_hf.display import is_terminal
 class CommandParser(argparse.ArgumentParser):
     """Parser of a command: options may not be abbreviated, and `--data_dir` is the same option as `--data-dir`.
 
-    Options are declared in kebab-case, which `--help` shows.
+    Options are declared in kebab-case, which `--help` shows. What was parsed is the command that records name.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -23,7 +23,24 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(*args, **kwargs)
 
     def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
-        return super().parse_known_args(kebab_case(sys.argv[1:] if args is None else list(args)), namespace)
+        from crossner_hf.results.environment import remember_command
+
+        given = super().parse_known_args(kebab_case(sys.argv[1:] if args is None else list(args)), namespace)
+        remember_command(self.prog, self._arguments(given[0]))
+        return given
+
+    def _arguments(self, namespace: Any) -> Iterator[tuple[str, str | None, list[str]]]:
+        """Name, option and values of each argument that differs from its default, in the order of `--help`."""
+        shown = {"help"}
+        for action in (action for group in self._action_groups for action in group._group_actions):
+            if action.dest in shown or isinstance(action, argparse._SubParsersAction):
+                continue
+            shown.add(action.dest)  # the first: a second one is `--no-…`
+            value, default = getattr(namespace, action.dest, None), action.default
+            if value == (self._get_value(action, default) if isinstance(default, str) else default):
+                continue
+            values = [] if action.nargs == 0 else value if isinstance(value, list) else [value]
+            yield action.dest, action.option_strings[-1] if action.option_strings else None, [*map(str, values)]
 
 
 def kebab_case(arguments: Sequence[str]) -> list[str]:

@@ -1,8 +1,6 @@
 """crossner-hf overlap: how many frequent words domains and corpora share."""
 
 import argparse
-import csv
-import io
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -96,39 +94,23 @@ def as_table(record: "OverlapRecord") -> str:
     from crossner_hf.corpora.overlap_plot import caption
     from crossner_hf.display import table
 
-    streams = record.streams
-    rows = [(label, *(f"{value:.1f}" for value in values)) for label, values in _rows(record)]
-    sizes = [
-        (
-            s.label,
-            *(f"{n:,}" for n in (s.words, s.counted, s.distinct, s.top, s.least_count, s.tied)),
-        )
-        for s in streams
-    ]
+    labels = [stream.label for stream in record.streams]
+    percents = zip(labels, record.matrix.percent, strict=True)
+    shared = table(("", *labels), [(label, *(f"{value:.1f}" for value in row)) for label, row in percents])
+    counts = ((s.label, s.words, s.counted, s.distinct, s.top, s.least_count, s.tied) for s in record.streams)
     header = ("stream", "words", "counted", "distinct", "compared", "least count", "words with it")
-    return "\n".join(
-        (
-            ": ".join(caption(record)),
-            "",
-            table(("", *(stream.label for stream in streams)), rows),
-            "",
-            table(header, sizes),
-        )
-    )
+    sizes = table(header, [(label, *(f"{number:,}" for number in numbers)) for label, *numbers in counts])
+    return "\n\n".join((": ".join(caption(record)), shared, sizes))
 
 
 def as_csv(record: "OverlapRecord") -> str:
-    """The matrix alone, a row a stream."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(("stream", *(stream.label for stream in record.streams)))
-    writer.writerows((label, *(f"{value:.2f}" for value in values)) for label, values in _rows(record))
-    return file.getvalue().rstrip("\n")
+    """The matrix alone, one row for each stream."""
+    import pandas as pd
+
+    labels = [stream.label for stream in record.streams]
+    matrix = pd.DataFrame(record.matrix.percent, labels, labels)
+    return matrix.to_csv(index_label="stream", float_format="%.2f", lineterminator="\n").rstrip("\n")
 
 
 def as_json(record: "OverlapRecord") -> str:
     return record.as_json().rstrip()
-
-
-def _rows(record: "OverlapRecord") -> list[tuple[str, list[float]]]:
-    return [(stream.label, values) for stream, values in zip(record.streams, record.matrix.percent, strict=True)]

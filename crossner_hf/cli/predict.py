@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,14 +11,16 @@ from crossner_hf.cli.options import CommandParser, add_trust_remote_code, quiet,
 
 if TYPE_CHECKING:
     from crossner_hf.tagger.tagger import Tagger
+    from crossner_hf.tagger.word_splitter import Word
 
 EPILOG = """input, read as a stream, so that pipes and files of any size work:
   text    one text on each line
   conll   one word on each line (further columns are ignored), an empty line between sentences
-  jsonl   {"text": "…"} or {"tokens": ["…", …]} on each line; other keys are kept
+  jsonl   {"text": "…"} or {"tokens": ["…", …]} on each line; other keys are kept. If a row has both, the tokens are
+          the words of the text
 output:
   text    the text with its entities marked, in colour on a terminal
-  conll   word<TAB>tag lines
+  conll   word<TAB>tag lines; a text without words gives an empty line
   jsonl   the input's keys and "entities": entity_group, score, word, start, end (characters of the text, or of the
           words joined by one space)
 
@@ -28,11 +30,12 @@ examples:
 
 
 class Item(NamedTuple):
-    """One input: raw text or words, and the keys that came with it."""
+    """One input: where it stands, its text, its words if they are given, and the row that JSON lines repeat."""
 
+    where: str
     text: str
-    tokens: list[str] | None = None
-    extra: dict[str, Any] | None = None
+    words: "list[Word] | None"
+    row: Mapping[str, Any]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -75,68 +78,76 @@ def main(argv: Sequence[str]) -> int:
 
 def read_items(name: str, source: str | None) -> Iterator[Item]:
     """Yield the items of a file or, for '-', of standard input. Raises ValueError with path:line."""
-    from crossner_hf.data.conll import numbered_lines
+    from crossner_hf.corpora.corpus_readers import file_format
+    from crossner_hf.data.conll import read_columns
+    from crossner_hf.data.lines import json_rows, numbered_lines
 
-    endings = {".conll": "conll", ".tsv": "conll", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-    source = source or endings.get(Path(name).suffix, "text")
-    path = Path("/dev/stdin" if name == "-" else name)
+    if source is None:
+        source = "conll" if name.lower().endswith((".conll", ".tsv")) else file_format(Path(name))
     shown = "standard input" if name == "-" else name
-    lines = numbered_lines(path, shown)
+    if source == "parquet":
+        raise ValueError(f"{shown}: predict reads no Parquet files; convert it to JSON lines")
+    if name == "-" and sys.stdin is None:
+        raise ValueError("standard input is closed; name a file")
+    lines = numbered_lines(sys.stdin.buffer if name == "-" else name, shown)
     if source == "conll":
-        yield from _conll_items(lines)
-    for number, line in lines:
-        yield Item(line) if source == "text" else _json_item(line, f"{shown}:{number}")
+        for rows in read_columns(lines, shown):
+            words = [columns[0] for _, columns in rows]
+            yield _words_item(words, None, {"tokens": words}, f"{shown}:{rows[0][0]}")
+    elif source == "jsonl":
+        for where, row in json_rows(lines, shown):
+            yield _row_item(row, where)
+    else:
+        for number, line in lines:
+            yield Item(f"{shown}:{number}", line, None, {"text": line})
 
 
-def _conll_items(lines: Iterable[tuple[int, str]]) -> Iterator[Item]:
-    tokens: list[str] = []
-    for _, line in lines:
-        if line.strip():
-            tokens.append(line.split("\t" if "\t" in line else None, 1)[0])
-        elif tokens:
-            yield Item(" ".join(tokens), tokens)
-            tokens = []
-    if tokens:
-        yield Item(" ".join(tokens), tokens)
+def _row_item(row: Mapping[str, Any], where: str) -> Item:
+    from crossner_hf.data.lines import text_of
 
-
-def _json_item(line: str, where: str) -> Item:
+    text, tokens = text_of(row, where), row.get("tokens")
+    if text is None or (row.get("text") is None and tokens is None):
+        raise ValueError(f'{where}: expected {{"text": "…"}} or {{"tokens": ["…"]}}, got {str(dict(row))[:80]}')
     try:
-        content = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{where}: not JSON ({error}); each line must be one object") from None
-    text, tokens = (content.get("text"), content.get("tokens")) if isinstance(content, dict) else (None, None)
-    if isinstance(tokens, list) and all(isinstance(token, str) and token for token in tokens):
-        return Item(" ".join(tokens), tokens, content)
-    if isinstance(text, str):
-        return Item(text, None, content)
-    raise ValueError(f'{where}: expected {{"text": "…"}} or {{"tokens": ["…"]}}, got {line[:80]!r}')
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{where}: the row has a lone surrogate, {error.object[error.start]!r}") from None
+    return Item(where, text, None, row) if tokens is None else _words_item(tokens, row.get("text"), row, where)
+
+
+def _words_item(tokens: Any, text: str | None, row: Mapping[str, Any], where: str) -> Item:
+    """Give the item of words, which stand in the text or, without one, are joined by one space."""
+    from crossner_hf.data.lines import starts_of
+    from crossner_hf.tagger.word_splitter import Word
+
+    if not isinstance(tokens, list):
+        raise ValueError(f"{where}: expected a list of words in 'tokens', got {str(tokens)[:60]!r}")
+    text = " ".join(map(str, tokens)) if text is None else text
+    starts = starts_of(tokens, text, where)
+    words = [Word(token, start, start + len(token)) for token, start in zip(tokens, starts, strict=True)]
+    return Item(where, text, words, row)
 
 
 def tagged_lines(tagger: "Tagger", items: Iterable[Item], to: str, colour: bool) -> Iterator[str]:
     """Yield the output of each item, in order."""
+    from crossner_hf.data.conll import conll_lines
     from crossner_hf.display import marked_text
     from crossner_hf.tagger.tagger import entities
-    from crossner_hf.tagger.word_splitter import Word, split_words
+    from crossner_hf.tagger.word_splitter import split_words
 
-    def words_of(item: Item) -> list[Word]:
-        if item.tokens is None:
-            return split_words(item.text, tagger.splitter)
-        words, start = [], 0
-        for token in item.tokens:
-            words.append(Word(token, start, start + len(token)))
-            start += len(token) + 1
-        return words
-
-    pairs, copies = tee((item, words_of(item)) for item in items)
+    split = ((item, split_words(item.text, tagger.splitter) if item.words is None else item.words) for item in items)
+    pairs, copies = tee(split)
     tagged = tagger.tag_words([word.text for word in words] for _, words in copies)
     for (item, words), (labels, scores) in zip(pairs, tagged, strict=True):
         if to == "conll":
-            yield "".join(f"{word.text}\t{label}\n" for word, label in zip(words, labels, strict=True)) + "\n"
+            try:
+                empty = item.words is None and not words
+                yield "\n" if empty else conll_lines([word.text for word in words], labels)
+            except ValueError as error:
+                raise ValueError(f"{item.where}: {error}; use --to jsonl") from None
             continue
         marked = entities(item.text, words, labels, scores)
         if to == "jsonl":
-            content = item.extra or ({"text": item.text} if item.tokens is None else {"tokens": item.tokens})
-            yield json.dumps({**content, "entities": marked}, ensure_ascii=False) + "\n"
+            yield json.dumps({**item.row, "entities": marked}, ensure_ascii=False) + "\n"
         else:
             yield marked_text(item.text, marked, colour=colour) + "\n"

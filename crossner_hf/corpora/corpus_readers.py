@@ -3,12 +3,13 @@
 import codecs
 import difflib
 import gzip
-import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+
+from crossner_hf.data.lines import json_rows, numbered_lines, open_bytes, text_of
 
 SUFFIXES = (".txt", ".jsonl", ".ndjson", ".json", ".parquet")  # what is read of a folder
 PART_CHARACTERS = 100_000  # a longer document is handed out in parts, which bounds what a tokenizer holds at once
@@ -58,8 +59,12 @@ def read(path: Path, columns: Columns) -> Iterator[Row]:
     if kind == "parquet":
         yield from _parquet_rows(path, columns)
         return
+    if kind == "jsonl":
+        for where, content in json_rows(numbered_lines(path), str(path)):
+            yield row_of(content, columns, where)
+        return
     try:
-        yield from _text_rows(path) if kind == "text" else _json_rows(path, columns)
+        yield from _text_rows(path)
     except UnicodeDecodeError:
         raise ValueError(_not_utf8(path)) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -129,20 +134,6 @@ def _text_rows(path: Path) -> Iterator[Row]:
         yield Row(Document("".join(held).rstrip("\r\n"), (), continues))
 
 
-def _json_rows(path: Path, columns: Columns) -> Iterator[Row]:
-    with _open(path) as file:
-        for number, line in enumerate(file, start=1):
-            if "\x00" in line:
-                raise ValueError(f"{path}:{number}: contains a NUL character; expected text, and this looks binary")
-            if line.isspace():
-                continue
-            try:
-                content = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"{path}:{number}: expected a JSON object on each line: {error}") from None
-            yield row_of(content, columns, f"{path}:{number}")
-
-
 def _parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
     import pyarrow
     import pyarrow.parquet
@@ -166,23 +157,11 @@ def _parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
             raise ValueError(f"{path}: cannot be read after row {number}: {error}") from None
 
 
-def row_of(content: Any, columns: Columns, where: str) -> Row:
+def row_of(content: Mapping[str, Any], columns: Columns, where: str) -> Row:
     """Read the document of one JSON object, Parquet row or example of a data set."""
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{where}: expected a JSON object with {columns.text!r}, got {str(content)[:60]}")
-    if columns.text in content:
-        text = "" if content[columns.text] is None else content[columns.text]
-    elif isinstance(content.get("tokens"), list):  # words, as `crossner-hf predict` takes and writes them
-        text = " ".join(map(str, content["tokens"]))
-    else:
+    text = text_of(content, where, columns.text)
+    if text is None:
         raise ValueError(f"{where}: {_no_column(columns.text, content)}")
-    if not isinstance(text, str):
-        raise ValueError(f"{where}: expected a string in {columns.text!r}, got {str(text)[:60]!r}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        message = f"the text has a lone surrogate, {text[error.start]!r}, at character {error.start}"
-        raise ValueError(f"{where}: {message}") from None
     title = content.get("title") if columns.title else None
     entities = _offsets(content.get("entities"), text, where) if columns.entities else ()
     return Row(Document(text, entities), None if title is None else str(title))
@@ -212,15 +191,11 @@ def _no_column(wanted: str, columns: Iterable[str]) -> str:
     return f"has no column {wanted!r} but {near}; name the one with the text (--text-column)"
 
 
-def _raw(path: Path) -> gzip.GzipFile | IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
-
-
 def _not_utf8(path: Path) -> str:
     """Say where a file stops being UTF-8, by reading it again: text is decoded ahead of its lines."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     number, shown = 1, b"the end of the file"
-    with _raw(path) as file:
+    with open_bytes(path) as file:
         while raw := file.readline(PART_CHARACTERS):
             try:
                 decoder.decode(raw)
@@ -228,6 +203,6 @@ def _not_utf8(path: Path) -> str:
                 shown = error.object[max(error.start - 20, 0) : error.start + 20]
                 break
             number += raw.endswith(b"\n")
-    with _raw(path) as file:
+    with open_bytes(path) as file:
         source = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "latin1"
     return f"{path}:{number}: not UTF-8 near {shown!r}; convert the file, e.g. iconv -f {source} -t utf-8"

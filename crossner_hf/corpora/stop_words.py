@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from crossner_hf.data.conll import numbered_lines
+from crossner_hf.data.lines import numbered_lines
 
 ENGLISH_FILE = Path(__file__).with_name("english_stop_words.txt")
 

@@ -1,10 +1,11 @@
 """Reader of the CoNLL column files in which CrossNER and CoNLL-2003 are published."""
 
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from crossner_hf.data.lines import Lines, numbered_lines
 from crossner_hf.tagger.iob2 import may_follow
 
 
@@ -15,30 +16,47 @@ class Sentence(NamedTuple):
     tags: list[str]
 
 
-def numbered_lines(path: Path, name: str | None = None) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a UTF-8 text file without their line feed, numbered from 1.
+Row = tuple[int, list[str]]  # the number of a line and its columns
+
+
+def read_columns(lines: Lines, name: str) -> Iterator[list[Row]]:
+    """Yield the rows of each sentence of CoNLL columns: lines between empty ones.
+
+    Tabs stand between columns or, in a line without a tab, single spaces. Any other white space is part of a word.
 
     Args:
-        path: The file.
-        name: What errors call the file; by default its path.
+        lines: Numbered lines.
+        name: What errors call their source.
 
     Raises:
-        ValueError: Bytes that are not UTF-8, a byte-order mark, a NUL or a carriage return, with path:line.
+        ValueError: A line begins with no word, with name:line.
     """
-    name = name or str(path)
-    with open(path, "rb") as file:
-        for number, raw in enumerate(file, start=1):
-            if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
-                raise ValueError(f"{name}:1: starts with a byte-order mark; save the file as UTF-8 without BOM")
-            try:
-                line = raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{name}:{number}: not UTF-8 at byte {error.start} of the line {raw[:40]!r}") from None
-            if "\x00" in line:
-                raise ValueError(f"{name}:{number}: contains a NUL character; is this a text file?")
-            if "\r" in line:
-                raise ValueError(f"{name}:{number}: Windows line end (CR); convert the file, e.g. with dos2unix")
-            yield number, line.removesuffix("\n")
+    rows: list[Row] = []
+    for number, line in lines:
+        if line.strip(" \t"):
+            columns = line.split("\t" if "\t" in line else " ")
+            if not columns[0].strip(" "):
+                raise ValueError(f"{name}:{number}: expected 'word<TAB>tag', got {line[:80]!r}")
+            rows.append((number, columns))
+        elif rows:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+def conll_lines(words: Sequence[str], tags: Sequence[str]) -> str:
+    """Give the `word<TAB>tag` lines of a sentence and an empty line, which `read_columns` reads as they were.
+
+    Raises:
+        ValueError: If there are no words, or if one cannot stand in a column.
+    """
+    if not words:
+        raise ValueError("a sentence without words has no lines in CoNLL columns")
+    for word in words:
+        if not word.strip(" ") or word.startswith("\ufeff") or any(character in word for character in "\t\n\r\x00"):
+            raise ValueError(f"the word {word[:40]!r} cannot stand in CoNLL columns")
+    return "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True)) + "\n"
 
 
 def read_conll(path: str | Path, tags: Collection[str]) -> Iterator[Sentence]:
@@ -55,29 +73,24 @@ def read_conll(path: str | Path, tags: Collection[str]) -> Iterator[Sentence]:
         ValueError: A line does not have two columns, a tag is unknown or breaks IOB2, or the file has no sentence; with
             path:line.
     """
-    path = Path(path)
-    sentence = Sentence([], [])
-    number = num_sentences = 0
-    for number, line in numbered_lines(path):
-        if not line.strip():
-            if sentence.tokens:
-                yield sentence
-                num_sentences, sentence = num_sentences + 1, Sentence([], [])
-            continue
-        columns = line.split("\t" if "\t" in line else " ")
-        if len(columns) != 2 or not columns[0].strip():
-            raise ValueError(f"{path}:{number}: expected 'word<TAB>tag', got {line[:80]!r}")
-        word, tag = columns
-        if tag not in tags:
-            raise ValueError(f"{path}:{number}: expected one of {len(tags)} tags ({_near(tag, tags)}, …), got {tag!r}")
-        if not may_follow(sentence.tags[-1] if sentence.tags else None, tag):
-            raise ValueError(f"{path}:{number}: {tag!r} continues no entity of its type; IOB2 wants 'B{tag[1:]}' here")
-        sentence.tokens.append(word)
-        sentence.tags.append(tag)
-    if sentence.tokens:
+    rows: list[Row] = []
+    for rows in read_columns(numbered_lines(path), str(path)):
+        sentence = Sentence([], [])
+        for number, columns in rows:
+            if len(columns) != 2:
+                raise ValueError(f"{path}:{number}: expected 'word<TAB>tag', got {columns!r}")
+            word, tag = columns
+            if tag not in tags:
+                near = _near(tag, tags)
+                raise ValueError(f"{path}:{number}: expected one of {len(tags)} tags ({near}, …), got {tag!r}")
+            if not may_follow(sentence.tags[-1] if sentence.tags else None, tag):
+                message = f"{tag!r} continues no entity of its type; IOB2 wants 'B{tag[1:]}' here"
+                raise ValueError(f"{path}:{number}: {message}")
+            sentence.tokens.append(word)
+            sentence.tags.append(tag)
         yield sentence
-    elif not num_sentences:
-        raise ValueError(f"{path}:{max(number, 1)}: has no sentence; expected 'word<TAB>tag' lines")
+    if not rows:
+        raise ValueError(f"{path}:1: has no sentence; expected 'word<TAB>tag' lines")
 
 
 def _near(tag: str, tags: Collection[str]) -> str:

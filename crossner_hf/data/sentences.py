@@ -8,7 +8,8 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from crossner_hf.data.conll import Sentence, numbered_lines, read_conll
+from crossner_hf.data.conll import Sentence, read_conll
+from crossner_hf.data.lines import numbered_lines
 from crossner_hf.schema import SAMPLES, Domain
 from crossner_hf.tagger.iob2 import Span, iob2_tags
 

@@ -2,11 +2,11 @@
 
 import os
 import signal
-import sys
 from contextlib import suppress
 from typing import Any
 
 from crossner_hf.engine.tasks import EngineTask, Outcome, perform
+from crossner_hf.results.environment import COMMAND, command_line
 
 
 class RayExecutor:
@@ -41,7 +41,7 @@ class RayExecutor:
 
     def start(self, task: EngineTask) -> None:
         """Begin a task."""
-        reference = self._perform.options(name=task.name).remote(task, sys.argv, os.getcwd())
+        reference = self._perform.options(name=task.name).remote(task, command_line(), os.getcwd())
         self._running[reference] = task.name
 
     def wait(self) -> list[Outcome]:
@@ -63,9 +63,9 @@ class RayExecutor:
             self._ray.shutdown()
 
 
-def _perform_there(task: EngineTask, argv: list[str], folder: str) -> Outcome:
-    """Perform a task under the driver's command line, which records name, and in its working directory."""
-    sys.argv = argv
+def _perform_there(task: EngineTask, command: str, folder: str) -> Outcome:
+    """Perform a task under the driver's command, which records name, and in its working directory."""
+    os.environ[COMMAND] = command
     with suppress(OSError):  # a machine without that directory; then only absolute paths are found
         os.chdir(folder)
     return perform(task)

@@ -43,7 +43,7 @@ class EngineTask:
             return self.done.is_file()
         try:
             return bool(json.loads(self.done.read_text(encoding="utf-8"))["key"] == self.key)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return False
 
 

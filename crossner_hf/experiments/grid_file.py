@@ -10,13 +10,24 @@ import yaml
 from pydantic import ValidationError
 
 MAX_DEPTH = 20  # of nested lists and mappings; a grid needs six
+MAX_DIGITS = 100  # of a number; Python prints no number of more than 4,300
 
-KnownKeys = Callable[[tuple[Any, ...]], Iterable[str]]
+KnownKeys = Callable[[tuple[Any, ...]], Iterable[str]]  # those that may stand at a path of pydantic's
 Lines = Mapping[tuple[Any, ...], int]  # the keys and indices that lead to a value, and where it stands
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes 1e-4 for a number, as YAML 1.2 does."""
+    """Takes 1e-4 for a number, as YAML 1.2 does; names the place of a scalar that is none of its kind (2020-99-99)."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        kind = node.tag.rpartition(":")[2]
+        try:
+            if kind in ("int", "float") and len(node.value) > MAX_DIGITS:
+                raise ValueError
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError):
+            problem = f"{node.value[:40]!r} is no {kind} that a grid can hold"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
 
 _Loader.add_implicit_resolver(
@@ -85,15 +96,7 @@ def place_of(loc: Iterable[Any], where: str, lines: Lines) -> str:
 
 
 def message(error: ValidationError, where: str, lines: Lines, elsewhere: Mapping[str, str], known: KnownKeys) -> str:
-    """Say the first fault of a grid in one sentence.
-
-    Args:
-        error: What pydantic found.
-        where: The file's name.
-        lines: As `read_grid` gives them.
-        elsewhere: Keys that are set in another place, and by what.
-        known: Gives the keys that may stand at a path.
-    """
+    """Say the first fault of a grid in one sentence; `elsewhere` says by what some keys are set instead."""
     first = error.errors()[0]
     loc, kind, value = first["loc"], first["type"], first["input"]
     place, key = place_of(loc, where, lines), str(loc[-1])

@@ -115,7 +115,7 @@ class GridFolder:
             return before
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}: cannot be read as a grid ({error}); choose another folder") from error
 
     def standing(self, task: Run | Dapt, checksums: Checksums) -> Standing:

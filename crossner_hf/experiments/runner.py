@@ -166,9 +166,8 @@ class _Work:
             self.place.note_failure(outcome)
         else:
             self.place.forget_failure(outcome.name)
-        text = (
-            f"failed: {reason}" if reason else f"{_scores(self.records.get(outcome.name))}  {in_words(outcome.seconds)}"
-        )
+        scores = _scores(self.records.get(outcome.name))
+        text = f"failed: {reason}" if reason else f"{scores}  {in_words(outcome.seconds)}"
         left = [task.name for task in self.tasks if task.name not in self.records and task.name not in self.failed]
         count = f"[{len(self.tasks) - len(left)}/{len(self.tasks)}] " if task is not None else ""
         seconds = self._seconds_for(left, workers)

@@ -1,5 +1,6 @@
 """Untrained taggers over a pretrained encoder: the stock linear one, and the same with a CRF."""
 
+import copy
 import logging
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +16,15 @@ from transformers import (
 )
 
 from crossner_hf.finetuning.config_overrides import override
-from crossner_hf.finetuning.settings import LINEAR, TaggerChoice
+from crossner_hf.finetuning.settings import LINEAR, WORD_TAGGERS, TaggerChoice
 from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.results.record_files import RECORD_FILE, read_record
 from crossner_hf.results.records import PreTraining
 from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import Domain
-from crossner_hf.tagger.tagger import load_config, load_tokenizer, remote_code_refused
+from crossner_hf.tagger.checkpoint import check_encoder, loading
+from crossner_hf.tagger.tagger import load_config, load_tokenizer
 from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER
 from crossner_hf.training.resume import weights_hash
 
@@ -69,13 +71,33 @@ class EncoderTaggers:
         return {}
 
     def build(self, domain: Domain) -> PreTrainedModel:
-        """Return a tagger with the domain's labels; all but the encoder is drawn from the global generator."""
+        """Return a tagger with the domain's labels; what the checkpoint lacks is drawn from the global generator.
+
+        Of a checkpoint that is a tagger, the encoder is taken over; with the same labels also the linear layer, and
+        the CRF by a CRF. A warning says which.
+
+        Raises:
+            ValueError: The checkpoint has no encoder, or not all of its weights.
+        """
         labels = {"id2label": domain.id2label, "label2id": domain.label2id}
-        encoder = self._config(num_labels=len(domain.labels), **labels)
+        saved = self._config()
+        if saved.model_type in WORD_TAGGERS:
+            raise ValueError(
+                f"{self.name}: is a {saved.model_type} tagger, which has no encoder; give --model an encoder, or a "
+                f"vector file with --tagger {saved.model_type}"
+            )
+        if isinstance(saved, EncoderCRFConfig):
+            with loading(self.path, "tagger"):
+                crf = EncoderCRFForTokenClassification.from_pretrained(self.path, dtype=torch.float32)
+            encoder = copy.deepcopy(crf.emitter.config)
+            encoder.id2label, encoder.label2id = domain.id2label, domain.label2id
+        else:
+            crf, encoder = None, self._config(num_labels=len(domain.labels), **labels)
         encoder.word_splitter = DEFAULT_SPLITTER
+        self._say_what_is_used(saved, domain)
         if self.choice.tagger == "linear":
             override(encoder, text=self.choice.config_overrides)
-            return self._linear(encoder)
+            return self._linear(encoder, saved, crf)
         if encoder.model_type not in CONFIG_MAPPING:
             raise ValueError(
                 f"{self.name}: its model_type {encoder.model_type!r} is no part of transformers: a CRF over it could "
@@ -83,8 +105,10 @@ class EncoderTaggers:
             )
         config = EncoderCRFConfig(encoder_config=encoder, word_splitter=DEFAULT_SPLITTER, **labels)
         override(config, encoder, text=self.choice.config_overrides)
-        model = EncoderCRFForTokenClassification(config, self._linear(encoder))
+        model = EncoderCRFForTokenClassification(config, self._linear(encoder, saved, crf))
         model.begins_word.copy_(begins_word(self.tokenizer, encoder.vocab_size))
+        if crf is not None and not self.random_weights and saved.id2label == domain.id2label:
+            model.head.load_state_dict(crf.head.state_dict())
         return model
 
     def _config(self, **changes: Any) -> PreTrainedConfig:
@@ -93,25 +117,40 @@ class EncoderTaggers:
     def _untrained(self, config: PreTrainedConfig) -> PreTrainedModel:
         return AutoModelForTokenClassification.from_config(config, trust_remote_code=self.trust_remote_code)
 
-    def _linear(self, config: PreTrainedConfig) -> PreTrainedModel:
+    def _linear(
+        self, config: PreTrainedConfig, saved: PreTrainedConfig, crf: EncoderCRFForTokenClassification | None
+    ) -> PreTrainedModel:
         if self.random_weights:
             return self._untrained(config)
-        with remote_code_refused(self.path):
-            model = AutoModelForTokenClassification.from_pretrained(
-                self.path,
-                config=config,
-                dtype=torch.float32,
-                ignore_mismatched_sizes=True,
-                trust_remote_code=self.trust_remote_code,
-            )
-        saved = self._config()
-        is_tagger = any(name.endswith("ForTokenClassification") for name in saved.architectures or ())
-        if is_tagger and saved.id2label != config.id2label:
-            logger.warning("%s: is a tagger for other labels; its encoder is used, its head is not", self.name)
+        options = {"config": config, "dtype": torch.float32, "ignore_mismatched_sizes": True}
+        with loading(self.path, "encoder"):
+            if crf is not None:
+                model, report = type(crf.emitter).from_pretrained(
+                    None, state_dict=crf.emitter.state_dict(), output_loading_info=True, **options
+                )
+            else:
+                model, report = AutoModelForTokenClassification.from_pretrained(
+                    self.path, output_loading_info=True, trust_remote_code=self.trust_remote_code, **options
+                )
+        check_encoder(self.path, model, report)
+        if _is_tagger(saved) and saved.id2label != config.id2label:
             for name, module in self._untrained(config).named_children():
                 if name != model.base_model_prefix:
                     setattr(model, name, module)
         return model
+
+    def _say_what_is_used(self, saved: PreTrainedConfig, domain: Domain) -> None:
+        if not _is_tagger(saved) or self.random_weights:
+            return
+        is_crf = isinstance(saved, EncoderCRFConfig)
+        if saved.id2label != domain.id2label:
+            logger.warning("%s: is a tagger for other labels; its encoder is used, its head is not", self.name)
+        elif not is_crf:
+            logger.warning("%s: is a tagger for these labels; its encoder and its linear layer are used", self.name)
+        elif self.choice.tagger == "crf":
+            logger.warning("%s: is a CRF for these labels; its encoder, linear layer and CRF are used", self.name)
+        else:
+            logger.warning("%s: is a CRF for these labels; its encoder and linear layer are used", self.name)
 
     @staticmethod
     def sha256(model: PreTrainedModel) -> str:
@@ -124,6 +163,10 @@ class EncoderTaggers:
             return read_record(Path(self.path) / RECORD_FILE, DaptRecord).as_pre_training()
         except ValueError:
             return None
+
+
+def _is_tagger(config: PreTrainedConfig) -> bool:
+    return any(name.endswith("ForTokenClassification") for name in config.architectures or ())
 
 
 def begins_word(tokenizer: PreTrainedTokenizerBase, size: int) -> torch.Tensor:

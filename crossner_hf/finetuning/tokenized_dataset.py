@@ -14,7 +14,7 @@ from crossner_hf.finetuning.settings import Stage
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.transfer import label_map
 from crossner_hf.schema import Domain
-from crossner_hf.tagger.iob2 import spans
+from crossner_hf.tagger.iob2 import Span, spans
 from crossner_hf.tagger.tokenize_and_align import encode_labelled, max_tokens
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,8 @@ class DevSet:
         rows: Tokenized sentences, sorted by length.
         order: Index into `gold` for each row.
         gold: Label ids of all words of every sentence, in the order of the file.
-        labelled: Indices of the words of each sentence that the model sees; the others count as predicted `O`.
+        labelled: Indices of the words of each sentence that the model sees. A word without tokens within an entity
+            counts as part of it, every other as predicted `O`.
     """
 
     domain: Domain
@@ -55,11 +56,15 @@ def stage_examples(stage: Stage, task: Task, config: PreTrainedConfig, args: Fin
     """
     labels = task.domains[stage.labels]
     limit = min(args.max_length or 1_000_000, max_tokens(task.tokenizer, config))
-    cut: dict[str, int] = {}
+    lost: dict[str, int] = {}
 
     def encode(tokens: list[list[str]], tags: list[list[int]], name: str) -> tuple[dict[str, Any], list[list[int]]]:
         columns, labelled = encode_labelled(task.tokenizer, tokens, tags, limit)
-        cut[name] = _entities_lost(tags, labelled, labels, name, limit)
+        # The words of a row that is not full were not cut off, but some may have no token.
+        full = [len(row) >= limit for row in columns["input_ids"]]
+        ends = [seen[-1] + 1 if seen and cut else len(ids) for seen, cut, ids in zip(labelled, full, tags, strict=True)]
+        entities = [spans([labels.labels[i] for i in ids]) for ids in tags]
+        lost[name] = _entities_lost(entities, labelled, ends, name, limit)
         return columns, labelled
 
     columns: dict[str, list[Any]] = {}
@@ -75,13 +80,13 @@ def stage_examples(stage: Stage, task: Task, config: PreTrainedConfig, args: Fin
     if stage.repeats > 1:
         train = train.select(np.repeat(np.arange(len(draws)), draws))
     if stage.epochs is not None:
-        return Examples(train, None, cut)
+        return Examples(train, None, lost)
     rows = task.rows("target", "validation")
     encoded, labelled = encode(rows["tokens"], rows["ner_tags"], "validation")
     lengths = [len(row) for row in encoded["input_ids"]]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     dev = DevSet(labels, Dataset.from_dict(encoded).select(order), order, rows["ner_tags"], labelled)
-    return Examples(train, dev, cut)
+    return Examples(train, dev, lost)
 
 
 def translate(tags: Sequence[Sequence[int]], source: Domain, labels: Domain) -> list[list[int]]:
@@ -97,17 +102,38 @@ def translate(tags: Sequence[Sequence[int]], source: Domain, labels: Domain) -> 
 
 
 def _entities_lost(
-    tags: Sequence[Sequence[int]], labelled: Sequence[Sequence[int]], domain: Domain, name: str, limit: int
+    entities: Sequence[Sequence[Span]],
+    labelled: Sequence[Sequence[int]],
+    ends: Sequence[int],
+    name: str,
+    limit: int,
 ) -> int:
-    """Count the gold entities with a word that the model does not see."""
-    lost = total = 0
-    for ids, seen in zip(tags, map(set, labelled), strict=True):
-        entities = spans([domain.labels[i] for i in ids])
-        total += len(entities)
-        lost += sum(not seen.issuperset(range(entity.start, entity.end)) for entity in entities)
-    if lost:
+    """Warn of gold entities that no model can find whole, and count those with a word beyond the cut.
+
+    Args:
+        entities: The entities of each sentence.
+        labelled: The words of each sentence that the model sees.
+        ends: The number of words of each sentence before the cut.
+        name: The set's name.
+        limit: The most tokens of a row.
+    """
+    beyond = without_tokens = 0
+    for spans_here, seen, end in zip(entities, map(set, labelled), ends, strict=True):
+        cut_off = [span.end > end for span in spans_here]
+        beyond += sum(cut_off)
+        # A word without tokens inside an entity is taken for a part of it; at its edge nothing tells where it belongs.
+        edges = [not {span.start, span.end - 1} <= seen for span in spans_here]
+        without_tokens += sum(edge and not cut for edge, cut in zip(edges, cut_off, strict=True))
+    total = sum(map(len, entities))
+    if beyond:
         logger.warning(
             "%d of %d entities of %s lie beyond max_length=%d tokens; they can be neither learned nor predicted",
-            *(lost, total, name, limit),
+            *(beyond, total, name, limit),
         )
-    return lost
+    if without_tokens:
+        logger.warning(
+            "%d of %d entities of %s begin or end with a word of which the tokenizer makes no token, such as U+200B; "
+            "they cannot be predicted whole",
+            *(without_tokens, total, name),
+        )
+    return beyond

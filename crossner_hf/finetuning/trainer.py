@@ -25,6 +25,7 @@ from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
 from crossner_hf.finetuning.tokenized_dataset import DevSet, Examples
 from crossner_hf.finetuning.transfer import Transfer
 from crossner_hf.metric import compute_metrics
+from crossner_hf.tagger.iob2 import gaps_in_entities
 from crossner_hf.tagger.tagger import takes_word_mask
 from crossner_hf.tagger.tokenize_and_align import IGNORED
 from crossner_hf.training.resumable_trainer import ResumableTrainer
@@ -133,7 +134,12 @@ def dev_scorer(dev: DevSet) -> Callable[[EvalPrediction], dict[str, float]]:
         for ids, token_labels, sentence in rows:
             labels[sentence, : len(gold[sentence])] = gold[sentence]
             predicted[sentence, : len(gold[sentence])] = 0
-            predicted[sentence, dev.labelled[sentence]] = ids[token_labels != IGNORED]
+            seen = dev.labelled[sentence]
+            predicted[sentence, seen] = ids[token_labels != IGNORED]
+            if len(seen) < len(gold[sentence]):
+                tags = [dev.domain.labels[i] for i in predicted[sentence, : len(gold[sentence])]]
+                for word, following in gaps_in_entities(tags, seen):  # as a Tagger does
+                    predicted[sentence, word] = predicted[sentence, following]
         return score(EvalPrediction(predictions=predicted, label_ids=labels))
 
     return compute

@@ -66,6 +66,8 @@ class WordTaggers:
         *,
         random_weights: bool = False,
     ):
+        if Path(model).is_dir():
+            raise ValueError(f"{model}: is a folder; give a text file of word vectors, or 'glove', for {choice.tagger}")
         self.model, self.choice, self.random_weights = model, choice, random_weights
         self.name = vectors_name(model, choice)
         self.counts = Counter(word for sentence in sentences for word in sentence)
@@ -83,7 +85,14 @@ class WordTaggers:
         config = MODELS[self.choice.tagger][0]()
         override(config, text=self.choice.config_overrides)
         every = self.choice.vocabulary == "vectors"
-        return build_tokenizer(self.counts, self.vectors, every, config.max_word_bytes)
+        tokenizer, rows = build_tokenizer(self.counts, self.vectors, every, config.max_word_bytes)
+        if not self.random_weights:
+            known, words = set(self.vectors.words), rows.words[2 : rows.trained_words]
+            message = (
+                "%s has vectors for %d of %d words of the training sets; the other words start with random vectors"
+            )
+            logger.warning(message, self.vectors.name, sum(word in known for word in words), len(words))
+        return tokenizer, rows
 
     @property
     def tokenizer(self) -> WordTokenizer:
@@ -131,11 +140,9 @@ class WordTaggers:
         )
         override(config, text=self.choice.config_overrides)
         model = of_model(config)
-        rows, without = initial_rows(layout, self.vectors.dim, None if self.random_weights else self.vectors)
+        rows = initial_rows(layout, self.vectors.dim, None if self.random_weights else self.vectors)
         grams = None if self._grams is None else torch.from_numpy(self._grams)
         model.encoder.embedding.start_from(rows, grams)
-        known = layout.trained_words - 2
-        logger.info("%d of %d words of the training sets have no vector in %s", without, known, self.vectors.name)
         if isinstance(model, CoachForTokenClassification):
             self._describe(model, domain, rows, grams)
         return model

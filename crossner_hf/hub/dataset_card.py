@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import datasets
 import jinja2
@@ -26,16 +25,10 @@ SIZE_BOUNDS = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B")  # between
 def dataset_card(
     configurations: Sequence[Configuration], corpora: Sequence[CorpusFiles] = (), *, repo: str | None, verify: bool
 ) -> str:
-    """Write README.md of a data set, its numbers counted in the data.
-
-    Args:
-        configurations: The domains in the folder.
-        corpora: The raw text in the folder.
-        repo: The repository that the example loads; None for a folder that is not pushed.
-        verify: Whether the official files were checked against their checksums.
-    """
+    """Write README.md of a data set, its numbers counted in the data. `repo` is what the example loads, if pushed."""
     bases = _without_variants(configurations)
     official = [c.domain for c in bases if is_official(c.domain)]
+    own = [c.domain.name for c in configurations if c.domain.folder]
     names = [c.domain.name for c in configurations]
     template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     text = template.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
@@ -58,10 +51,7 @@ def dataset_card(
         hub_labels=HUB_LABELS,
         hub_ids={n: i for i, n in enumerate(HUB_LABELS) if n[0] == "B" and any(n in d.label2id for d in official)},
         reuters_terms=REUTERS_TERMS,
-        unlicensed=[
-            *(c.domain.name for c in configurations if c.domain.folder),
-            *(c.info.config_name for c in corpora),
-        ],
+        unlicensed=own + [corpus.info.config_name for corpus in corpora],
         citation=CITATION,
         version=__version__,
     )
@@ -91,18 +81,13 @@ def _metadata(configurations: Sequence[Configuration], corpora: Sequence[CorpusF
     domains = [c.domain for c in configurations]
     has_reuters = any(map(_is_reuters, domains))
     is_ours = all(is_official(domain) or domain.name in SAMPLES for domain in domains)
-    details: dict[str, Any] = {}
-    if has_reuters:
-        details |= {"license_name": "mit-and-reuters-rcv1", "license_link": REUTERS_TERMS}
-    if is_ours:
-        details |= {
-            "language": ["en"],
-            "annotations_creators": ["expert-generated"],
-            "multilinguality": ["monolingual"],
-        }
     return DatasetCardData(
         license="mit" if is_ours and not has_reuters and not corpora else "other",
-        **details,
+        license_name="mit-and-reuters-rcv1" if has_reuters else None,
+        license_link=REUTERS_TERMS if has_reuters else None,
+        language=["en"] if is_ours else None,
+        annotations_creators=["expert-generated"] if is_ours else None,
+        multilinguality=["monolingual"] if is_ours else None,
         size_categories=[size_category(rows)],
         task_categories=["token-classification", *(["fill-mask"] if corpora else [])],
         task_ids=["named-entity-recognition"],

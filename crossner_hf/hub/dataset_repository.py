@@ -26,20 +26,9 @@ def write_dataset_repository(
 ) -> list[str]:
     """Write `<configuration>/<split>-00000-of-00001.parquet` and README.md; the same data gives the same bytes.
 
-    Args:
-        folder: A new or empty folder.
-        names: Domains by name, or folders of domains of your own.
-        data_dir: The folder of the official files, as for `load`.
-        verify: Whether official files must have their published checksums.
-        repo: The repository on the Hub that the card names; by default the card speaks of the folder.
-        corpora: Raw text by the name of its configuration, which has one split, `train`, and one column, `text`.
-
-    Returns:
-        The names of the configurations of domains.
-
-    Raises:
-        ValueError: A name is unknown, is given twice or cannot be a configuration's, or a file is malformed.
-        FileExistsError: The folder is not empty.
+    `names` are domains or folders of domains, and their configurations' names are returned. `corpora` has raw text by
+    the name of its configuration, which has one split, `train`, and one column, `text`. Raises ValueError for bad names
+    and malformed files, FileExistsError for a folder that is not empty.
     """
     if repo:
         validate_repo_id(repo)
@@ -63,12 +52,7 @@ def write_dataset_repository(
 def names_to_publish(names: Sequence[str | Path], *, reuters_licence: bool = False) -> list[str | Path]:
     """The configurations to publish: the given ones, or by default the five domains and their `_dedup` variants.
 
-    Args:
-        names: Domains by name, or folders of domains of your own.
-        reuters_licence: Whether you may pass on the text of conll2003, which is then one of the default ones.
-
-    Raises:
-        ValueError: `names` has conll2003, but there is no licence for its text.
+    Raises ValueError for conll2003 without a licence for its text; with one it is among the default ones.
     """
     if not names:
         every = (SOURCE.name, *DOMAINS, *DEDUPLICATED)

@@ -17,11 +17,7 @@ STATED = (*((CONVENTION, metric) for metric in ("f1", "precision", "recall")), (
 
 
 def eval_results(records: Iterable[Record], *, dataset_repo: str) -> str:
-    """Write the test F1, in percent, as a result on a configuration of `dataset_repo`.
-
-    Returns:
-        YAML; `[]` if there is nothing to claim: the test split was not scored, or it is not CrossNER's.
-    """
+    """The test F1, in percent, as YAML; `[]` if the test split was not scored, or is not CrossNER's."""
     runs = model_runs(records)
     entries = []
     if runs.is_crossner and "test" in runs.splits:
@@ -42,10 +38,7 @@ def eval_results(records: Iterable[Record], *, dataset_repo: str) -> str:
 
 
 def model_index(runs: ModelRuns, *, dataset_repo: str) -> list[EvalResult]:
-    """Results in percent on the test split, or on dev if the test split was not scored.
-
-    Each has its convention as `metric_config` and the seeds of a mean as `metric_args`.
-    """
+    """Results in percent on the test split, or on dev if the test split was not scored."""
     split = runs.splits[0]
     mean = f", mean of {len(runs.seeds)} seeds" if len(runs.seeds) > 1 else ""
     return [

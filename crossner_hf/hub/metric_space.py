@@ -17,21 +17,10 @@ MODULE = ("crossner.py", "labels.py", "span_f1.py")
 
 
 def write_metric_space(folder: str | Path, *, repo: str) -> Path:
-    """Write the files of the Space.
-
-    Args:
-        folder: Where to; made if it is missing.
-        repo: The repository, USER/NAME. `evaluate` looks in a Space for a module of the repository's own name.
-
-    Returns:
-        The folder.
-
-    Raises:
-        ValueError: The repository's name cannot be that of the module.
-    """
+    """Write the files of the Space `repo`. Raises ValueError if evaluate could load no module of the Space's name."""
     folder = Path(folder)
-    name = repo.rpartition("/")[2]
     validate_repo_id(repo)
+    name = repo.rpartition("/")[2]
     taken = sorted(Path(file).stem for file in (*MODULE[1:], "app.py"))
     if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in taken:
         raise ValueError(
@@ -43,14 +32,11 @@ def write_metric_space(folder: str | Path, *, repo: str) -> Path:
         write_text(folder / (f"{name}.py" if file == MODULE[0] else file), text)
     write_text(folder / "app.py", (TEMPLATES / "metric_app.py").read_text(encoding="utf-8"))
     write_text(folder / "requirements.txt", "numpy\n")
+    conventions = re.findall(r"^- `(\w+)`: (.*(?:\n  .*)*)", span_f1.__doc__ or "", flags=re.MULTILINE)
+    values = {
+        "conventions": "\n".join(f"| `{name}` | {' '.join(text.split())} |" for name, text in conventions),
+        "domains": ", ".join(f"`{name}`" for name in ENTITY_TYPES),
+    }
     card = (TEMPLATES / "metric_card.md").read_text(encoding="utf-8")
-    domains = ", ".join(f"`{name}`" for name in ENTITY_TYPES)
-    values = {"gradio": GRADIO, "conventions": _conventions(), "domains": domains, "citation": CITATION}
-    write_text(folder / "README.md", card.format(repo=repo, **values))
+    write_text(folder / "README.md", card.format(repo=repo, gradio=GRADIO, citation=CITATION, **values))
     return folder
-
-
-def _conventions() -> str:
-    """The rows of a table, made from the list in the docstring of the scorer."""
-    items = re.findall(r"^- `(\w+)`: (.*(?:\n  .*)*)", span_f1.__doc__ or "", flags=re.MULTILINE)
-    return "\n".join(f"| `{name}` | {' '.join(text.split())} |" for name, text in items)

@@ -22,27 +22,20 @@ from crossner_hf.results.scores import GROUPS, NO_ENTITIES, Score
 from crossner_hf.results.text_records import Checkpoint, DaptRecord
 from crossner_hf.schema import BUILT_IN, SOURCE
 
-TEMPLATES = Path(__file__).with_name("templates")
-COST_TITLE = "## Hardware, time and energy"
+TEMPLATE = Path(__file__).with_name("templates") / "model_card.md"
 EXAMPLE = "The Beatles recorded Abbey Road in London."
 TAGS = ("named-entity-recognition", "domain-adaptation")
 METRICS = ("precision", "recall", "f1")
 
 
 def model_card(records: Iterable[Record], *, repo: str, dataset_repo: str = "USER/crossner") -> str:
-    """Write the card of a model.
+    """Write the card of a model. Raises ValueError if the records are not of one model.
 
     Args:
         records: Those of a tagger, with one or several seeds; or first that of the pre-training whose checkpoint it is.
             Records of earlier pre-trainings may be among them; they say where the encoder is from.
         repo: Where the model lies on the Hub, for the code in the card.
         dataset_repo: Where the data lies on the Hub.
-
-    Returns:
-        Markdown with the metadata that the Hub reads.
-
-    Raises:
-        ValueError: The records are not of one model.
     """
     validate_repo_id(repo)
     validate_repo_id(dataset_repo)
@@ -53,7 +46,7 @@ def model_card(records: Iterable[Record], *, repo: str, dataset_repo: str = "USE
     runs = model_runs(records)
     commands = list(dict.fromkeys(record.command for record in runs.records))
     source = runs.first.source and runs.first.source.domain
-    values = {
+    values: dict[str, Any] = {
         "example": EXAMPLE,
         "data": data_name(runs),
         "plain_domain": runs.domain.removesuffix("_dedup"),
@@ -62,10 +55,7 @@ def model_card(records: Iterable[Record], *, repo: str, dataset_repo: str = "USE
         "split": runs.splits[0],
         "convention": CONVENTION,
         "score": percent([scores.overall.f1 for scores in runs.scores(runs.splits[0], CONVENTION)]),
-        "overall": _overall(runs),
-        "groups": _groups(runs),
-        "by_type": _by_type(runs),
-        "calibration": _calibration(runs),
+        **_tables(runs),
         "commit": COMMIT[:7],
         "repository": REPOSITORY,
         "licence": LICENCES.get(runs.base_model or ""),
@@ -75,7 +65,9 @@ def model_card(records: Iterable[Record], *, repo: str, dataset_repo: str = "USE
         "fence": fence(commands),
         "citation": CITATION if runs.is_crossner else "",
     }
-    return _rendered("model_card.md", _metadata(runs, repo, dataset_repo), runs=runs, repo=repo, plain=plain, **values)
+    metadata = _metadata(runs, repo, dataset_repo)
+    card = ModelCard.from_template(metadata, template_path=str(TEMPLATE), runs=runs, repo=repo, plain=plain, **values)
+    return re.sub(r"\n{3,}", "\n\n", card.content).rstrip() + "\n"  # conditions leave several empty lines
 
 
 def _metadata(runs: ModelRuns, repo: str, dataset_repo: str) -> ModelCardData:
@@ -93,31 +85,25 @@ def _metadata(runs: ModelRuns, repo: str, dataset_repo: str) -> ModelCardData:
     )
 
 
-def _overall(runs: ModelRuns) -> list[list[str]]:
-    return [
-        [split, convention, *_cells([scores.overall for scores in runs.scores(split, convention)])]
-        for split in runs.splits
-        for convention in DEFAULT_CONVENTIONS
-    ]
-
-
-def _groups(runs: ModelRuns) -> list[list[str]]:
-    rows = []
-    for name in GROUPS[:2]:
-        scores = [score for of_run in runs.scores(runs.splits[0], CONVENTION) if (score := of_run.group(name))]
-        if len(scores) == len(runs.records):
-            rows.append([name, *_cells(scores)[2:]])
-    return rows
-
-
-def _by_type(runs: ModelRuns) -> list[list[str]]:
-    """Types that are among gold or predictions, in the order of their label ids; a run without one has 0 for it."""
-    of_runs = [scores.per_type for scores in runs.scores(runs.splits[0], CONVENTION)]
-    return [
-        [plain(name), *_cells([per_type.get(name, NO_ENTITIES) for per_type in of_runs])]
+def _tables(runs: ModelRuns) -> dict[str, list[list[str]]]:
+    """Rows by table. Types stand in the order of their label ids; a run without a type has 0 for it."""
+    main = runs.scores(runs.splits[0], CONVENTION)
+    groups = {name: [score for scores in main if (score := scores.group(name))] for name in GROUPS[:2]}
+    types = {
+        name: [scores.per_type.get(name, NO_ENTITIES) for scores in main]
         for name in runs.first.entity_types
-        if any(name in per_type for per_type in of_runs)
-    ]
+        if any(name in scores.per_type for scores in main)
+    }
+    return {
+        "overall": [
+            [split, convention, *_cells([scores.overall for scores in runs.scores(split, convention)])]
+            for split in runs.splits
+            for convention in DEFAULT_CONVENTIONS
+        ],
+        "groups": [[name, *_cells(scores)[2:]] for name, scores in groups.items() if len(scores) == len(main)],
+        "by_type": [[plain(name), *_cells(scores)] for name, scores in types.items()],
+        "calibration": _calibration(runs),
+    }
 
 
 def _cells(scores: Sequence[Score]) -> list[str]:
@@ -140,12 +126,6 @@ def _plain_facts(facts: Facts) -> Facts:
     return [(plain(name), plain(text)) for name, text in facts]
 
 
-def _rendered(template: str, metadata: ModelCardData, **values: Any) -> str:
-    """The card, with one empty line between parts where the template's conditions left several."""
-    card = ModelCard.from_template(metadata, template_path=str(TEMPLATES / template), **values)
-    return re.sub(r"\n{3,}", "\n\n", card.content).rstrip() + "\n"
-
-
 def _dapt(record: DaptRecord, before: Sequence[DaptRecord], repo: str) -> str:
     """The README of the checkpoint's folder, with the repository's name, metadata and cost."""
     first = [record, *dapt_chain(record.encoder, before)][-1]
@@ -158,7 +138,7 @@ def _dapt(record: DaptRecord, before: Sequence[DaptRecord], repo: str) -> str:
         "level": record.level and plain(record.level),
     }
     cost = "\n".join(f"| {name} | {text} |" for name, text in _plain_facts(cost_facts([record])))
-    appendix = f"{COST_TITLE}\n\n| | |\n|---|---|\n{cost}\n\n## Citation\n\n```bibtex\n{CITATION}\n```"
+    appendix = f"## Hardware, time and energy\n\n| | |\n|---|---|\n{cost}\n\n## Citation\n\n```bibtex\n{CITATION}\n```"
     card = ModelCard(dapt_card(record.model_copy(update=changes), appendix))
     language = "en" if record.domain in BUILT_IN else None
     licence = LICENCES.get(base or "", "other")

@@ -16,6 +16,8 @@ Facts = list[tuple[str, str]]
 WATTS_PER_CORE = 10
 WATTS_PER_GPU = 400
 
+PACKAGES = ("crossner-hf", "torch", "transformers")  # whose versions are stated
+
 TAGGER_DESCRIPTIONS = {
     "linear": "a linear layer over the encoder, one label for each word's first token",
     "crf": "a linear layer and a CRF over the first tokens of words",
@@ -42,9 +44,8 @@ def training_facts(runs: ModelRuns) -> Facts:
     checksums = ", ".join(f"{split} {value[:12]}…" for split, value in first.data_sha256.items())
     if checksums:
         facts.append(("data (SHA-256)", checksums))
-    names = ("crossner-hf", "torch", "transformers")
-    versions = {f"{name} {r.versions[name]}": None for r in runs.records for name in names if name in r.versions}
-    return [*facts, ("versions", ", ".join(versions))]
+    versions = [f"{name} {r.versions[name]}" for r in runs.records for name in PACKAGES if name in r.versions]
+    return [*facts, ("versions", ", ".join(dict.fromkeys(versions)))]
 
 
 def _start(runs: ModelRuns) -> str:

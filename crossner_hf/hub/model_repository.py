@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub.utils import validate_repo_id
+from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedConfig
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
@@ -17,6 +18,7 @@ from crossner_hf.results.record_files import RECORD_FILE, read_record
 from crossner_hf.results.records import RunRecord
 from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import Domain
+from crossner_hf.tagger.checkpoint import labels_of
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
 
 CARD_FILE = "README.md"
@@ -109,7 +111,10 @@ def _weights(folder: Path) -> list[str]:
     expected = [SAFE_WEIGHTS_NAME]
     index = folder / SAFE_WEIGHTS_INDEX_NAME
     if index.is_file():
-        expected = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        shards = _read(index).get("weight_map")
+        if not isinstance(shards, dict):
+            raise ValueError(f"{index}: has no weight_map, which names the files of the weights")
+        expected = sorted(set(map(str, shards.values())))
     missing = [name for name in expected if name not in weights]
     if missing:
         raise ValueError(f"{folder}: holds an incomplete model, {', '.join(missing)} is missing; finish the run first")
@@ -119,6 +124,12 @@ def _weights(folder: Path) -> list[str]:
             f"{folder}: holds the weights of several models, {', '.join(expected)} and {', '.join(others)}; move "
             "away those that are not to be pushed"
         )
+    for name in weights:
+        try:
+            with safe_open(folder / name, "pt"):  # reads the header, which must fit the file's size
+                pass
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{folder / name}: the weights are damaged ({error}); train again") from error
     return [*weights, *([index.name] if index.is_file() else [])]
 
 
@@ -129,7 +140,7 @@ def _check_record(folder: Path, record: RunRecord | DaptRecord, config: PreTrain
         raise ValueError(f"{folder / RECORD_FILE}: is of kind {record.KIND}, but the model beside it is {made}")
     if isinstance(record, RunRecord):
         labels = Domain("recorded", record.entity_types).labels
-        given = tuple(config.id2label[i] for i in range(config.num_labels))
+        given = tuple(labels_of(config))
         if labels != given:
             raise ValueError(
                 f"{folder / RECORD_FILE}: is not of the model beside it: the record's labels are {', '.join(labels)}, "
@@ -153,4 +164,10 @@ def _write_code(run_folder: Path, folder: Path, model_type: str, *, is_tagger: b
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a JSON object, got {str(content)[:40]!r}")
+    return content

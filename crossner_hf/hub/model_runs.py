@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
@@ -26,16 +25,12 @@ LICENCES = dict.fromkeys(ON_THE_HUB.values(), "apache-2.0")
 
 @dataclass(frozen=True)
 class ModelRuns:
-    """Runs of one system in the order of their seeds; of a pushed model it is one.
-
-    pre_training: the encoder's pre-trainings on raw text, the last one first; None where old records do not say
-    dapt_records: the records of those pre-trainings, where they were given
-    """
+    """Runs of one system in the order of their seeds; of a pushed model it is one."""
 
     records: list[RunRecord]
     system: System
-    pre_training: list[PreTraining] | None
-    dapt_records: list[DaptRecord]
+    pre_training: list[PreTraining] | None  # of the encoder on raw text, the last first; None if records do not say
+    dapt_records: list[DaptRecord]  # of those pre-trainings, where they were given
 
     @property
     def first(self) -> RunRecord:
@@ -68,7 +63,7 @@ class ModelRuns:
     def tagger(self) -> str:
         return self.first.arguments.tagger
 
-    @cached_property
+    @property
     def splits(self) -> list[str]:
         """Those that every run was scored on, the test split first."""
         return [split for split in ("test", "validation") if all(split in r.scores for r in self.records)]
@@ -114,8 +109,10 @@ def model_runs(records: Iterable[Record]) -> ModelRuns:
         raise ValueError(f"a card is of one system and one domain; these records are of several: {several}")
     ((system, _), cell), *_ = results.cells.items()
     kept = [run.record for run in cell]
-    chain = dapt_chain(kept[0].encoder, [record for record in records if isinstance(record, DaptRecord)])
-    return ModelRuns(kept, system, pre_training(kept[0].encoder, chain), chain)
+    encoder = kept[0].encoder
+    chain = dapt_chain(encoder, [record for record in records if isinstance(record, DaptRecord)])
+    pre_training = [record.as_pre_training() for record in chain] or ([encoder.dapt] if encoder.dapt else [])
+    return ModelRuns(kept, system, pre_training if pre_training or encoder.tells_of_dapt else None, chain)
 
 
 def dapt_chain(encoder: Encoder | StartEncoder, records: Sequence[DaptRecord]) -> list[DaptRecord]:
@@ -125,15 +122,6 @@ def dapt_chain(encoder: Encoder | StartEncoder, records: Sequence[DaptRecord]) -
         chain.append(made)
         encoder = made.encoder
     return chain
-
-
-def pre_training(encoder: Encoder, chain: Sequence[DaptRecord]) -> list[PreTraining] | None:
-    """The chain, or else what the encoder's entry in a run's record says; None where that entry does not say."""
-    if chain:
-        return [record.as_pre_training() for record in chain]
-    if encoder.dapt:
-        return [encoder.dapt]
-    return [] if encoder.tells_of_dapt else None
 
 
 def _made(record: DaptRecord, encoder: Encoder | StartEncoder) -> bool:

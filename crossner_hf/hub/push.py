@@ -4,9 +4,9 @@
 which files it deleted.
 """
 
-import fnmatch
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -34,21 +34,13 @@ MAX_CARD_BYTES = 10_000_000  # the Hub shows no README that it has to store as a
 
 @dataclass(frozen=True)
 class Target:
-    """Where a push goes.
-
-    Attributes:
-        repo: USER/NAME; a missing repository is created.
-        kind: "model", "dataset" or "space" (of Gradio).
-        private: Whether a new repository is private; one that is public already is refused.
-        revision: The branch, created from main if it is missing; None for main.
-        create_pr: Push as a pull request. An open one of this account with the same message gets the commit instead.
-    """
+    """Where a push goes. A repository or branch that is missing is created."""
 
     repo: str
-    kind: str
-    private: bool = False
-    revision: str | None = None
-    create_pr: bool = False
+    kind: str  # "model", "dataset" or "space" (of Gradio)
+    private: bool = False  # makes a new repository private; one that is public already is refused
+    revision: str | None = None  # the branch; None for main
+    create_pr: bool = False  # an open pull request of this account with the same message gets the commit
 
     @property
     def address(self) -> dict[str, Any]:
@@ -57,18 +49,11 @@ class Target:
 
 
 class Pushed(NamedTuple):
-    """The result of a push.
-
-    Attributes:
-        url: Where the files are.
-        commit: The newest commit there.
-        unchanged: Whether the repository had all files already, so that no commit was made.
-        deleted: The files that the commit deleted there.
-    """
+    """The result of a push: where the files are, the newest commit there, and the files that it deleted there."""
 
     url: str
     commit: str
-    unchanged: bool
+    unchanged: bool  # the repository had all files already, so no commit was made
     deleted: tuple[str, ...] = ()
 
 
@@ -76,16 +61,8 @@ def push_folder(folder: str | Path, target: Target, message: str) -> Pushed:
     """Make the repository contain the folder's files, by one commit, or by none if it does already.
 
     Files that were uploaded before a connection broke are not sent again by the next push. Files of the kinds that this
-    package writes are deleted in the same commit if the folder no longer has them; all others there stay.
-
-    Args:
-        folder: The files.
-        target: Where they go.
-        message: Its first line is the title of the commit and of a pull request.
-
-    Raises:
-        ValueError: The user has to change something.
-        ConnectionError: The same may work later. No message of either contains the token.
+    package writes are deleted in the same commit if the folder no longer has them; all others there stay. The title of
+    the commit and of a pull request is the first line of `message`. Raises what `with_retries` raises.
     """
     push = _Push(Path(folder), target, message)
     before = with_retries(push.prepare, target.repo)
@@ -94,13 +71,9 @@ def push_folder(folder: str | Path, target: Target, message: str) -> Pushed:
 
 
 def files_to_push(folder: Path, repo: str) -> dict[str, Path]:
-    """Check a folder before it is pushed, without a connection.
+    """The files of a folder by their names in the repository.
 
-    Returns:
-        Its files by their names in the repository.
-
-    Raises:
-        ValueError: There are none, one contains a token, the card cannot be shown, or `repo` is not USER/NAME.
+    Raises ValueError if there are none, one contains a token, the card cannot be shown, or `repo` is not USER/NAME.
     """
     if not re.fullmatch(r"[^/\s]+/[^/\s]+", repo):
         raise ValueError(f"{repo!r}: expected USER/NAME, the account and the repository's name on the Hub")
@@ -113,10 +86,10 @@ def files_to_push(folder: Path, repo: str) -> dict[str, Path]:
         if is_text and TOKEN.search(path.read_text("utf-8", "replace")):
             raise ValueError(f"{path}: has what looks like a token of the Hub, so nothing was sent; remove it")
     card = files.get("README.md")
-    if card and card.stat().st_size > MAX_CARD_BYTES:
+    if card and (size := card.stat().st_size) > MAX_CARD_BYTES:
+        most = MAX_CARD_BYTES // 1_000_000
         raise ValueError(
-            f"{card}: {card.stat().st_size / 1e6:.0f} MB, but the Hub shows no card of more than "
-            f"{MAX_CARD_BYTES // 1_000_000} MB; push fewer runs"
+            f"{card}: {size / 1e6:.0f} MB, but the Hub shows no card of more than {most} MB; push fewer runs"
         )
     return files
 
@@ -130,7 +103,7 @@ class _Push:
         if target.create_pr and target.revision:  # another pull request than one into main
             self.title += f" (into {target.revision})"
         self.files = files_to_push(folder, target.repo)
-        self.card = _read_card(self.files.get("README.md"))
+        self.card = _read_card(self.files["README.md"]) if "README.md" in self.files else None
         self.content = _content(self.card.data if self.card else None)
 
     def prepare(self) -> str | None:
@@ -162,9 +135,8 @@ class _Push:
         head = self._head(pull_request or target.revision)
         content = _content(head.card_data)
         if content and content != self.content:
-            raise ValueError(
-                f"{target.repo}: is {content}, whose card this push would replace; name another repository"
-            )
+            text = f"is {content}, whose card this push would replace; name another repository"
+            raise ValueError(f"{target.repo}: {text}")
         remote = self.api.list_repo_files(**target.address, revision=head.sha)
         if ".gitignore" in remote:
             raise ValueError(
@@ -191,13 +163,9 @@ class _Push:
     def _outdated(self, remote: list[str]) -> tuple[str, ...]:
         """Files there that a push wrote and that the folder no longer has."""
         directories = {PurePosixPath(name).parent for name in self.files}
-        return tuple(
-            name
-            for name in remote
-            if name not in self.files
-            and PurePosixPath(name).parent in directories
-            and any(fnmatch.fnmatchcase(PurePosixPath(name).name, pattern) for pattern in MANAGED[self.target.kind])
-        )
+        others = (path for path in map(PurePosixPath, remote) if str(path) not in self.files)
+        managed = MANAGED[self.target.kind]
+        return tuple(str(p) for p in others if p.parent in directories and any(fnmatchcase(p.name, m) for m in managed))
 
     def _pull_request(self) -> tuple[str, str] | tuple[None, None]:
         """Reference and URL of the open pull request that an earlier push with this title made."""
@@ -211,9 +179,7 @@ class _Push:
         return None, None
 
 
-def _read_card(path: Path | None) -> RepoCard | None:
-    if path is None:
-        return None
+def _read_card(path: Path) -> RepoCard:
     try:
         return RepoCard.load(path)
     except UnicodeDecodeError as error:

@@ -57,16 +57,9 @@ def tokenizer_entries(model_type: str) -> dict[str, Any]:
 
 
 def flat_files(modules: Iterable[str]) -> dict[str, str]:
-    """Give these modules and all modules of the package that they import as files of one folder.
+    """Give the text, by file name, of these modules and of all that they import relatively, as files of one folder.
 
-    Args:
-        modules: Dotted names of modules.
-
-    Returns:
-        Source text by file name.
-
-    Raises:
-        ValueError: If two files would have one name, or a module imports the package by its absolute name.
+    Raises ValueError if two files would have one name, or a module imports the package by its absolute name.
     """
     waiting, sources, origins = list(modules), dict[str, str](), dict[str, str]()
     while waiting:

@@ -1,5 +1,6 @@
 """A repository of results: the records of runs with their predictions, and the report on them as its page."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,19 +19,9 @@ def write_results_repository(
     *,
     reuters_licence: bool = False,
 ) -> Path:
-    """Write records/, the files of the report and README.md into a folder.
+    """Write records/, README.md and what `write_report` writes, `report.md` among it, into a folder.
 
-    Args:
-        folder: Where to write.
-        runs: Folders of records, as for the report.
-        write_report: Writes the report on these runs, `report.md` among its files, into the folder that it is given.
-        reuters_licence: Whether the report may quote sentences of conll2003.
-
-    Returns:
-        The folder.
-
-    Raises:
-        ValueError: There are no runs, or the report would quote conll2003 without the licence.
+    Raises ValueError if there are no runs, or if the report would quote conll2003 without the licence.
     """
     folder, collected = Path(folder), collect(runs)
     of_reuters = [run.shown for run in collected.runs if run.record.domain.startswith(SOURCE.name)]
@@ -47,9 +38,7 @@ def write_results_repository(
         names.add(name)
         write_record(folder / "records" / f"{name}.json", run.record)
         if run.predictions:
-            write_text(
-                folder / "records" / f"{name}{COLLECTED_PREDICTIONS}", run.predictions.read_text(encoding="utf-8")
-            )
+            shutil.copyfile(run.predictions, folder / "records" / f"{name}{COLLECTED_PREDICTIONS}")
     write_report(folder)
     card = DatasetCardData(
         language="en",

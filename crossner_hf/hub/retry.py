@@ -28,15 +28,10 @@ _log = logging.getLogger(__name__)
 
 
 def with_retries(call: Callable[[], _Result], repo: str) -> _Result:
-    """Repeat a call to the Hub until it works, as long as another attempt may help.
+    """Repeat a call to the Hub, which must be safe to repeat, as long as another attempt may help.
 
-    Args:
-        call: What to do; it must be safe to repeat.
-        repo: The repository's name, for messages.
-
-    Raises:
-        ValueError: The user has to change something.
-        ConnectionError: The same may work later. No message of either contains the token.
+    Raises ValueError if the user has to change something, ConnectionError if the same may work later. No message of
+    either contains the token.
     """
     for wait in (*WAITS, None):
         try:

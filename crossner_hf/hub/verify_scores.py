@@ -43,16 +43,12 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Stated:
-    """The scores that a model is published with, in percent with two decimals as cards print them, and the data.
-
-    verify:      whether the data is the official files
-    data_sha256: of each split's file, if known
-    """
+    """The scores that a model is published with, in percent with two decimals as cards print them, and the data."""
 
     domain: str
     scores: Mapping[ScoreKey, str]
-    verify: bool = True
-    data_sha256: Mapping[str, str] = field(default_factory=dict)
+    verify: bool = True  # whether the data is the official files
+    data_sha256: Mapping[str, str] = field(default_factory=dict)  # of each split's file, if known
 
     @property
     def splits(self) -> list[str]:
@@ -98,15 +94,11 @@ def printed(scores: Scores) -> dict[ScoreKey, str]:
 def stated_scores(model: str | Path) -> Stated:
     """Read the scores beside a model, in a folder or on the Hub: those of its record, else of its card.
 
-    Raises:
-        ValueError: There is neither, or they cannot be checked.
-        OSError: The Hub cannot be reached.
+    Raises ValueError if there is neither or they cannot be checked, OSError if the Hub cannot be reached.
     """
-    record = _beside(model, RECORD_FILE)
-    if record:
+    if record := _beside(model, RECORD_FILE):
         return Stated.of_record(read_record(record, RunRecord))
-    card = _beside(model, CARD_FILE)
-    if card:
+    if card := _beside(model, CARD_FILE):
         try:
             return Stated.of_card(card.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -134,20 +126,10 @@ def check_scores(
     data_dir: str | Path | None = None,
     trust_remote_code: bool = False,
 ) -> list[Difference]:
-    """Score a model again on the splits that its record or card states scores on.
+    """Score a model again on the splits that its record or card states scores on; returns the scores that differ.
 
-    Args:
-        model: A folder or a Hub id.
-        stated: The scores to check; by default those beside the model.
-        domain: The folder of the user's own domain that they are on; the package's own are found by their names.
-        data_dir: Folder of the official files; see `crossner_hf.load`.
-        trust_remote_code: Whether code that comes with the model may run.
-
-    Returns:
-        The scores that differ.
-
-    Raises:
-        ValueError: The data is not the data of the scores, or the model is no tagger for it.
+    `domain` is the folder of the user's own domain; the package's own are found by their names. Raises ValueError for
+    data that is not the data of the scores, or a model that is no tagger for it.
     """
     stated = stated or stated_scores(model)
     chosen = _domain(model, stated, domain)

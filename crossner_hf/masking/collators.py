@@ -56,8 +56,8 @@ class DataCollatorForTokenMasking(DataCollatorMixin):
             )
         if not self.mlm:
             raise ValueError("mlm=False masks nothing; use transformers' DataCollatorForLanguageModeling for that")
-        if not 0 < self.mlm_probability < 1:
-            raise ValueError(f"mlm_probability must lie between 0 and 1, got {self.mlm_probability}")
+        if not 0 <= self.mlm_probability <= 1:
+            raise ValueError(f"mlm_probability must be from 0 to 1, got {self.mlm_probability}")
         self._replace_prob = self.mask_replace_prob + self.random_replace_prob
         if min(self.mask_replace_prob, self.random_replace_prob) < 0 or self._replace_prob > 1:
             raise ValueError(
@@ -166,6 +166,8 @@ class DataCollatorForTokenMasking(DataCollatorMixin):
         named = (row if isinstance(row, Mapping) else {"input_ids": row} for row in features)
         rows = [{name: _plain(value) for name, value in row.items()} for row in named]
         tags = [row.pop("entity_tags", None) for row in rows]
+        for row in rows:
+            row.pop("offset_mapping", None)  # no input of a model; `tokenizer.pad` does not pad it
         batch = pad_without_fast_tokenizer_warning(
             self.tokenizer, rows, return_tensors="np", pad_to_multiple_of=self.pad_to_multiple_of
         )

@@ -6,17 +6,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Encoding
+from tokenizers import Encoding, normalizers
 from torch import Tensor
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 from transformers.utils import PaddingStrategy
 
 MAX_WORD_BYTES = 32
+_LOWER = normalizers.Lowercase()
 _PLUS_ONE = bytes((byte + 1) % 256 for byte in range(256))  # UTF-8 has no byte 255
+
+
+def lower_case(word: str) -> str:
+    """Give a word in lower case, letter by letter: Python's `lower` looks at the neighbours of a sigma."""
+    return _LOWER.normalize_str(word)
 
 
 class WordTokenizer(PreTrainedTokenizerFast):
     """Turn words, given as such or separated by white space, into ids; unknown words into `[UNK]`.
+
+    If the option `lower_case_unknown` is set, a word that is unknown as it stands is looked up in lower case.
 
     It also gives `char_ids`: for each word its UTF-8 bytes plus 1, so that 0 is padding, cut at `max_word_bytes`. They
     are those of the original text with its case, even if ids are looked up in lower case. Tensors are
@@ -52,9 +60,13 @@ class WordTokenizer(PreTrainedTokenizerFast):
             sentences, is_split_into_words=is_split_into_words, padding_strategy=padding_strategy, **kwargs
         )
         sentence_of_row = encoded.get("overflow_to_sample_mapping", range(len(sentences)))
-        char_ids: Any = [
-            self._char_ids(sentences[sentence], encoding, is_split_into_words)
+        rows = [
+            _words(sentences[sentence], encoding, is_split_into_words)
             for sentence, encoding in zip(sentence_of_row, encoded.encodings, strict=True)
+        ]
+        encoded["input_ids"] = list(map(self._ids, encoded["input_ids"], rows))
+        char_ids: Any = [
+            [list(word.encode()[: self.max_word_bytes].translate(_PLUS_ONE)) for word in words] for words in rows
         ]
         if return_tensors or padding_strategy != PaddingStrategy.DO_NOT_PAD:
             array = _rectangle(char_ids, max(map(len, char_ids), default=0))
@@ -64,13 +76,14 @@ class WordTokenizer(PreTrainedTokenizerFast):
             columns = {name: rows[0] for name, rows in columns.items()}
         return BatchEncoding(columns, encoded.encodings, tensor_type=return_tensors)
 
-    def _char_ids(self, sentence: Any, encoding: Encoding, is_split_into_words: bool) -> list[list[int]]:
-        if is_split_into_words:
-            places = zip(encoding.word_ids, encoding.offsets, strict=True)
-            words = ["" if word is None else sentence[word][start:end] for word, (start, end) in places]
-        else:
-            words = [sentence[start:end] for start, end in encoding.offsets]  # padding has the offsets (0, 0)
-        return [list(word.encode()[: self.max_word_bytes].translate(_PLUS_ONE)) for word in words]
+    def _ids(self, ids: list[int], words: list[str]) -> list[int]:
+        """Look unknown words up in lower case if that is wanted; the word `[PAD]` of a text is unknown."""
+        unknown, lower = self.unk_token_id, self.init_kwargs.get("lower_case_unknown", False)
+        for place, word in enumerate(words):
+            if word and ids[place] in (unknown, self.pad_token_id):
+                row = self.backend_tokenizer.token_to_id(lower_case(word)) if lower else None
+                ids[place] = unknown if row is None else row
+        return ids
 
     def pad(
         self, encoded_inputs: Any, padding: Any = True, max_length: int | None = None, **kwargs: Any
@@ -88,6 +101,14 @@ class WordTokenizer(PreTrainedTokenizerFast):
             is_padded = padding not in (False, "do_not_pad")
             padded["char_ids"] = _padded_like(padded["input_ids"], char_ids, side) if is_padded else char_ids
         return padded
+
+
+def _words(sentence: Any, encoding: Encoding, is_split_into_words: bool) -> list[str]:
+    """Give the word of the original text at each position; padding has none."""
+    if is_split_into_words:
+        places = zip(encoding.word_ids, encoding.offsets, strict=True)
+        return ["" if word is None else sentence[word][start:end] for word, (start, end) in places]
+    return [sentence[start:end] for start, end in encoding.offsets]  # padding has the offsets (0, 0)
 
 
 def _is_empty(row: Any) -> bool:

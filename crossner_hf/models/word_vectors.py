@@ -30,14 +30,12 @@ class WordVectors:
         matrix: (words, dim) float32.
         name: Name for records, without folders.
         sha256: Checksum of the file; for the package, of its data files one after the other.
-        lowercase: No word of the file, wanted or not, has an upper-case letter.
     """
 
     words: list[str]
     matrix: np.ndarray
     name: str
     sha256: str
-    lowercase: bool
 
     @property
     def dim(self) -> int:
@@ -63,8 +61,7 @@ def load_vectors(name_or_path: str | Path, wanted: Collection[str] | None = None
     keep = None if wanted is None else frozenset(wanted)
     if path is None:
         return _read_package(keep)
-    words, matrix, lowercase = _read_text(path, keep)
-    return WordVectors(words, matrix, path.name, _sha256(path), lowercase)
+    return WordVectors(*_read_text(path, keep), path.name, _sha256(path))
 
 
 def vectors_file(name_or_path: str | Path) -> Path | None:
@@ -118,21 +115,19 @@ def _read_package(wanted: frozenset[str] | None) -> WordVectors:
     index, numbers = (Path(spec.origin).parent / "data" / name for name in (GLOVE_WORDS, GLOVE_MATRIX))
     words = pyarrow.parquet.read_table(index).column("index").to_pylist()
     matrix = np.load(numbers, mmap_mode="r")
-    lowercase = all(word == word.lower() for word in words)
     if wanted is not None:
         rows = [row for row, word in enumerate(words) if word in wanted]
         words, matrix = [words[row] for row in rows], matrix[rows]
-    return WordVectors(words, np.array(matrix, dtype=np.float32), GLOVE_NAME, _sha256(index, numbers), lowercase)
+    return WordVectors(words, np.array(matrix, dtype=np.float32), GLOVE_NAME, _sha256(index, numbers))
 
 
-def _read_text(path: Path, wanted: frozenset[str] | None) -> tuple[list[str], np.ndarray, bool]:
+def _read_text(path: Path, wanted: frozenset[str] | None) -> tuple[list[str], np.ndarray]:
     words: dict[str, None] = {}
     blocks: list[np.ndarray] = []
     lines: list[tuple[int, bytes]] = []
-    lowercase, repeated, dim = True, 0, 0
+    repeated, dim = 0, 0
     for number, word, numbers in _entries(path):
         dim = dim or numbers.count(b" ") + 1
-        lowercase = lowercase and word == word.lower()
         if wanted is not None and word not in wanted:
             continue
         if word in words:
@@ -147,7 +142,7 @@ def _read_text(path: Path, wanted: frozenset[str] | None) -> tuple[list[str], np
         blocks.append(_parse(path, lines, dim))
     if repeated:
         logger.warning("%s: %d lines repeat a word; its first vector counts", path, repeated)
-    return list(words), np.concatenate(blocks) if blocks else np.zeros((0, dim), dtype=np.float32), lowercase
+    return list(words), np.concatenate(blocks) if blocks else np.zeros((0, dim), dtype=np.float32)
 
 
 def _entries(path: Path) -> Iterator[tuple[int, str, bytes]]:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
-from .word_tokenizer import MAX_WORD_BYTES, WordTokenizer
+from .word_tokenizer import MAX_WORD_BYTES, WordTokenizer, lower_case
 from .word_vectors import WordVectors
 
 PAD, UNK = "[PAD]", "[UNK]"  # rows 0 and 1
@@ -31,9 +31,8 @@ class EmbeddingRows(NamedTuple):
 
 def spellings(words: Iterable[str]) -> set[str]:
     """Give the words as they are and in lower case: all that may be looked up in a file of vectors."""
-    lower = normalizers.Lowercase()
     distinct = set(words)
-    return distinct.union(lower.normalize_str(word) for word in distinct)
+    return distinct.union(map(lower_case, distinct))
 
 
 def build_tokenizer(
@@ -44,8 +43,9 @@ def build_tokenizer(
 ) -> tuple[WordTokenizer, EmbeddingRows]:
     """Build a tokenizer that knows the words of the training sets.
 
-    Words are looked up in lower case if all words of the vectors are in lower case. A word of the vector file that
-    contains white space is never looked up and gets no row.
+    With vectors, a word that has none as it stands shares the row of its lower case, even if that has none either; and
+    a word outside the vocabulary is looked up in lower case too. A word of the vector file that contains white space is
+    never looked up and gets no row.
 
     Args:
         counts: How often each word occurs in the training sets.
@@ -55,12 +55,12 @@ def build_tokenizer(
     """
     if max_word_bytes < 1:
         raise ValueError(f"max_word_bytes must be at least 1, got {max_word_bytes}")
-    lower = normalizers.Lowercase() if vectors is not None and vectors.lowercase else None
+    with_vector = None if vectors is None else set(vectors.words)
     splitter = pre_tokenizers.WhitespaceSplit()
     seen: Counter[str] = Counter()
     for word, count in counts.items():
-        for part, _ in splitter.pre_tokenize_str(lower.normalize_str(word) if lower else word):
-            seen[part] += count
+        for part, _ in splitter.pre_tokenize_str(word):
+            seen[part if with_vector is None or part in with_vector else lower_case(part)] += count
     ordered = sorted(seen.keys() - {PAD, UNK}, key=lambda word: (-seen[word], word))
     words = [PAD, UNK, *ordered]
     trained = len(words)
@@ -71,18 +71,17 @@ def build_tokenizer(
         words += [word for word in others if word.split() == [word]]
     once = sum(seen[word] == 1 for word in ordered)
     backend = Tokenizer(models.WordLevel({word: row for row, word in enumerate(words)}, unk_token=UNK))
-    if lower:
-        backend.normalizer = lower
     backend.pre_tokenizer = splitter
     # split_special_tokens: a `[PAD]` in a text is a word like any other.
     options: dict[str, Any] = {"max_word_bytes": max_word_bytes, "split_special_tokens": True}
+    options["lower_case_unknown"] = vectors is not None
     tokenizer = WordTokenizer(tokenizer_object=backend, pad_token=PAD, unk_token=UNK, **options)
     return tokenizer, EmbeddingRows(words, trained, trained - once)
 
 
 def initial_rows(
     rows: EmbeddingRows, dim: int, vectors: WordVectors | None = None, generator: torch.Generator | None = None
-) -> tuple[Tensor, int]:
+) -> Tensor:
     """Give the first values of the embedding.
 
     `[PAD]` is zeros. `[UNK]` and words without a vector are drawn from U(-sqrt(3/dim), sqrt(3/dim)) with `generator` or
@@ -95,7 +94,7 @@ def initial_rows(
         generator: Source of random numbers.
 
     Returns:
-        The values, (words, dim), and how many words of the training sets have no vector.
+        The values, (words, dim).
 
     Source: Lample et al. (2016), section 4.3.
     """
@@ -110,4 +109,4 @@ def initial_rows(
     copied = [row for row, place in enumerate(places) if place >= 0]
     if vectors is not None and copied:
         values[copied] = torch.from_numpy(vectors.matrix[[places[row] for row in copied]])
-    return values, sum(row < rows.trained_words for row in drawn) - 1
+    return values

@@ -109,8 +109,8 @@ class DaptArguments(RunArguments):
     def __post_init__(self) -> None:
         if self.masking not in MASKINGS:
             raise ValueError(f"masking must be one of {', '.join(MASKINGS)}, got {self.masking!r}")
-        if not 0 < self.mlm_probability < 1:
-            raise ValueError(f"mlm_probability must lie between 0 and 1, got {self.mlm_probability}")
+        if not 0 < self.mlm_probability <= 1:
+            raise ValueError(f"mlm_probability must be more than 0 and at most 1, got {self.mlm_probability}")
         if self.gazetteer and self.masking != "entity":
             raise ValueError(f"gazetteer is for the masking 'entity', not {self.masking!r}")
         self.selection()

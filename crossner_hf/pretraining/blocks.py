@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 OUR_CODE = (  # what shapes rows
     *("pretraining/blocks", "pretraining/entity_tags", "pretraining/packing"),
-    *("corpora/corpus", "corpora/corpus_readers", "masking/subword_boundaries"),
+    *("corpora/corpus", "corpora/corpus_readers", "data/lines", "masking/subword_boundaries"),
 )
 SHUFFLED_BLOCKS = 10_000
 

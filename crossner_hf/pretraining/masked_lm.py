@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from crossner_hf.packaged_encoder import encoder_name
-from crossner_hf.tagger.tagger import RemoteCodeRefused, load_config, load_tokenizer, remote_code_refused
+from crossner_hf.tagger.checkpoint import check_encoder, loading
+from crossner_hf.tagger.tagger import load_config, load_tokenizer
 from crossner_hf.tagger.tokenize_and_align import IGNORED, position_limit
 
 logger = logging.getLogger(__name__)
@@ -47,27 +47,18 @@ def load_masked_lm(
     limit = position_limit(config)
     if limit is not None and block_size > limit:
         raise ValueError(f"block_size={block_size} is longer than the {limit} positions of {name}")
-    try:
-        with remote_code_refused(name_or_path):
-            model, loading = AutoModelForMaskedLM.from_pretrained(
-                name_or_path, config=config, dtype=torch.float32, output_loading_info=True, **trust
-            )
-    except RemoteCodeRefused:
-        raise
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        reason = str(error).partition("\n")[0].partition(". ")[0][:200]
-        raise ValueError(f"{name_or_path}: no masked language model can be loaded from there ({reason})") from error
-    encoder = f"{model.base_model_prefix}."
-    lost = [key for key in loading["missing_keys"] if key.startswith(encoder) and "pooler" not in key]
-    if lost:
-        raise ValueError(f"{name_or_path}: {len(lost)} weights of the encoder are missing, {lost[0]} among them")
+    with loading(name_or_path, "masked language model"):
+        model, report = AutoModelForMaskedLM.from_pretrained(
+            name_or_path, config=config, dtype=torch.float32, output_loading_info=True, **trust
+        )
+    check_encoder(name_or_path, model, report)
     num_tokens = max(tokenizer.get_vocab().values()) + 1
-    known = model.get_input_embeddings().num_embeddings
+    known = len(model.get_input_embeddings().weight)  # I-BERT's layer has no num_embeddings
     if num_tokens > known:
         raise ValueError(
             f"{name_or_path}: its tokenizer has {num_tokens} tokens, its model embeddings for {known} only"
         )
-    made = any(not key.startswith(encoder) for key in loading["missing_keys"])
+    made = any(not key.startswith(f"{model.base_model_prefix}.") for key in report["missing_keys"])
     return model, tokenizer, _new_head(model, name) if made else "kept"
 
 

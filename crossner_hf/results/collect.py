@@ -53,17 +53,10 @@ class Collected:
 
 
 def collect(folders: Sequence[str | Path]) -> Collected:
-    """Read all records below some folders; those that cannot be used are set aside with the reason.
+    """Read all runs with scores on a test split below some folders; unusable records are set aside with the reason.
 
-    Args:
-        folders: Folders of runs (record.json, predictions.json) or of collected records (NAME.json,
-            NAME.predictions.json).
-
-    Returns:
-        The runs with scores on a test split, and what was set aside.
-
-    Raises:
-        ValueError: A folder does not exist, or no record can be used.
+    A folder may hold folders of runs (record.json, predictions.json) or collected records (NAME.json,
+    NAME.predictions.json). Raises ValueError if one does not exist, or if no record can be used.
     """
     collected, seen = Collected(), set()
     for folder in map(Path, folders):
@@ -89,10 +82,9 @@ def _candidates(folder: Path) -> Iterator[Path]:
         if RECORD_FILE in files or RUN_FILE in files:
             yield Path(place, RECORD_FILE if RECORD_FILE in files else RUN_FILE)
             continue
-        others = (PREDICTIONS_FILE, GRID_FILE)
+        others = (".", PREDICTIONS_FILE, GRID_FILE)
         for name in sorted(files):
-            is_json = name.endswith(".json") and not name.startswith(".")
-            if is_json and name not in others and not name.endswith(COLLECTED_PREDICTIONS):
+            if name.endswith(".json") and not name.startswith(others) and not name.endswith(COLLECTED_PREDICTIONS):
                 yield Path(place, name)
 
 

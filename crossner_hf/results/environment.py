@@ -6,15 +6,18 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from crossner_hf import __version__
 from crossner_hf.results.scores import RecordPart
 
-SECRET = re.compile(r"--\w*(token|_key|password)", re.ASCII)  # options whose values no record tells
+COMMAND = "CROSSNER_HF_COMMAND"  # holds the command that runs, for records; worker processes inherit it
+SECRET = re.compile(r"(.*_)?(token|key|password|secret)", re.ASCII)  # options that no record names
 HIDDEN = "HIDDEN"
 TOKEN = re.compile(r"\bhf_\w{8,}", re.ASCII)  # of the Hub
+IN_URL = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=\?)\S*=\S*")  # user and password, and the query
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate", "numpy")
 
 
@@ -29,23 +32,30 @@ class Hardware(RecordPart):
 
 
 def command_line() -> str:
-    """The command as a shell takes it, the program by its name alone, folders of this machine and secrets left out."""
-    program = Path(sys.argv[0] or "python")
-    ours = program.parts[-2:] == ("crossner_hf", "__main__.py")  # python -m crossner_hf
-    words = ["crossner-hf" if ours else program.name, *sys.argv[1:]]
-    secret = [SECRET.fullmatch(before) for before in ("", *words[:-1])]  # --hub_token hf_… and --hub_token=hf_…
-    parts = (HIDDEN if hidden else _without_folders(word) for hidden, word in zip(secret, words, strict=True))
-    return shlex.join(parts)
+    """The command as a shell takes it; for other programs than `crossner-hf`, their name alone."""
+    return os.environ.get(COMMAND) or shlex.quote(Path(sys.argv[0] or "python").name)
 
 
-def _without_folders(word: str) -> str:
-    word = TOKEN.sub(HIDDEN, word)
-    option, equals, value = word.partition("=")  # --output=/runs/a, and NAME=/texts/a of `crossner-hf overlap`
-    if os.path.isabs(word):
-        return Path(word).name
-    if SECRET.fullmatch(option) and equals:
-        return f"{option}={HIDDEN}"
-    return option + equals + (Path(value).name if os.path.isabs(value) else value)
+def remember_command(program: str, options: Iterable[tuple[str, str | None, Sequence[str]]]) -> None:
+    """Keep the command that runs, for records. Folders of this machine and secrets are left out.
+
+    Args:
+        program: Its words, such as 'crossner-hf train'.
+        options: The name of each argument that was given, its option if it has one, and its values as text.
+    """
+    words = program.split()
+    for name, option, values in options:
+        if not SECRET.fullmatch(name):
+            words += [*([option] if option else []), *map(_without_folders, values)]
+    os.environ[COMMAND] = shlex.join(words)
+
+
+def _without_folders(value: str) -> str:
+    value = IN_URL.sub(HIDDEN, TOKEN.sub(HIDDEN, value))
+    name, equals, path = value.partition("=")  # NAME=/texts/a of `crossner-hf overlap`
+    if os.path.isabs(value):
+        return Path(value).name
+    return name + equals + (Path(path).name if os.path.isabs(path) else path)
 
 
 def package_versions() -> dict[str, str]:

@@ -90,14 +90,8 @@ class Compared(NamedTuple):
 def read_gold(eval_set: EvalSet, entity_types: Sequence[str], data_dirs: Sequence[str | Path]) -> Gold:
     """Read the test sentences that were scored; nothing is downloaded.
 
-    Args:
-        eval_set: The test split.
-        entity_types: Of the runs, in the order of the label ids.
-        data_dirs: Folders of the official files. A domain of the user's own is looked for in these folders and in
-            those of its name below them.
-
-    Raises:
-        ValueError: The files are not at hand, or are not those that were scored.
+    A domain of the user's own is looked for in `data_dirs` and in the folders of its name below them. Raises ValueError
+    if the files are not at hand, or are not those that were scored.
     """
     domain, data_dir = _find(eval_set.domain, data_dirs)
     if domain.entity_types != tuple(entity_types):
@@ -141,8 +135,7 @@ def _files(domain: Domain, data_dir: str | Path | None) -> dict[str, Path]:
 def read_predictions(run: RunResult, gold: Gold) -> Compared:
     """Read the predictions beside a run's record, and compare them with gold.
 
-    Raises:
-        ValueError: There are none, they do not fit the test sentences, or they do not give the record's F1.
+    Raises ValueError if there are none, they do not fit the test sentences, or they do not give the record's F1.
     """
     path = run.predictions
     if path is None:

@@ -35,15 +35,7 @@ def summarise(values: Sequence[float]) -> Summary:
 
 @cache
 def t_quantile(degrees: int, level: float = 0.95) -> float:
-    """The t between whose negative and which Student's distribution holds the share `level`, by bisection.
-
-    Args:
-        degrees: Degrees of freedom, at least 1.
-        level: Between 0 and 1.
-
-    Returns:
-        For instance 2.120 for 16 degrees.
-    """
+    """The t between whose negative and which Student's distribution holds the share `level`: 2.120 for 16 degrees."""
     low, high = 0.0, math.pi / 2
     for _ in range(60):
         middle = (low + high) / 2

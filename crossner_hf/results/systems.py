@@ -1,7 +1,7 @@
 """Grouping of runs into systems: runs of one system differ only in seed and domain."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -28,42 +28,32 @@ class EvalSet(NamedTuple):
 
 @dataclass(frozen=True)
 class System:
-    """A row of a table.
-
-    encoder: what the tagger starts from, with the tagger if it is not the linear one: an encoder, for a checkpoint of
-             domain-adaptive pre-training the model that it started from, or word vectors
-    dapt:    that pre-training in a few words, "" for none
-    size:    sentences of few-shot training; None for all
-    percent: share of the corpus used in domain-adaptive pre-training, None where there was none
-    detail:  how it differs from a system that is otherwise the same: "learning_rate 0.0002"
-    source:  how the source data came in, for comparison alone
-    """
+    """A row of a table."""
 
     setting: str
-    encoder: str
-    dapt: str = ""
-    size: int | None = None
-    draw: str = ""
-    percent: float | None = None
-    detail: str = ""
-    source: str = field(default="", repr=False)
-    key: str = field(default="", repr=False)
+    encoder: str  # or word vectors, before any pre-training, with the tagger if it is not the linear one
+    dapt: str = ""  # the domain-adaptive pre-training in a few words
+    size: int | None = None  # sentences of few-shot training; None for all
+    draw: str = ""  # of those sentences
+    percent: float | None = None  # share of the corpus used in pre-training; None where there was none
+    detail: str = ""  # how it differs from a system that is otherwise the same: "learning_rate 0.0002"
+    source: str = field(default="", repr=False)  # how the source data came in, for comparison alone
+    key: str = field(default="", repr=False)  # the whole recipe
 
     @property
     def model(self) -> str:
-        share = "" if self.percent in (None, 100) else f"{self.percent:g}\u00a0%"
         if self.percent is None:
             return self.encoder
+        share = "" if self.percent == 100 else f"{self.percent:g}\u00a0%"
         details = ", ".join(filter(None, (self.dapt, share)))
         return f"{self.encoder} + DAPT" + (f" ({details})" if details else "")
 
     @property
     def training(self) -> str:
         """The setting, few-shot size and details in words."""
-        size = (
-            "" if self.size is None else f"{self.size} sentences" + (" (seeded draw)" if self.draw == "seeded" else "")
-        )
-        return "; ".join(part for part in (SETTINGS[self.setting], size, self.detail) if part)
+        draw = " (seeded draw)" if self.draw == "seeded" else ""
+        size = "" if self.size is None else f"{self.size} sentences{draw}"
+        return "; ".join(filter(None, (SETTINGS[self.setting], size, self.detail)))
 
     @property
     def label(self) -> str:
@@ -153,24 +143,18 @@ def _same_types(runs: Iterable[RunResult]) -> tuple[list[RunResult], list[SetAsi
 
 def _with_eval_sets(runs: Sequence[RunResult]) -> Iterator[tuple[RunResult, EvalSet]]:
     """Each run with its test split, labelled with the checksum if a domain's name stands for several files."""
-    files: dict[tuple[str, bool], set[str]] = defaultdict(set)
-    for run in runs:
-        files[run.record.domain, run.record.is_crossner].add(run.record.data_sha256.get("test", ""))
-    for run in runs:
-        domain, is_crossner = run.record.domain, run.record.is_crossner
-        sha256 = run.record.data_sha256.get("test", "")
-        is_only_file = len(files[domain, is_crossner]) == 1
+    eval_sets = [(r.record.domain, r.record.data_sha256.get("test", ""), r.record.is_crossner) for r in runs]
+    files = Counter((domain, is_crossner) for domain, _, is_crossner in set(eval_sets))
+    for run, (domain, sha256, is_crossner) in zip(runs, eval_sets, strict=True):
+        is_only_file = files[domain, is_crossner] == 1
         label = domain if is_only_file else f"{domain} (file {sha256[:8] or 'unknown'})"
         yield run, EvalSet(domain, sha256, is_crossner, label)
 
 
 def _parts(record: RunRecord) -> tuple[System, dict[str, Any]]:
     """What defines the system: its base and its recipe."""
-    recipe = {
-        name: value
-        for name, value in record.arguments.given().items()
-        if not name.startswith((*_ELSEWHERE, *_WITHOUT_EFFECT))
-    }
+    arguments = record.arguments.given().items()
+    recipe = {name: value for name, value in arguments if not name.startswith((*_ELSEWHERE, *_WITHOUT_EFFECT))}
     encoder, dapt, percent = record.encoder.name, "", None
     if pre_training := record.encoder.dapt:
         encoder = pre_training.start
@@ -186,20 +170,12 @@ def _parts(record: RunRecord) -> tuple[System, dict[str, Any]]:
         recipe["source_data"] = record.source.data_sha256.get("train", "")[:8]
     if record.processes != 1:
         recipe["processes"] = record.processes
-    base = System(
-        record.setting,
-        TAGGERS.get(record.arguments.tagger, f"{record.arguments.tagger} ({{}})").format(encoder),
-        dapt,
-        record.few_shot.sentences if record.few_shot else None,
-        record.few_shot.draw if record.few_shot else "",
-        percent,
-    )
-    return base, {name: _whole(value) for name, value in sorted(recipe.items()) if value not in (None, [], {}, "")}
-
-
-def _whole(value: Any) -> Any:
-    """25 for 25.0, so that recipes are equal however their numbers are written."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    model = TAGGERS.get(record.arguments.tagger, f"{record.arguments.tagger} ({{}})").format(encoder)
+    size, draw = (record.few_shot.sentences, record.few_shot.draw) if record.few_shot else (None, "")
+    base = System(record.setting, model, dapt, size, draw, percent)
+    # 25 for 25.0, so that recipes are equal however their numbers are written.
+    whole = {n: int(v) if isinstance(v, float) and v.is_integer() else v for n, v in sorted(recipe.items())}
+    return base, {name: value for name, value in whole.items() if value not in (None, [], {}, "")}
 
 
 def _tell_checkpoints_apart(described: Sequence[_Described]) -> None:

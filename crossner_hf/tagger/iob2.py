@@ -1,6 +1,7 @@
 """IOB2 tags and entity spans: conversion in both directions, and which tag may follow which."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -57,6 +58,30 @@ def may_follow(previous: str | None, tag: str) -> bool:
     if prefix != "I":
         return True
     return previous is not None and split_tag(previous) in (("B", entity_type), ("I", entity_type))
+
+
+def gaps_in_entities(tags: Sequence[str], seen: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the words that no model saw but that stand within an entity.
+
+    Args:
+        tags: The tags of a sentence; those of words that are not in `seen` have no meaning.
+        seen: The words that have a tag, ascending.
+
+    Yields:
+        Such a word, and the next word that has a tag, which goes on with the entity.
+    """
+    for before, after in pairwise(seen):
+        if after > before + 1 and split_tag(tags[after])[0] == "I" and may_follow(tags[before], tags[after]):
+            yield from ((word, after) for word in range(before + 1, after))
+
+
+def stray_inside_opens(tags: Sequence[str]) -> list[str]:
+    """Turn each `I-` that continues no entity of its type into the `B-` as which conlleval reads it."""
+    valid: list[str] = []
+    for tag in tags:
+        stray = not may_follow(valid[-1] if valid else None, tag)
+        valid.append(f"B-{split_tag(tag)[1]}" if stray else tag)
+    return valid
 
 
 def allowed_transitions(labels: Sequence[str]) -> list[list[bool]]:

@@ -11,8 +11,7 @@ from typing import Any
 from transformers import AutoModelForTokenClassification, Pipeline, PreTrainedTokenizerFast
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from .tagger import NEED_PREFIX_SPACE, Entity, Tagger, load_tokenizer
-from .tokenize_and_align import encoder_config
+from .tagger import Entity, Tagger
 
 TASK = "crossner"
 
@@ -37,9 +36,8 @@ class CrossNERPipeline(Pipeline):
 
     def __init__(self, *args: Any, splitter: str | None = None, batch_tokens: int | None = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        if encoder_config(self.model.config).model_type in NEED_PREFIX_SPACE and not self.tokenizer.add_prefix_space:
-            self.tokenizer = load_tokenizer(self.tokenizer.name_or_path)
         self.tagger = Tagger(self.model, self.tokenizer, splitter=splitter, batch_tokens=batch_tokens)
+        self.tokenizer = self.tagger.tokenizer
 
     def __call__(
         self,

@@ -4,8 +4,8 @@ This file travels with saved models as remote code, hence its relative imports.
 """
 
 import inspect
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any, NamedTuple, TypedDict
 
@@ -20,16 +20,16 @@ from transformers import (
 )
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
-from .iob2 import spans
-from .tokenize_and_align import encoder_config, max_tokens
+from .checkpoint import labels_of, loading
+from .iob2 import gaps_in_entities, spans, stray_inside_opens
+from .tokenize_and_align import max_tokens
 from .windows import Window, best_context, encode_windows
 from .word_splitter import DEFAULT_SPLITTER, Word, split_words
+from .words_in_running_text import tokenizer_for_words
 
 CHUNK = 2_048  # sentences sorted together; no more of a stream is in memory
 BATCH_TOKENS = 2_048  # padding included; on two cores larger batches leave the cache (see make bench)
 GPU_BATCH_TOKENS = 16_384
-# These byte-level tokenizers mark the start of a word by the space before it, so words need `add_prefix_space`.
-NEED_PREFIX_SPACE = frozenset({"bart", "bloom", "deberta", "gpt2", "longformer", "modernbert", "roberta"})
 
 
 class Tagged(NamedTuple):
@@ -52,42 +52,11 @@ class Entity(TypedDict):
     end: int
 
 
-class RemoteCodeRefused(ValueError):
-    """A checkpoint is loaded by code that comes with it, and nobody allowed that code to run."""
-
-
-@contextmanager
-def remote_code_refused(name_or_path: str) -> Iterator[None]:
-    """Raise RemoteCodeRefused, with a message of one sentence, where the library refuses to run a checkpoint's code."""
-    try:
-        yield
-    except ValueError as error:
-        if "trust_remote_code" not in str(error):
-            raise
-        raise RemoteCodeRefused(
-            f"{name_or_path}: is loaded by code that comes with it, which was not run; read that code, and if you "
-            "trust it, pass --trust-remote-code (in Python: trust_remote_code=True)"
-        ) from error
-
-
 def load_config(name_or_path: str, *, trust_remote_code: bool | None = False, **kwargs: Any) -> PreTrainedConfig:
     """Load the config of a checkpoint. If there is none, the OSError or ValueError has a message of one sentence."""
-    try:
-        # Never None: transformers would then ask on standard input, and take a line of the data for the answer.
-        with remote_code_refused(name_or_path):
-            return AutoConfig.from_pretrained(name_or_path, trust_remote_code=bool(trust_remote_code), **kwargs)
-    except RemoteCodeRefused:
-        raise
-    except (OSError, ValueError) as error:
-        first, _, rest = str(error).partition("\n")
-        reason = first.partition(". ")[0].rstrip(".")
-        if reason.endswith(":"):  # the cause is in the next line
-            reason += f" {rest.partition(chr(10))[0][:300]}"
-        kind = OSError if isinstance(error, OSError) else ValueError
-        raise kind(
-            f"{name_or_path}: no model can be loaded from there; give a folder that save_pretrained wrote, or a Hub id "
-            f"with access to the network ({reason})"
-        ) from error
+    # Never None: transformers would then ask on standard input, and take a line of the data for the answer.
+    with loading(name_or_path, "model"):
+        return AutoConfig.from_pretrained(name_or_path, trust_remote_code=bool(trust_remote_code), **kwargs)
 
 
 def load_tokenizer(
@@ -99,15 +68,18 @@ def load_tokenizer(
     positions from the beginning of the row.
     """
     kwargs["trust_remote_code"] = bool(trust_remote_code)
-    if encoder_config(load_config(name_or_path, **kwargs)).model_type in NEED_PREFIX_SPACE:
-        kwargs["add_prefix_space"] = True
-    with remote_code_refused(name_or_path):
+    load_config(name_or_path, **kwargs)  # says in one sentence what is wrong with a name
+    with loading(name_or_path, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
+    if not isinstance(tokenizer.model_max_length, int | float):
+        raise ValueError(
+            f"{name_or_path}: model_max_length of its tokenizer is {tokenizer.model_max_length!r}, no number"
+        )
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes this up if the files are missing
         raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
     if not tokenizer.is_fast:
         raise ValueError(f"{name_or_path}: {type(tokenizer).__name__} is no fast tokenizer, which words need")
-    return tokenizer
+    return tokenizer_for_words(tokenizer)
 
 
 def takes_word_mask(model: PreTrainedModel) -> bool:
@@ -121,7 +93,7 @@ class Tagger:
     Args:
         model: Any model whose output has `logits (batch, time, labels)`. If the output has them, `predicted_ids` and
             `scores`, both (batch, time), take precedence over the softmax of the logits.
-        tokenizer: A fast tokenizer.
+        tokenizer: A fast tokenizer; the attribute `tokenizer` is set up for words.
         max_length: Tokens in a window, special ones included; longer sentences are tagged in overlapping windows.
         batch_tokens: Tokens in a batch, padding included.
         splitter: Name of the word splitter for raw text; by default `word_splitter` of the model's config.
@@ -137,11 +109,11 @@ class Tagger:
         splitter: str | None = None,
     ):
         self.model = model
-        self.tokenizer = tokenizer
+        self.tokenizer = tokenizer_for_words(tokenizer)
         self.max_length = max_length or max_tokens(tokenizer, model.config)
         self.batch_tokens = batch_tokens or (BATCH_TOKENS if model.device.type == "cpu" else GPU_BATCH_TOKENS)
         self.splitter = splitter or getattr(model.config, "word_splitter", None) or DEFAULT_SPLITTER
-        self.labels = [model.config.id2label[i] for i in range(model.config.num_labels)]
+        self.labels = labels_of(model.config)
         self._takes_word_mask = takes_word_mask(model)
         accepted = inspect.signature(model.forward).parameters  # by name, as Trainer chooses columns
         self._inputs = [name for name in tokenizer.model_input_names if name in accepted]
@@ -168,15 +140,17 @@ class Tagger:
         kwargs["trust_remote_code"] = bool(trust_remote_code)
         known = {name: kwargs[name] for name in ("revision", "token", "trust_remote_code") if name in kwargs}
         tokenizer = load_tokenizer(name_or_path, **known)
-        with remote_code_refused(name_or_path):
-            model, loading = AutoModelForTokenClassification.from_pretrained(
+        with loading(name_or_path, "tagger"):
+            model, report = AutoModelForTokenClassification.from_pretrained(
                 name_or_path, output_loading_info=True, **kwargs
             )
-        if loading["missing_keys"]:
-            lacking = ", ".join(sorted(loading["missing_keys"])[:3])
+        if report["missing_keys"]:
+            lacking = ", ".join(sorted(report["missing_keys"])[:3])
             raise ValueError(f"{name_or_path}: is no trained tagger, it lacks {lacking}; fine-tune it first")
         chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(model.to(chosen), tokenizer)
+        model = model.to(chosen)
+        with loading(name_or_path, "tagger"):
+            return cls(model, tokenizer)
 
     def tag_words(self, sentences: Iterable[Sequence[str]]) -> Iterator[Tagged]:
         """Tag sentences of words.
@@ -185,8 +159,8 @@ class Tagger:
             sentences: The words of each sentence.
 
         Yields:
-            Labels and scores of each sentence, in order. A word for which the tokenizer makes no token is `O` with
-            score 0.
+            Labels and scores of each sentence, in order. A word for which the tokenizer makes no token belongs to the
+            entity around it; elsewhere it is `O` with score 0. The labels of a constrained CRF are always IOB2.
         """
         stream = iter(sentences)
         while chunk := list(islice(stream, CHUNK)):
@@ -222,7 +196,21 @@ class Tagger:
                     sentence.labels[words[i]] = self.labels[label_ids[position + i]]
                     sentence.scores[words[i]] = scores[position + i]
                 position += len(words)
+        self._join(tagged, windows, decided)
         return tagged
+
+    def _join(self, tagged: list[Tagged], windows: list[Window], decided: list[list[int]]) -> None:
+        """Give words without tokens the label of the entity around them; make seams between windows IOB2 for a CRF."""
+        seen: list[list[int]] = [[] for _ in tagged]
+        for window, chosen in zip(windows, decided, strict=True):
+            seen[window.sentence] += [window.words[i] for i in chosen]
+        rows = Counter(window.sentence for window in windows)
+        constrained = getattr(self.model.config, "constrained", False)
+        for number, ((labels, scores), words) in enumerate(zip(tagged, seen, strict=True)):
+            for word, following in gaps_in_entities(labels, sorted(words)) if len(words) < len(labels) else ():
+                labels[word], scores[word] = labels[following], scores[following]
+            if constrained and rows[number] > 1:
+                labels[:] = stray_inside_opens(labels)
 
     def _batches(self, windows: list[Window]) -> Iterator[list[int]]:
         """Yield indices of windows of similar length, the longest first; a batch has at most `batch_tokens` tokens."""

@@ -101,7 +101,7 @@ def test_a_users_error_is_one_line_and_leaves_no_folder(user_error, tiny_model, 
     assert re.search(r"latin\.txt:3: .*UTF-8", user_error("dapt", "--corpus", str(latin), *task, *SMALL))
     assert "512 is longer than the 64 positions" in user_error("dapt", "--corpus", str(text), *task)
     assert "needs tagged text" in user_error("dapt", "--corpus", str(text), *task, *SMALL, "--masking", "entity")
-    assert "mlm_probability must lie" in user_error("dapt", "--corpus", str(text), *task, "--mlm-probability", "1")
+    assert "mlm_probability must be" in user_error("dapt", "--corpus", str(text), *task, "--mlm-probability", "0")
     assert "unknown option --maskin" in user_error("dapt", "--corpus", str(text), *task, "--maskin", "span")
     assert "invalid choice: 'spam'" in user_error("dapt", "--corpus", str(text), *task, "--masking", "spam")
     assert not (tmp_path / "run").exists()

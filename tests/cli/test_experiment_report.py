@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import report_runs
 
-from crossner_hf import cli
 from crossner_hf.cli.experiment import main
 
 
@@ -20,10 +19,10 @@ def test_the_command_writes_the_report_and_says_what_it_is_about(runs, tmp_path,
     (runs / "cut.json").write_text('{"schema_version": 1')
     out = tmp_path / "out"
     assert main(["report", str(runs), "--output", str(out), "--no_plots", "--resamples", "50"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "6 runs, 3 systems, test splits: sample_music (conlleval)"
-    assert said[1].startswith("set aside: runs/cut.json: cannot be read as a record")
-    assert said[2].startswith(str(out / "report.html"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "6 runs, 3 systems, test splits: sample_music (conlleval)"
+    assert lines[1].startswith("set aside: runs/cut.json: cannot be read as a record")
+    assert lines[2].startswith(str(out / "report.html"))
     assert {path.name for path in out.iterdir()} >= {"report.html", "report.md", "main_table.csv", "significance.csv"}
     assert "50 resamples" in (out / "report.md").read_text(encoding="utf-8")
 
@@ -37,34 +36,26 @@ def test_convention_and_data_dir_land_in_the_report(runs, tmp_path, write_zoo, c
     assert main(command) == 0
     assert "left out: zoo: no confusion, significance and hardest sentences" in capsys.readouterr().out
     assert main([*command, "--data_dir", str(zoo)]) == 0
-    said = capsys.readouterr().out
-    assert "left out" not in said
-    assert "test splits: sample_music, zoo (pooled)" in said
+    printed = capsys.readouterr().out
+    assert "left out" not in printed
+    assert "test splits: sample_music, zoo (pooled)" in printed
     assert "convention pooled" in (out / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("folder", "options", "message"),
     [
-        ({"folder": "nowhere"}, "no such folder"),
-        ({"folder": "."}, "no record of a fine-tuning run to report on"),
-        ({"--output": "file"}, "is a file; choose a folder"),
-        ({"--resamples": "0"}, "resamples must be at least 1, got 0"),
+        ("nowhere", [], "no such folder"),
+        ("empty", [], "no record of a fine-tuning run to report on"),
+        ("runs", ["--output", "file"], "is a file; choose a folder"),
+        ("runs", ["--resamples", "0"], "resamples must be at least 1, got 0"),
     ],
 )
-def test_errors_are_one_line_and_write_nothing(runs, tmp_path, capsys, monkeypatch, change, said):
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    monkeypatch.chdir(empty)
+def test_errors_are_one_line_and_write_nothing(runs, tmp_path, user_error, monkeypatch, folder, options, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    told = {"--output": str(tmp_path / "out"), "--resamples": "10", **change}
-    told["--output"] = str(tmp_path / told["--output"])
-    folder = told.pop("folder", str(runs))
-    options = [word for pair in told.items() for word in pair]
-    assert cli.main(["experiment", "report", folder, "--no_plots", *options]) == 2
-    error = capsys.readouterr().err
-    assert said in error
-    assert error.count("\n") == 1
+    assert message in user_error("experiment", "report", folder, "--no_plots", "--output", "out", *options)
     assert not (tmp_path / "out").exists()
 
 

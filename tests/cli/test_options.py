@@ -8,6 +8,9 @@ import pytest
 
 from crossner_hf.cli import main
 from crossner_hf.cli.options import CommandParser, kebab_case, signals_as_ctrl_c
+from crossner_hf.cli.run_options import run_parser
+from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.results.environment import command_line
 
 COMMANDS = ["train", "dapt", "evaluate", "predict", "overlap", "demo", "data show", "data export"]
 COMMANDS += ["push dataset", "push model", "push results", "experiment run", "experiment report"]
@@ -67,3 +70,26 @@ def test_a_signal_to_end_does_what_ctrl_c_does(monkeypatch, capsys, command, num
             assert signal.getsignal(number) == signal.SIG_IGN
     finally:
         signal.signal(number, before)
+
+
+@pytest.mark.parametrize("hub_token", [["--hub-token", "swordfish"], ["--hub_token=swordfish"]])
+def test_the_recorded_command_has_the_options_without_secrets(hub_token, monkeypatch):
+    monkeypatch.setenv("CROSSNER_HF_COMMAND", "")
+    parser, task = run_parser(FineTuningArguments, "train")
+    task.add_argument("--model")
+    own = ["--model", "https://ann:swordfish@host/m?token=swordfish", "--output", "/home/ann/my run", "--seed", "555"]
+    parser.parse_args([*own, *hub_token, "--no-test", "--run-name", "hf_swordfish", "--max_length=9"])
+    assert command_line() == (
+        "crossner-hf train --output 'my run' --run-name HIDDEN --max-length 9 --test False "
+        "--model 'https://HIDDEN@host/m?HIDDEN'"
+    )
+
+
+def test_the_recorded_command_has_positional_arguments_and_lists_without_folders(monkeypatch):
+    monkeypatch.setenv("CROSSNER_HF_COMMAND", "")
+    parser = CommandParser(prog="crossner-hf overlap")
+    parser.add_argument("--api-key")
+    parser.add_argument("--names", nargs="+")
+    parser.add_argument("streams", nargs="*")
+    parser.parse_args(["a=/texts/b c", "/texts/d", "--api-key", "k", "--names", "e", "f"])
+    assert command_line() == "crossner-hf overlap 'a=b c' d --names e f"

@@ -1,7 +1,6 @@
 """`crossner-hf predict`: every form in and out, in order, as a stream, with offsets that fit."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -111,11 +110,20 @@ def test_options_reach_the_tagger(predict, model):
 
 def test_bad_input_is_named_by_line(user_error, model, tiny_model, tmp_path):
     for content, name, message in (
-        (b'{"text": "a"}\n{"text": \n', "x.jsonl", "/x.jsonl:2: not JSON ("),
-        (b"[1]\n", "x.jsonl", '/x.jsonl:1: expected {"text": "…"} or {"tokens": ["…"]}, got \'[1]\''),
+        (b'{"text": "a"}\n{"text": \n', "x.jsonl", "/x.jsonl:2: expected a JSON object on each line: "),
+        (b"[1]\n", "x.jsonl", "/x.jsonl:1: expected a JSON object on each line, got '[1]'"),
+        (b'{"text": null}\n', "x.jsonl", '/x.jsonl:1: expected {"text": "…"} or {"tokens": ["…"]}, got'),
+        (b'{"tokens": "ab"}\n', "x.jsonl", "/x.jsonl:1: expected"),
+        (b'\n{"tokens": ["\\ud800"]}\n', "x.JSONL", "/x.JSONL:2: the text has a lone surrogate, '\\ud800', at"),
+        (b'{"text": "a", "b": "\\udc00"}\n', "x.jsonl", "/x.jsonl:1: the row has a lone surrogate, '\\udc00'"),
+        (b'{"text": "a", "b": ' + b"[" * 9999 + b"]" * 9999 + b"}\n", "x.jsonl", "/x.jsonl:1: expected a JSON object"),
+        (b'{"text": "a b c", "tokens": ["a", "c"]}\n', "x.jsonl", "/x.jsonl:1: 'text' does not go on at character 1"),
+        (b'{"text": "a b c", "tokens": ["a", "b"]}\n', "x.jsonl", "/x.jsonl:1: 'text' does not go on at character 3"),
+        (b"PAR1", "x.parquet", "/x.parquet: predict reads no Parquet"),
         (b'{"tokens": ["a", ""]}\n', "x.jsonl", "/x.jsonl:1: expected"),
-        (b"ok\n\xff\n", "x.txt", "/x.txt:2: not UTF-8 at byte 0"),
-        (b"ok\r\n", "x.txt", "/x.txt:1: Windows line end (CR)"),
+        (b"ok\n\xff\n", "x.txt", "/x.txt:2: not UTF-8 near"),
+        (b"o\rk\n", "x.txt", "/x.txt:1: contains a carriage return"),
+        (b"a\n\n O\n", "x.conll", "/x.conll:3: expected 'word<TAB>tag', got ' O'"),
     ):
         (tmp_path / name).write_bytes(content)
         assert message in user_error("predict", "--model", model, str(tmp_path / name))
@@ -131,17 +139,62 @@ def test_bad_input_is_named_by_line(user_error, model, tiny_model, tmp_path):
         assert message in user_error("predict", "--model", folder, *options)
 
 
-def test_standard_input_is_read_and_bad_lines_are_named(user_error, model, tmp_path):
-    (tmp_path / "input").write_text('{"text": "fox"}\n\n{"text": "Ulm"\n')
-    with open(tmp_path / "input", "rb") as file:
-        terminal = os.dup(0)
-        os.dup2(file.fileno(), 0)
-        try:
-            line = user_error("predict", "--model", model, "--from", "jsonl")
-        finally:
-            os.dup2(terminal, 0)
-            os.close(terminal)
-    assert "error: standard input:2: not JSON" in line
+@pytest.mark.parametrize(
+    ("words", "message"), [(["a\tb"], "the word 'a\\tb' cannot"), ([], "a sentence without words")]
+)
+def test_words_that_columns_cannot_hold_are_refused_with_their_line(model, capsys, tmp_path, words, message):
+    (tmp_path / "x.jsonl").write_text('{"tokens": ["fox"]}\n' + json.dumps({"tokens": words}))
+    assert main(["predict", "--model", model, str(tmp_path / "x.jsonl"), "--to", "conll"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.startswith("fox\t")
+    assert f"x.jsonl:2: {message}" in printed.err
+    assert printed.err.endswith("; use --to jsonl\n")
+
+
+def test_columns_keep_white_space_within_words(predict):
+    words = ["New\xa0York", "\u3000", "a\u2028b", "fox"]
+    for columns in ("\tO\n".join(words) + "\tO\n", " x O\n".join(words) + " x O\n", "\n".join(words)):
+        out = predict(columns, "--to", "conll", name="x.conll")
+        assert [line.split("\t")[0] for line in out.rstrip("\n").split("\n")] == words
+
+
+@pytest.mark.parametrize("source", ["text", "conll", "jsonl"])
+def test_windows_line_ends_and_a_byte_order_mark_are_taken_in_every_form(predict, source):
+    content = {"text": "The fox\nUlm\n", "conll": "The\nfox\n\nUlm\n", "jsonl": '{"text": "fox"}\n\n{"text": "Ulm"}\n'}[
+        source
+    ]
+    plain = predict(content, "--from", source)
+    assert predict("\ufeff" + content.replace("\n", "\r\n"), "--from", source) == plain
+
+
+def test_offsets_of_a_row_with_text_and_tokens_belong_to_its_text(predict):
+    rows = [{"text": "The  fox's\nOslo", "tokens": SENTENCES[0]}, {"text": None, "tokens": ["Ulm"]}]
+    found = [
+        json.loads(line)
+        for line in predict("\n".join(map(json.dumps, rows)), "--to", "jsonl", name="x.JSONL").splitlines()
+    ]
+    assert found[0]["entities"]
+    for row in found:
+        text = row["text"] or "Ulm"
+        assert all(text[entity["start"] : entity["end"]] == entity["word"] for entity in row["entities"])
+    alone = json.loads(predict(json.dumps({"tokens": SENTENCES[0]}), "--to", "jsonl", name="x.jsonl"))
+    kinds = [[entity["entity_group"] for entity in row["entities"]] for row in (found[0], alone)]
+    assert kinds[0] == kinds[1]
+
+
+def test_standard_input_is_read_from_where_it_is(predict, user_error, model, tmp_path, monkeypatch, capsys):
+    rows = '{"text": "fox"}\n' * 5_000
+    (tmp_path / "input").write_text(f'not for us\n{rows}\n{{"text": "Ulm"\n')
+    with open(tmp_path / "input", encoding="utf-8") as file:
+        file.buffer.readline()
+        monkeypatch.setattr(sys, "stdin", file)
+        assert main(["predict", "--model", model, "--from", "jsonl"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.startswith(predict(rows, name="x.jsonl")[: len(printed.out)])
+    assert printed.out
+    assert "error: standard input:5002: expected a JSON object" in printed.err
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "standard input is closed" in user_error("predict", "--model", model)
 
 
 def test_a_closed_output_ends_it_quietly(model, child_environment):

@@ -90,16 +90,18 @@ def test_a_foreign_column_named_entities_does_no_harm_where_none_are_wanted(tmp_
 
 
 def test_what_predict_writes_is_read_with_its_entities(tmp_path, random_tagger):
-    from crossner_hf.cli.predict import Item, tagged_lines
+    from crossner_hf.cli.predict import read_items, tagged_lines
     from crossner_hf.tagger.tagger import Tagger
 
     words = shlex.split("the lynx saw Oslo and Paris , then a red panda left New York")
-    items = [Item(" ".join(words)), Item(" ".join(words), words)]
+    rows = [{"text": " ".join(words)}, {"tokens": words}, {"text": "  ".join(words), "tokens": words}]
+    items = read_items(str(write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))), None)
     lines = list(tagged_lines(Tagger.from_pretrained(random_tagger()), items, "jsonl", colour=False))
     path = write(tmp_path / "tagged.jsonl", "".join(lines))
     wanted = [tuple((e["start"], e["end"]) for e in json.loads(line)["entities"]) for line in lines]
     assert wanted[0]
-    assert [(d.text, d.entities) for d in Corpus((path,)).documents()] == [(" ".join(words), w) for w in wanted]
+    expected = [" ".join(words), " ".join(words), "  ".join(words)]
+    assert [(d.text, d.entities) for d in Corpus((path,)).documents()] == list(zip(expected, wanted, strict=True))
 
 
 def test_a_folder_gives_its_known_files_in_order_and_says_how_many_it_leaves_out(tmp_path, caplog):
@@ -229,7 +231,7 @@ UNREADABLE = {
     "no gz": ("a.txt.gz", b"plain text", r"a.txt.gz: cannot be unpacked by gzip"),
     "half a gz": ("a.txt.gz", gzip.compress(b"text " * 999)[:30], r"a.txt.gz: cannot be unpacked by gzip"),
     "no JSON": ("a.jsonl", b'{"text": "a"}\ntext\n', r"a.jsonl:2: expected a JSON object on each line"),
-    "JSON array": ("a.json", b'[{"text": "a"}]', r"a.json:1: expected a JSON object with 'text', got \["),
+    "JSON array": ("a.json", b'[{"text": "a"}]', r"a.json:1: expected a JSON object on each line, got '\["),
     "no column": ("a.jsonl", b'{"texts": "a", "id": 1}', r"a.jsonl:1: has no column 'text' but texts; .*--text-column"),
     "a number": ("a.jsonl", b'{"text": 7}', r"a.jsonl:1: expected a string in 'text', got '7'"),
     "surrogate": (

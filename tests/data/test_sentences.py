@@ -45,7 +45,7 @@ def test_an_unknown_type_is_refused():
 
 def test_a_file_is_read_without_its_comments_and_empty_lines(tmp_path):
     path = tmp_path / "train.txt"
-    path.write_text("# [not read\n\nIn [Mali|location] .\n# nor this\nSurprise # 1", encoding="utf-8")
+    path.write_text("\ufeff# [not read\r\n\nIn [Mali|location] .\n# nor this\nSurprise # 1", encoding="utf-8")
     sentences = read_sentences(get_domain("sample_news"), path)
     assert [sentence.tokens for sentence in sentences] == [["In", "Mali", "."], ["Surprise", "#", "1"]]
 
@@ -55,7 +55,7 @@ def test_a_file_is_read_without_its_comments_and_empty_lines(tmp_path):
     [
         ("# comment\nIn Mali .\n\nIn [Mali .\n", r"train\.txt:4: expected words and \[words"),
         ("In Mali .\n  \n", r"train\.txt:2: expected words and \[words"),
-        ("In Mali .\r\n", r"train\.txt:1: Windows line end"),
+        ("In\rMali .\n", r"train\.txt:1: contains a carriage return"),
     ],
 )
 def test_an_error_names_file_and_line(tmp_path, content, message):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import threading
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from engine_jobs import ALL, EXPECTED, hold, is_alive, noted, release, states, task, texts, wait_for
 
 from crossner_hf.engine.run import run_tasks
+from crossner_hf.results.environment import command_line
 
 ray = pytest.importorskip("ray", reason="needs the extra `cluster`")
 pytestmark = pytest.mark.slow
@@ -66,5 +66,5 @@ def test_a_cluster_gives_what_this_machine_gives_though_a_node_is_lost_and_a_pro
     (lost,) = (name for name in ("one", "two") if name in noted(tmp_path, "begin")[2:])
     assert sorted(noted(tmp_path, "begin")) == sorted(["late", *ALL, lost, *3 * ["deadly"]])
     place = json.loads((tmp_path / "three.place").read_text())
-    assert (place["argv"], place["folder"], place["threads"]) == (sys.argv, os.getcwd(), "1")
+    assert (place["command"], place["folder"], place["threads"]) == (command_line(), os.getcwd(), "1")
     assert set(states(run_tasks(tasks[:5], executor="ray")).values()) == {"skipped"}

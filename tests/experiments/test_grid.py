@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from crossner_hf.experiments.grid import CORPUS_PERCENTS, FEW_SHOT_SIZES, GRIDS,
 from crossner_hf.experiments.grid_entries import slug
 from crossner_hf.experiments.grid_file import read_grid
 from crossner_hf.finetuning.arguments import PRESETS
-from crossner_hf.finetuning.settings import PUBLISHED_SEEDS
+from crossner_hf.finetuning.settings import PUBLISHED_SEEDS, SETTINGS
 from crossner_hf.pretraining.arguments import DAPT_PRESETS
 from crossner_hf.schema import DOMAINS
 
@@ -72,10 +73,8 @@ def test_presets_are_the_experiments_of_the_paper():
     assert sizes.dapts()[0].arguments == {**DAPT_PRESETS["small"], "percent": 1.0}
     assert len(sizes.runs()) == 6 * 3
     smoke = Grid.of(built_in_grid("smoke")).runs()
-    assert {(run.setting, run.arguments["source"]) for run in smoke} == {
-        (setting, "sample_news") for setting in ("direct", "pre_train_then_fine_tune", "joint")
-    }
-    assert all(name in GRIDS for name in ("main-table", "few-shot", "corpus-size", "smoke"))
+    assert {(run.setting, run.arguments["source"]) for run in smoke} == {(name, "sample_news") for name in SETTINGS}
+    assert list(GRIDS) == ["main-table", "few-shot", "corpus-size", "smoke"]
 
 
 def test_presets_with_the_small_recipe_have_schedules_that_fit():
@@ -89,12 +88,13 @@ def test_presets_with_the_small_recipe_have_schedules_that_fit():
 
 
 def test_a_corpus_belongs_to_the_grid_of_corpus_sizes():
-    with pytest.raises(ValueError, match="corpus-size needs raw text: --corpus"):
-        built_in_grid("corpus-size")
-    with pytest.raises(ValueError, match="--corpus is for the grid corpus-size, not smoke"):
-        built_in_grid("smoke", ["music.txt"])
-    with pytest.raises(ValueError, match="unknown grid 'main'; known are main-table"):
-        built_in_grid("main")
+    for name, corpus, message in (
+        ("corpus-size", [], "corpus-size needs raw text: --corpus"),
+        ("smoke", ["music.txt"], "--corpus is for the grid corpus-size, not smoke"),
+        ("main", [], "unknown grid 'main'; known are main-table"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            built_in_grid(name, corpus)
 
 
 def test_runs_from_one_checkpoint_share_it():
@@ -126,17 +126,13 @@ def test_runs_share_a_source_stage_where_nothing_that_shapes_it_differs():
 
 
 def test_a_grid_is_the_same_as_json():
-    grid = Grid.of({**FULL, "models": ["minilm", {"dapt": {"model": "minilm", "corpus": ["a.txt"]}}]})
-    assert grid.as_json()["models"][1]["corpus"] == ["a.txt"]
-    assert grid.as_json()["seeds"] == [1, 2, 3]
+    grid = Grid.of({**FULL, "models": ["minilm", {"dapt": {"model": "minilm", "corpus": ["a.txt"]}}]}).as_json()
+    assert (grid["models"][1]["corpus"], grid["seeds"]) == (["a.txt"], [1, 2, 3])
 
 
-def refused(tmp_path, text: str) -> str:
-    path = tmp_path / "grid.yaml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError) as error:
-        Grid.of(*(lambda values, lines: (values, path.name, lines))(*read_grid(path)))
-    return str(error.value).replace(str(path), path.name)
+def grid_in(path: Path) -> Grid:
+    values, lines = read_grid(path)
+    return Grid.of(values, str(path), lines)
 
 
 ARGUMENTS = "domains: [music]\narguments:\n  "
@@ -155,6 +151,13 @@ DAPT = "domains: [music]\nmodels:\n- minilm\n- dapt: {model: m, corpus: c.txt, "
         ("domains: [music]\nseeds: [1]\nseeds: [2]", ":3: seeds occurs twice, first in line 2"),
         ("domains: &a [music]\nsettings: *a", ":1: a grid has no anchors and aliases (& and *); write the value out"),
         (f"domains: [music]\nseeds: {'[' * 9_000}", ":2: lists and mappings are nested more than 20 deep"),
+        ("domains: &a [*a]", ":1: a grid has no anchors and aliases"),
+        ("domains: [music]\nseeds:\n- 2020-99-99", ":3: is no YAML: '2020-99-99' is no timestamp that a grid can hold"),
+        (f"domains: [music]\nseeds: [{'9' * 5_000}]", f":2: is no YAML: '{'9' * 40}' is no int that a grid can hold"),
+        (f"domains: [music]\nseeds: [0x{'f' * 5_000}]", f":2: is no YAML: '0x{'f' * 38}' is no int that a grid can"),
+        ("domains: [music]\nseeds: [!!float x]", ":2: is no YAML: 'x' is no float that a grid can hold"),
+        ("domains: [2020-01-01]", ":1: domains: input should be a valid string, got "),
+        ("? [a, b]\n: music", ":1: is no YAML: found unhashable key"),
         ("domains: [musik]", ":1: unknown domain 'musik'; did you mean music"),
         ("domains: []", ":1: domains is empty"),
         ("domains:", ":1: domains is empty"),
@@ -180,10 +183,7 @@ DAPT = "domains: [music]\nmodels:\n- minilm\n- dapt: {model: m, corpus: c.txt, "
         (f"{ARGUMENTS}seed: 3", ":3: seed is not set here: that is for seeds"),
         (f"{ARGUMENTS}learning_rat: 3", ":3: unknown key 'learning_rat'; did you mean learning_rate"),
         (f"{ARGUMENTS}num_train_epochs: many", ":3: arguments.num_train_epochs: input should be a valid number, got"),
-        (
-            f"{ARGUMENTS}per_device_train_batch_size: 2.5",
-            "per_device_train_batch_size: input should be a valid integer",
-        ),
+        (f"{ARGUMENTS}eval_accumulation_steps: 2.5", "eval_accumulation_steps: input should be a valid integer"),
         (f"{ARGUMENTS}- 1", ":2: arguments: input should be a valid dictionary"),
         (f"{ARGUMENTS}source_head: both", ":2: arguments of direct runs: source_head must be one of source, target"),
         (f"{ARGUMENTS}source: nowhere", ":2: arguments of direct runs: unknown"),
@@ -195,11 +195,12 @@ DAPT = "domains: [music]\nmodels:\n- minilm\n- dapt: {model: m, corpus: c.txt, "
     ],
 )
 def test_a_faulty_grid_is_refused_with_its_line(tmp_path, text, message):
-    (tmp_path / "grid.yaml").write_text(text, encoding="utf-8")
+    path = tmp_path / "grid.yaml"
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError) as error:
-        Grid.of(*(lambda values, lines: (values, "grid.yaml", lines))(*read_grid(tmp_path / "grid.yaml")))
-    refusal = str(error.value).replace(str(tmp_path / "grid.yaml"), "grid.yaml")
-    assert f"grid.yaml{message}" in refusal if message.startswith(":") else message in refusal
+        grid_in(path)
+    refusal = str(error.value)
+    assert f"{path}{message}" in refusal if message.startswith(":") else message in refusal
     assert "\n" not in refusal
 
 
@@ -214,7 +215,6 @@ def test_a_folder_is_one_however_it_is_written(tmp_path, write_zoo, monkeypatch)
 def test_numbers_in_exponents_are_numbers(tmp_path):
     path = tmp_path / "grid.yaml"
     path.write_text("domains: music\narguments: {learning_rate: 1e-4, num_train_epochs: 3, warmup_steps: 0.1}\n")
-    values, lines = read_grid(path)
-    grid = Grid.of(values, str(path), lines)
+    grid = grid_in(path)
     assert grid.arguments == {"learning_rate": 1e-4, "num_train_epochs": 3.0, "warmup_steps": 0.1}
     assert grid.domains == ("music",)

@@ -178,6 +178,19 @@ def test_words_beyond_max_length_count_as_outside_are_counted_and_said(run, fini
     assert recall < scores.recall
 
 
+def test_the_warning_tells_words_without_tokens_from_words_beyond_max_length(write_zoo, tiny_model, tmp_path, caplog):
+    sentence = (["\u200b", "fox", "saw", "sea", "\ufffd", "lion", "\u200b"], ["B", "I", "O", "B", "I", "I", "O"])
+    tags = [tag if tag == "O" else f"{tag}-animal" for tag in sentence[1]]
+    folder = write_zoo(tmp_path / "gaps", [(sentence[0], tags), (["fox"] * 20, ["B-animal"] * 20)])
+    args = FineTuningArguments(output_dir=str(tmp_path / "none"), max_length=12, use_cpu=True)
+    task = Task({"target": get_domain(folder)}, tiny_model())
+    with caplog.at_level(logging.WARNING, logger="crossner_hf"):
+        examples = stage_examples(*args.stages(), task, task.new_tagger("target").config, args)
+    assert examples.cut == {"train": 10, "validation": 10}
+    assert "10 of 22 entities of train lie beyond max_length=12 tokens" in caplog.text
+    assert "1 of 22 entities of train begin or end with a word of which the tokenizer makes no token" in caplog.text
+
+
 def test_random_weights_are_the_architecture_alone(tiny_model, zoo):
     domain = get_domain(zoo)
     torch.manual_seed(3)

@@ -58,7 +58,7 @@ def test_dev_scoring_puts_rows_back_in_order_and_counts_unseen_words_as_outside(
     from crossner_hf.schema import get_domain
 
     gold = [[1, 2, 0, 3], [3], [0, 1]]
-    labelled = [[0, 3], [0], [0, 1]]  # two words of the first sentence have no piece, or lie beyond the cut
+    labelled = [[0, 3], [0], [0, 1]]  # two words of the first sentence have no token, or lie beyond the cut
     order = [1, 2, 0]
     rows = {1: [3], 2: [0, 1], 0: [1, 3]}
     ids, marks = np.full((3, 6), 9), np.full((3, 6), -100)
@@ -69,5 +69,9 @@ def test_dev_scoring_puts_rows_back_in_order_and_counts_unseen_words_as_outside(
     found = score(SimpleNamespace(predictions=ids, label_ids=marks))
     # Gold has four entities. Three are predicted right; the fourth is an animal 0:2 of which only 0:1 is seen.
     assert found["conlleval_precision"] == found["conlleval_recall"] == pytest.approx(3 / 4)
+    # A word without tokens between B-animal and I-animal is part of the animal.
+    gap = dev_scorer(DevSet(get_domain(zoo), None, [0], [[1, 2, 2, 0]], [[0, 2, 3]]))
+    row = np.array([[1, 2, 0]])
+    assert gap(SimpleNamespace(predictions=row, label_ids=row))["conlleval_f1"] == 1
     in_batches = SimpleNamespace(predictions=[ids[:2], ids[2:]], label_ids=[marks[:2], marks[2:]])
     assert score(in_batches) == found

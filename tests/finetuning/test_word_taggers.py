@@ -35,11 +35,8 @@ def task(zoo, tiny_vectors):
 
 
 def words_of(task, whose, split):
-    return {
-        word.lower() if task.taggers.vectors.lowercase else word
-        for s in task.rows(whose, split)["tokens"]
-        for word in s
-    }
+    known = set(task.taggers.vectors.words)
+    return {w if w in known else w.lower() for s in task.rows(whose, split)["tokens"] for w in s}
 
 
 def vocabulary(task):
@@ -53,6 +50,16 @@ def test_the_vocabulary_is_the_words_of_the_training_sets_and_no_other(task):
     unseen = words_of(alone, "target", "test") - words_of(alone, "target", "train")
     assert unseen
     assert not unseen & vocabulary(alone)
+
+
+def test_the_share_of_words_with_a_vector_is_printed_once(task, caplog):
+    one = task()
+    one.new_tagger("target")
+    one.new_tagger("target")
+    (message,) = [message for message in caplog.messages if "has vectors for" in message]
+    words = words_of(one, "target", "train")
+    known = len(words & set(one.taggers.vectors.words))
+    assert f"tiny.txt has vectors for {known} of {len(words)} words of the training sets" in message
 
 
 def test_few_shot_training_knows_the_words_of_its_sentences_only(task):

@@ -62,6 +62,13 @@ def test_the_page_scores_columns(page):
     assert ["band", 100.0, 100.0, 100.0, 1] in by_type
 
 
+def test_the_page_keeps_white_space_within_words(page):
+    assert page.read("New\xa0York\tB-city\r\n\u3000 O\na\u2028b O\n \nx  O", "gold")[0] == [
+        ["New\xa0York", "\u3000", "a\u2028b"],
+        ["x"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("gold", "predicted", "message"),
     [

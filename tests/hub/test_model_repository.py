@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import sys
@@ -64,13 +65,12 @@ def run(zoo, tiny_model, tiny_vectors, tmp_path_factory):
         words, folder = tagger in ("bilstm-crf", "coach"), tmp_path_factory.mktemp("runs") / tagger
         steps = {
             "max_steps": 12,
-            "eval_strategy": "steps",
             "eval_steps": 12,
-            "save_strategy": "steps",
             "save_steps": 12,
+            "eval_strategy": "steps",
+            "save_strategy": "steps",
         }
-        overrides = SMALL if words else None
-        more = {"tagger": tagger, "config_overrides": overrides, "learning_rate": 5e-3, "use_cpu": True}
+        more = {"tagger": tagger, "config_overrides": SMALL if words else None, "learning_rate": 5e-3, "use_cpu": True}
         fine_tune(zoo, tiny_vectors if words else tiny_model(), FineTuningArguments(str(folder), **steps, **more))
         return folder
 
@@ -100,11 +100,8 @@ def test_without_the_package_every_tagger_gives_the_same_and_stock_models_need_n
             logits = model(**tokenizer(TEXTS[0], return_tensors="pt")).logits
         entities = pipeline("crossner", model=str(run(tagger)))(TEXTS)
         assert any(entities), tagger
-        assert seen[tagger] == {
-            "entities": entities,
-            "logits": logits.tolist(),
-            "tokenizer": type(tokenizer).__name__,
-        }
+        expected = {"entities": entities, "logits": logits.tolist(), "tokenizer": type(tokenizer).__name__}
+        assert seen[tagger] == expected
 
 
 def test_the_code_of_cards_runs(repository, run_python):
@@ -199,13 +196,16 @@ def test_the_repositorys_own_pipeline_is_its_only_one(repository):
     ("change", "message"),
     [
         (lambda f: (f / "record.json").unlink(), r"has no record\.json, from which the card is made"),
+        (lambda f: os.truncate(f / "model.safetensors", 5_000), r"model\.safetensors: the weights are damaged \("),
+        (lambda f: (f / "model.safetensors.index.json").write_text("{}"), r"index\.json: has no weight_map"),
+        (lambda f: (f / "tokenizer_config.json").write_text("[" * 9_000), r"no tokenizer can be loaded from there"),
         (lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"), r"pytorch_model\.bin: is a pickle"),
         (lambda f: [p.unlink() for p in f.glob("*token*")], "has no tokenizer"),
         (lambda f: (f / "config.json").unlink(), r"holds no model \(no config\.json\)"),
         (lambda f: shutil.copy(f / "model.safetensors", f / "other.safetensors"), "weights of several models"),
         (
             lambda f: write_record(f / "record.json", tagger_record("music")),
-            "is not of the model beside it: the record's labels are",
+            "is not of the model beside it: the record's",
         ),
         (lambda f: shutil.rmtree(f), "no such folder"),
     ],

@@ -12,7 +12,7 @@ from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForToken
 
 COLLATORS = [DataCollatorForTokenMasking, DataCollatorForSpanMasking]
 KINDS = ("bert", "roberta", "distilbert", "deberta-v2")
-EVERYTHING = 1 - 1e-9  # rounds to 1 for the stock collator, and leaves out one token in 2 ** 30 here
+EVERYTHING = 1.0
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +114,26 @@ def test_other_columns_come_through_as_in_the_stock_collator(tokenizer, examples
         ours = DataCollatorForTokenMasking(tok)(features, return_tensors=framework)
         assert layout(ours) == layout(stock)
         assert all((ours[name] == stock[name]).all() for name in ("weight", "flag", "number"))
+
+
+def test_offsets_are_dropped_as_by_the_stock_collator(collate, with_tags, tokenizer, examples):
+    tok = tokenizer()
+    for rows in (
+        examples(tok, ["the red fox"], return_offsets_mapping=True),
+        examples(tok, return_offsets_mapping=True),
+    ):
+        assert "offset_mapping" in rows[0]
+        batch = collate(tok)(with_tags(rows))
+        assert set(batch) == {*tok.model_input_names, "labels"}  # rows of unequal length too, which the stock refuses
+    one = examples(tok, ["the red fox"], return_offsets_mapping=True)
+    assert layout(DataCollatorForLanguageModeling(tok)(one)) == layout(DataCollatorForTokenMasking(tok)(one))
+
+
+def test_a_probability_of_one_masks_every_token(collate, with_tags, tokenizer, examples):
+    tok = tokenizer()
+    features = with_tags(examples(tok))
+    expected = DataCollatorForLanguageModeling(tok, mlm_probability=1.0)(examples(tok))["labels"]
+    assert (collate(tok, mlm_probability=1.0)(features)["labels"] == expected).all()
 
 
 @pytest.mark.parametrize("seed", [None, 0])

@@ -98,13 +98,22 @@ def test_tags_and_label_ids_in_batches_in_streams_and_combined(tmp_path):
                 singly.add(prediction=prediction, reference=reference)
                 in_batches.add_batch(predictions=[prediction], references=[reference])
             assert singly.compute(domain="music") == in_batches.compute(domain="music") == wanted
+            waiting = load()
+            waiting.add(prediction=[], reference=[])
+            waiting.add_batch(predictions=[[], []], references=[[], []])
+            waiting.add_batch(**data)
+            words = [[], [], [], ["a", "b", "c"], ["d"], ["e", "f"]]
+            result = waiting.compute(domain="music", conventions=["conlleval", "string_set"], tokens=words)
+            assert result["conlleval_f1"] == result["string_set_f1"] == 2 / 3
+            assert waiting.compute(**data, domain="music") == wanted  # and once more, from the beginning
             behind_an_empty_sentence = {side: [[], *rows] for side, rows in data.items()}
             assert load().compute(**behind_an_empty_sentence, domain="music") == wanted
 
         padded = np.array([[3, 4, 0, 9], [5, 9, 9, 9], [0, 25, 9, 9]])
         references = np.array([[3, 4, 4, -100], [5, -100, -100, -100], [0, 25, -100, -100]])
         assert load().compute(predictions=padded, references=references, domain="music") == wanted
-        assert load().compute(predictions=[], references=[])["conlleval_support"] == 0
+        for none in ([], [[], []]):
+            assert load().compute(predictions=none, references=none)["conlleval_support"] == 0
 
         tokens = [["a", "b", "c"], ["d"], ["e", "f"]]
         on_request = load().compute(**tags, conventions=["no_misc", "string_set"], tokens=tokens)

@@ -185,3 +185,43 @@ def test_labels_that_no_iob2_sequence_can_hold_are_refused():
     with pytest.raises(ValueError, match="have I-PER but no B-PER"):
         CRFHead(["O", "I-PER"], constrained=True)
     CRFHead(["O", "I-PER"], constrained=False)
+
+
+@pytest.mark.parametrize("linear", [False, True])
+def test_a_word_without_tokens_belongs_to_the_entity_around_it(linear, build, zoo_sentences):
+    """The model sees the same tokens with and without such words, so all other labels are the same."""
+    model, tokenizer = build(spread=0.5)
+    with torch.no_grad():
+        for begin in (1, 3):
+            model.head.crf.transitions[begin : begin + 2, begin + 1] += 3
+        model.emitter.classifier.bias[2] += 4 * linear  # I-animal
+    tagger = Tagger(model.emitter if linear else model, tokenizer)
+    sentences = [words for words, _ in zoo_sentences(40, seed=6)]
+    mixed = [[piece for word in words for piece in ("\u200b", word, "\ufffd", "\ue000")] for words in sentences]
+    inside = 0
+    pairs = zip(tagger.tag_words(sentences), tagger.tag_words(mixed), strict=True)
+    for (labels, scores), (mixed_labels, mixed_scores) in pairs:
+        assert mixed_labels[1::4] == labels
+        assert mixed_scores[1::4] == pytest.approx(scores, abs=1e-5)
+        for i, label in enumerate(labels):
+            between = mixed_labels[4 * i + 2 : 4 * i + 5]  # before the next word
+            following = labels[i + 1] if i + 1 < len(labels) else "O"
+            goes_on = following.startswith("I-") and label[2:] == following[2:]
+            assert between == [following if goes_on else "O"] * len(between)
+            inside += goes_on
+    assert inside > 5
+
+
+def test_the_labels_of_a_constrained_crf_are_iob2_across_the_seams_of_windows(build, zoo_sentences):
+    sentences = [[*one, "\u200b", *two] for (one, _), (two, _) in pairwise(zoo_sentences(40, seed=7, most=30))]
+    strays = {}
+    for constrained in ("true", "false"):
+        model, tokenizer = build(overrides=f"constrained={constrained}", spread=0.5)
+        with torch.no_grad():
+            model.head.crf.transitions[:, 2] += 3  # much I-animal, which a seam may part from its B-animal
+        tagged = Tagger(model, tokenizer, max_length=8).tag_words(sentences)
+        strays[constrained] = [
+            tag for labels, _ in tagged for before, tag in pairwise([None, *labels]) if not may_follow(before, tag)
+        ]
+    assert strays["true"] == []
+    assert strays["false"]

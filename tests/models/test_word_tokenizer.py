@@ -54,13 +54,36 @@ def test_the_training_sets_alone_make_the_vocabulary_if_not_asked_for_more(vecto
     assert again == layout
 
 
-@pytest.mark.parametrize("cased", [True, False])
-def test_case_is_kept_without_vectors_or_with_cased_ones(cased, tmp_path):
-    path = tmp_path / "cased.txt"
-    path.write_text("Fox 1 2\nthe 3 4\n")
-    tokenizer, layout = build_tokenizer(COUNTS, load_vectors(path) if cased else None)
+def test_case_is_kept_without_vectors():
+    tokenizer, layout = build_tokenizer(COUNTS)
     assert {"Fox", "fox", "Owl"} <= set(layout.words)
     assert tokenizer("Fox owl").input_ids == [layout.words.index("Fox"), 1]
+
+
+def test_words_are_looked_up_as_they_stand_then_in_lower_case(tmp_path):
+    path = tmp_path / "mixed.txt"
+    path.write_text(VECTORS + "Fox 5 6\nOSLO 1 1\nOslo 2 2\n", encoding="utf-8")
+    tokenizer, layout = build_tokenizer({**COUNTS, "RED": 1, "Oslo": 1}, load_vectors(path))
+    assert {"Fox", "fox", "owl", "red", "Oslo"} <= set(layout.words)
+    assert not {"Owl", "RED", "OSLO", "İzmir"} & set(layout.words)
+    row = layout.words.index
+    texts = {"Fox": row("Fox"), "FOX": row("fox"), "Owl": row("owl"), "RED": row("red"), "OSLO": 1, "ΟΔΟΣ": row("οδοσ")}
+    words = [*texts, "Oslo", "unheard"]
+    ids = [*texts.values(), row("Oslo"), 1]
+    assert tokenizer(" ".join(words)).input_ids == ids
+    batch = tokenizer([words, words[:2]], is_split_into_words=True, padding=True, return_tensors="pt")
+    assert batch["input_ids"].tolist() == [ids, ids[:2] + [0] * (len(ids) - 2)]
+    tokenizer.save_pretrained(tmp_path / "saved")
+    assert WordTokenizer.from_pretrained(tmp_path / "saved")(words, is_split_into_words=True).input_ids == ids
+
+
+def test_one_upper_case_line_changes_no_other_word(vectors, tmp_path):
+    path = tmp_path / "one.txt"
+    path.write_text(VECTORS + "UNK 0 0\n", encoding="utf-8")
+    tokenizers = [build_tokenizer(COUNTS, found, all_vectors=True) for found in (vectors, load_vectors(path))]
+    assert tokenizers[1][1].words == [*tokenizers[0][1].words, "UNK"]
+    texts = [*COUNTS, "LYNX", "unheard"]
+    assert tokenizers[0][0](texts).input_ids == tokenizers[1][0](texts).input_ids
 
 
 def test_every_training_word_is_found_again_whatever_its_letters(vectors):
@@ -200,26 +223,24 @@ def test_it_is_saved_and_loaded_by_name(tokenizer, tmp_path):
 
 def test_first_rows_are_the_files_vectors_else_drawn(vectors):
     _, layout = build_tokenizer(COUNTS, vectors, all_vectors=True)
-    rows, without = initial_rows(layout, 2, vectors, torch.Generator().manual_seed(0))
+    rows = initial_rows(layout, 2, vectors, torch.Generator().manual_seed(0))
     of = dict(zip(layout.words, rows.tolist(), strict=True))
     assert rows.shape == (11, 2)
     assert (of["the"], of["fox"], of["owl"], of["lynx"]) == ([1, 2], [3, 4], [11, 12], [7, 8])
     assert of["[PAD]"] == [0, 0]
-    assert without == 4  # zoo, i̇zmir, été, οδοσ
     drawn = torch.tensor([of[word] for word in ("[UNK]", "zoo", "i̇zmir", "été", "οδοσ")])
     assert drawn.abs().max() <= 1.5**0.5
     assert len(drawn.unique()) == drawn.numel()
-    again, _ = initial_rows(layout, 2, vectors, torch.Generator().manual_seed(0))
+    again = initial_rows(layout, 2, vectors, torch.Generator().manual_seed(0))
     assert torch.equal(rows, again)
     torch.manual_seed(0)
-    by_global, _ = initial_rows(layout, 2, vectors)
+    by_global = initial_rows(layout, 2, vectors)
     assert torch.equal(rows, by_global)
 
 
 def test_rows_without_vectors_are_uniform():
     _, layout = build_tokenizer({f"word{i}": 1 for i in range(3_000)})
-    rows, without = initial_rows(layout, 12)
-    assert without == 3_000
+    rows = initial_rows(layout, 12)
     assert not rows[0].any()
     assert rows.abs().max() <= 0.5  # sqrt(3 / 12)
     assert rows[1:].std().item() == pytest.approx(12**-0.5, rel=0.02)

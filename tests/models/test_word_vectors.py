@@ -78,13 +78,6 @@ def test_no_wanted_word_gives_no_row_but_the_width(tmp_path):
     assert found.matrix.shape == (0, 3)
 
 
-@pytest.mark.parametrize(("word", "lowercase"), [("Fox", False), ("fox", True), ("été", True), ("Été", False)])
-def test_lower_case_is_a_property_of_the_whole_file(word, lowercase, tmp_path):
-    path = write(tmp_path, f"the 1 2\n{word} 3 4\n")
-    assert load_vectors(path).lowercase is lowercase
-    assert load_vectors(path, ["the"]).lowercase is lowercase
-
-
 def test_the_first_vector_of_a_repeated_word_counts_and_one_warning_is_logged(tmp_path, caplog):
     path = write(tmp_path, "a 1 2\nb 3 4\na 5 6\nb 7 8\na 9 9\n")
     with caplog.at_level(logging.WARNING):
@@ -154,7 +147,7 @@ def test_the_package_is_read_without_running_its_code(tmp_path, monkeypatch):
     monkeypatch.setattr(word_vectors, "GLOVE_MODULE", "glove_stand_in")
     found = load_vectors("glove")
     assert as_dict(found) == {"the": [0, 1], "fox": [2, 3], ".": [4, 5]}
-    assert (found.name, found.lowercase) == ("glove-6b-50d", True)
+    assert found.name == "glove-6b-50d"
     both = b"".join((data / name).read_bytes() for name in (word_vectors.GLOVE_WORDS, word_vectors.GLOVE_MATRIX))
     assert found.sha256 == hashlib.sha256(both).hexdigest()
     assert as_dict(load_vectors("glove", ["fox", "owl"])) == {"fox": [2, 3]}
@@ -170,7 +163,6 @@ def test_glove_has_known_values():
         return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
 
     assert cosine(king, queen) > 0.7 > 0.3 > cosine(king, banana)
-    assert found.lowercase
 
 
 def test_n_grams_of_a_word_are_averaged_each_once(tmp_path):

@@ -319,8 +319,8 @@ def test_a_stream_is_read_once_and_training_ends_with_it(run, finished, tmp_path
 
 def test_wrong_arguments_are_refused_with_the_way_out(run, tmp_path):
     for changes, said in (
-        ({"mlm_probability": 0.0}, "mlm_probability must lie between 0 and 1, got 0"),
-        ({"mlm_probability": 1.0}, "mlm_probability must lie between 0 and 1, got 1"),
+        ({"mlm_probability": 0.0}, "mlm_probability must be more than 0 and at most 1, got 0"),
+        ({"mlm_probability": 1.1}, "mlm_probability must be more than 0 and at most 1, got 1.1"),
         ({"masking": "spam"}, "masking must be one of span, token, .*got 'spam'"),
         ({"streaming": True}, "streaming needs max_steps"),
         ({"percent": 0}, "percent"),

@@ -5,10 +5,18 @@ import logging
 import pytest
 import torch
 from torch import nn
-from transformers import AutoModelForMaskedLM, AutoTokenizer, BertForMaskedLM, BigBirdConfig, BigBirdForMaskedLM
+from transformers import (
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    BertForMaskedLM,
+    BigBirdConfig,
+    BigBirdForMaskedLM,
+    IBertConfig,
+    IBertForMaskedLM,
+)
 
 from crossner_hf.masking import DataCollatorForSpanMasking
-from crossner_hf.pretraining.masked_lm import MaskedHead, masked_targets
+from crossner_hf.pretraining.masked_lm import MaskedHead, load_masked_lm, masked_targets
 from crossner_hf.training.token_loss import token_loss
 
 STILL = {
@@ -106,6 +114,19 @@ class MixingHead(nn.Module):
 
     def forward(self, hidden):
         return self.head(hidden + hidden.mean(1, keepdim=True))
+
+
+def test_an_encoder_whose_embedding_layer_is_its_own_class_loads(tiny_model, tmp_path):
+    """That of I-BERT has no num_embeddings."""
+    AutoTokenizer.from_pretrained(tiny_model("roberta")).save_pretrained(tmp_path)
+    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    config = IBertConfig(vocab_size=310, max_position_embeddings=66, pad_token_id=1, **shape)
+    IBertForMaskedLM(config).save_pretrained(tmp_path)
+    model, tokenizer, head = load_masked_lm(str(tmp_path), 16)
+    assert (type(model), head) == (IBertForMaskedLM, "kept")
+    batch = tokenizer(["the fox saw Paris"], return_tensors="pt")
+    with MaskedHead(model).only_at(batch["attention_mask"].bool()):
+        assert model(**batch).logits.isfinite().all()
 
 
 def test_a_head_that_mixes_positions_runs_everywhere_and_it_is_said(tiny_model, caplog):

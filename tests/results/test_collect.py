@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def reasons(collected) -> dict[str, str]:
 
 def test_run_folders_and_collected_records_are_found_with_their_predictions(make):
     make()
-    make(seed=666, collect_as="music-666")
+    path = make(seed=666)
+    path.rename(make.folder / "music-666.json")
+    path.with_name("predictions.json").rename(make.folder / "music-666.predictions.json")
     make(seed=777, predictions=False)
     collected = collect([make.folder]).runs
     assert [(run.shown, run.predictions and run.predictions.name) for run in collected] == [
@@ -115,38 +118,86 @@ def test_contradicting_records_of_one_run_are_all_left_out(make):
     assert "seed 555 of one run has contradicting scores" in results.set_aside[0].reason
 
 
-def test_runs_that_differ_in_more_than_the_seed_are_other_systems_and_their_names_say_in_what(make):
-    make(arguments={"learning_rate": 1e-4, "seed": 555, "max_length": None, "logging_steps": 5})
-    make(arguments={"learning_rate": 1e-4, "seed": 666}, seed=666)
-    make(arguments={"learning_rate": 2e-4, "seed": 555})
-    make(arguments={"learning_rate": 1e-4}, setting="joint", source={"domain": "conll2003", "target_repeats": 50})
-    make(few_shot={"sentences": 10, "draw": "seeded"})
-    results = group(collect([make.folder]).runs)
-    assert {system.training: len(runs) for (system, _), runs in results.cells.items()} == {
-        "direct; learning_rate 0.0001": 2,
-        "direct; learning_rate 0.0002": 1,
-        "joint": 1,
-        "direct; 10 sentences (seeded draw)": 1,
-    }
+RATE = {"learning_rate": 1e-4}
+CIRCUS = {"domain": "circus", "data_sha256": {"train": "ab" * 32}}
+OTHER_CIRCUS = {"domain": "circus", "data_sha256": {"train": "cd" * 32}}
+SPAN = {"start": "base", "masking": "span", "level": "integrated", "percent": 100.0}
 
 
-def test_a_number_is_one_however_it_is_written_and_other_source_data_make_another_system(make):
-    source = {"domain": "circus", "data_sha256": {"train": "ab" * 32}}
-    make(setting="joint", source=source, arguments={"num_train_epochs": 25})
-    make(setting="joint", source=source, arguments={"num_train_epochs": 25.0}, seed=666)
-    make(setting="joint", source=source | {"data_sha256": {"train": "cd" * 32}}, arguments={"num_train_epochs": 25})
-    results = group(collect([make.folder]).runs)
-    assert {system.training: len(runs) for (system, _), runs in results.cells.items()} == {
-        "joint; source_data abababab": 2,
-        "joint; source_data cdcdcdcd": 1,
-    }
+def encoder(sha256: str, **more) -> dict:
+    return {"encoder": {"name": "mine", "sha256": sha256 * 32, **more}}
 
 
-def test_what_is_no_crossner_lengthens_no_name_of_what_is(make):
-    make(arguments={"num_train_epochs": 25}, is_crossner=True)
-    make(arguments={"num_train_epochs": 2})
-    results = group(collect([make.folder]).runs)
-    assert [system.training for system, _ in results.cells] == ["direct", "direct"]
+@pytest.mark.parametrize(
+    ("runs", "systems"),
+    [
+        pytest.param(
+            [
+                {"arguments": RATE | {"seed": 555, "max_length": None, "logging_steps": 5}},
+                {"arguments": RATE | {"seed": 666}, "seed": 666},
+                {"arguments": {"learning_rate": 2e-4, "seed": 555}},
+                {"arguments": RATE, "setting": "joint", "source": {"domain": "conll2003", "target_repeats": 50}},
+                {"few_shot": {"sentences": 10, "draw": "seeded"}},
+            ],
+            {
+                "tiny-encoder: direct; learning_rate 0.0001": 2,
+                "tiny-encoder: direct; learning_rate 0.0002": 1,
+                "tiny-encoder: joint": 1,
+                "tiny-encoder: direct; 10 sentences (seeded draw)": 1,
+            },
+            id="recipe",
+        ),
+        pytest.param(
+            [
+                {"setting": "joint", "source": CIRCUS, "arguments": {"num_train_epochs": 25}},
+                {"setting": "joint", "source": CIRCUS, "arguments": {"num_train_epochs": 25.0}, "seed": 666},
+                {"setting": "joint", "source": OTHER_CIRCUS, "arguments": {"num_train_epochs": 25}},
+            ],
+            {"tiny-encoder: joint; source_data abababab": 2, "tiny-encoder: joint; source_data cdcdcdcd": 1},
+            id="source data, and a number that is written in two ways",
+        ),
+        pytest.param(
+            [{"arguments": {"num_train_epochs": 25}, "is_crossner": True}, {"arguments": {"num_train_epochs": 2}}],
+            {"tiny-encoder: direct": 2},
+            id="other data than CrossNER lengthens no name",
+        ),
+        pytest.param(
+            [
+                {"domain": name, **encoder(sha256, dapt=SPAN | {"domain": name})}
+                for name, sha256 in (("sample_music", "aa"), ("sample_news", "bb"))
+            ],
+            {"base + DAPT (span, integrated): direct": 2},
+            id="each domain has a checkpoint of its own",
+        ),
+        pytest.param(
+            [encoder("11"), encoder("22") | {"seed": 666}],
+            {"mine: direct; encoder 11111111": 1, "mine: direct; encoder 22222222": 1},
+            id="two encoders of one name",
+        ),
+        pytest.param(
+            [encoder("11") | {"random_weights": True}, encoder("22") | {"random_weights": True, "seed": 666}],
+            {"mine, random weights: direct": 2},
+            id="random weights differ with the seed",
+        ),
+        pytest.param(
+            [{"arguments": RATE}, *({"arguments": RATE | {"tagger": name}} for name in ("crf", "bilstm-crf", "coach"))],
+            {
+                "tiny-encoder: direct": 1,
+                "tiny-encoder + CRF: direct": 1,
+                "BiLSTM-CRF (tiny-encoder): direct": 1,
+                "Coach (tiny-encoder): direct": 1,
+            },
+            id="taggers",
+        ),
+    ],
+)
+def test_runs_of_one_system_differ_only_in_the_seed_and_names_say_in_what_systems_differ(make, runs, systems):
+    for run in runs:
+        make(**run)
+    numbers = Counter()
+    for (system, _), of_system in group(collect([make.folder]).runs).cells.items():
+        numbers[system.label] += len(of_system)
+    assert numbers == systems
 
 
 def test_records_of_before_the_settings_are_direct_runs_on_all_sentences(make):
@@ -158,41 +209,6 @@ def test_records_of_before_the_settings_are_direct_runs_on_all_sentences(make):
     path.write_text(json.dumps(record | {"schema_version": 1}), encoding="utf-8")
     ((system, _),) = group(collect([make.folder]).runs).cells
     assert (system.label, system.size) == ("tiny-encoder: direct", None)
-
-
-def test_checkpoints_of_each_domain_s_own_corpus_make_one_system(make):
-    for domain, sha256 in (("sample_music", "aa"), ("sample_news", "bb")):
-        dapt = {"start": "base", "domain": domain, "masking": "span", "level": "integrated", "percent": 100.0}
-        make(domain, encoder={"name": f"dapt-{domain}", "sha256": sha256, "dapt": dapt})
-    results = group(collect([make.folder]).runs)
-    assert [system.label for system in results.systems] == ["base + DAPT (span, integrated): direct"]
-
-
-def test_two_encoders_of_one_name_are_told_apart(make):
-    make(encoder={"name": "mine", "sha256": "11" * 32})
-    make(encoder={"name": "mine", "sha256": "22" * 32}, seed=666)
-    assert [s.training for s in group(collect([make.folder]).runs).systems] == [
-        "direct; encoder 11111111",
-        "direct; encoder 22222222",
-    ]
-
-
-def test_random_weights_differ_with_the_seed_and_are_one_system(make):
-    for seed, sha256 in ((1, "11" * 32), (2, "22" * 32)):
-        make(seed=seed, encoder={"name": "mine", "sha256": sha256}, random_weights=True)
-    assert [s.label for s in group(collect([make.folder]).runs).systems] == ["mine, random weights: direct"]
-
-
-def test_taggers_are_systems_with_names_of_their_own(make):
-    for number, tagger in enumerate((None, "crf", "bilstm-crf", "coach")):
-        arguments = {"learning_rate": 1e-4} | ({"tagger": tagger} if tagger else {})
-        change(make("sample_music", seed=number), arguments=arguments, seed=555)
-    assert {system.label for system in group(collect([make.folder]).runs).systems} == {
-        "tiny-encoder: direct",
-        "tiny-encoder + CRF: direct",
-        "BiLSTM-CRF (tiny-encoder): direct",
-        "Coach (tiny-encoder): direct",
-    }
 
 
 def test_scores_on_other_files_of_one_name_are_another_column(make):

@@ -11,7 +11,6 @@ from crossner_hf.experiments.report import curves, error_analysis, page, tables
 from crossner_hf.experiments.report.pending_runs import pending_runs
 from crossner_hf.experiments.report.view import Split, blocks
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
-from crossner_hf.results import published
 from crossner_hf.results.collect import SetAside, collect
 from crossner_hf.results.record_files import RUN_FILE
 from crossner_hf.results.significance import RESAMPLES
@@ -85,7 +84,6 @@ def write_report(
         "blocks": in_blocks,
         "few_shot": few_shot,
         "corpus_size": corpus_size,
-        "published": published,
         "published_table": tables.published_table(),
         "pending": pending and tables.Table(["Run", "State"], pending, names=2),
         "set_aside": set_aside and tables.Table(["File", "Reason"], set_aside, names=2),

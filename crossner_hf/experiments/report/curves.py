@@ -1,14 +1,15 @@
 """Few-shot curves and corpus-size curves: which runs lie on one curve, and what the report shows of them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from crossner_hf.experiments.report import plots, tables
+from crossner_hf.experiments.report.tables import Runs
 from crossner_hf.experiments.report.view import Split
 from crossner_hf.results.collect import RunResult
 from crossner_hf.results.systems import EvalSet, System
@@ -70,8 +71,9 @@ class Curves:
         header = (*tables.SPLIT, "curve", self.column, "dapt_tokens_seen", *tables.SCORE, "half_of_95_percent_interval")
         return tables.frame_of(header, rows)
 
-    def _points(self) -> list[tuple[EvalSet, str, Point]]:
-        return [(e, n, point) for e, series in self.series.items() for n, points in series.items() for point in points]
+    def _points(self) -> Iterator[tuple[EvalSet, str, Point]]:
+        for e, series in self.series.items():
+            yield from ((e, name, point) for name, points in series.items() for point in points)
 
     @property
     def tokens_seen(self) -> list[tuple[float, int]]:
@@ -80,52 +82,42 @@ class Curves:
         return sorted(tokens) if len({x for x, _ in tokens}) == len(tokens) else []
 
 
-def few_shot_series(systems: Mapping[System, Sequence[RunResult]], all_sentences: int | None) -> Series:
+def few_shot_series(systems: Runs, all_sentences: int | None) -> Series:
     """F1 against the number of target sentences; empty where there are no few-shot runs.
 
-    all_sentences: how many a system without a few-shot size was trained on; None: not known, such systems are left out
+    all_sentences: the last point of each curve, for systems without a few-shot size; None: not known, no such point
     """
-    curves: dict[System, list[Point]] = defaultdict(list)
-    for system, runs in systems.items():
-        if system.size is not None:
-            curves[_without_size(system)].append(Point(system.size, runs))
+    curves = _alike_but_for("size", systems, None)
+    if all_sentences is None:
+        return _named(curves)
     for curve, points in curves.items():
-        if all_sentences is not None and (last := _with_all_sentences(curve, systems)):
-            points.append(Point(all_sentences, systems[last]))
+        # The same system with all sentences; its details may differ, where there is no doubt which one is meant.
+        last = [s for s in systems if replace(s, key="", detail="") == replace(curve, draw="", detail="")]
+        last = [s for s in last if s.detail == curve.detail] or (last if len(last) == 1 else [])
+        points += [Point(all_sentences, systems[s]) for s in last[:1]]
     return _named(curves)
 
 
-def _with_all_sentences(curve: System, systems: Iterable[System]) -> System | None:
-    """The system of a curve's last point: the same in all but size and, if need be, the details that come with it."""
-    alike = [s for s in systems if s.size is None and replace(curve, draw="", detail=s.detail) == _without_size(s)]
-    exact = [system for system in alike if system.detail == curve.detail]
-    return exact[0] if exact else alike[0] if len(alike) == 1 else None
-
-
-def _without_size(system: System) -> System:
-    return replace(system, size=None, key="")
-
-
-def corpus_series(systems: Mapping[System, Sequence[RunResult]]) -> Series:
+def corpus_series(systems: Runs) -> Series:
     """F1 against the percent of the corpus used in domain-adaptive pre-training, 0 without any.
 
     Empty where no encoder was pre-trained on two sizes of a corpus or more.
     """
-    every: dict[System, list[Point]] = defaultdict(list)
-    for system, runs in systems.items():
-        if system.percent is not None:
-            every[_without_percent(system)].append(Point(system.percent, runs))
-    curves = {curve: points for curve, points in every.items() if len({p.x for p in points}) > 1}
-    for system, runs in systems.items():
-        if system.percent is None:
-            for curve, points in curves.items():
-                if _without_percent(system) == replace(curve, dapt="", detail=""):
-                    points.append(Point(0.0, runs))
+    curves = _alike_but_for("percent", systems, 100.0)
+    curves = {curve: points for curve, points in curves.items() if len({p.x for p in points}) > 1}
+    for curve, points in curves.items():
+        start = replace(curve, percent=None, dapt="", detail="")
+        points += [Point(0.0, runs) for s, runs in systems.items() if replace(s, key="", detail="") == start]
     return _named(curves)
 
 
-def _without_percent(system: System) -> System:
-    return replace(system, percent=100.0, key="", detail="" if system.percent is None else system.detail)
+def _alike_but_for(attribute: str, systems: Runs, value: Any) -> dict[System, list[Point]]:
+    """The systems with an attribute, as points; on one curve lie those that equal each other with `value` for it."""
+    curves: dict[System, list[Point]] = defaultdict(list)
+    for system, runs in systems.items():
+        if (x := getattr(system, attribute)) is not None:
+            curves[replace(system, key="", **{attribute: value})].append(Point(x, runs))
+    return curves
 
 
 def _named(curves: Mapping[System, list[Point]]) -> Series:

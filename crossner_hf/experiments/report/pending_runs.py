@@ -33,12 +33,12 @@ def _grids(folder: Path) -> Iterator[Path]:
 def _names(path: Path) -> list[str]:
     try:
         return list(map(str, dict(json.loads(path.read_text(encoding="utf-8"))["runs"])))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []  # some other file of that name
 
 
 def _state(grid: Path, name: str) -> str:
     try:
         return f"failed: {json.loads((grid / 'failed' / f'{name}.json').read_text(encoding='utf-8'))['reason']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "begun, not finished" if (grid / "runs" / name / RUN_FILE).is_file() else "not begun"

@@ -30,10 +30,11 @@ ANY = "any"
 def read(text: str, side: str) -> tuple[list[list[str]], list[list[str]]]:
     """Words and tags of each sentence, from lines of a word and its tag with an empty line between sentences."""
     words, tags = [[]], [[]]
-    for number, line in enumerate(text.splitlines(), start=1):
-        columns = line.split()
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.strip(" \t\r")  # other white space may be part of a word
+        columns = [column for column in line.split("\t" if "\t" in line else " ") if column]
         if len(columns) == 1:
-            raise gr.Error(f"{side}, line {number}: expected a word and its tag, got {line.strip()!r}")
+            raise gr.Error(f"{side}, line {number}: expected a word and its tag, got {line!r}")
         if columns:
             words[-1].append(columns[0])
             tags[-1].append(columns[-1])

@@ -58,6 +58,10 @@ Examples:
 class CrossNERMetric(evaluate.Metric):
     """Scores of tag sequences or, with a domain, of label ids."""
 
+    def __init__(self, *args: Any, **kwargs: Any):
+        self._wordless: list[list[Any]] = [[], []]
+        super().__init__(*args, **kwargs)
+
     def _info(self) -> evaluate.MetricInfo:
         tags, ids = (
             datasets.Features({side: datasets.Sequence(datasets.Value(kind)) for side in ("predictions", "references")})
@@ -75,6 +79,30 @@ class CrossNERMetric(evaluate.Metric):
         """Infer tags or label ids from the first sentence with words; `evaluate` looks only at the very first."""
         first: dict[str, Any] = {side: next((s for s in sentences if len(s)), []) for side, sentences in batch.items()}
         return self._infer_feature_from_example(first)
+
+    def add(self, *, prediction: Any = None, reference: Any = None, **kwargs: Any) -> None:
+        """Add a sentence."""
+        self.add_batch(predictions=[prediction], references=[reference], **kwargs)
+
+    def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
+        """Add sentences; those without words wait for the first with words, which says whether tags or ids come."""
+        sides = [predictions, references]
+        if self.writer is None and not any(side is None for side in sides):
+            sides = [[*waiting, *sentences] for waiting, sentences in zip(self._wordless, sides, strict=True)]
+            if not any(map(len, chain(*sides))) and len(sides[0]) == len(sides[1]):
+                self._wordless = sides
+                return
+            self._wordless = [[], []]
+        super().add_batch(predictions=sides[0], references=sides[1], **kwargs)
+
+    def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any] | None:
+        """Compute the scores of all sentences added."""
+        if predictions is not None or references is not None:
+            self.add_batch(predictions=predictions, references=references)
+        if self.writer is None:
+            (predictions, references), self._wordless = self._wordless, [[], []]
+            super().add_batch(predictions=predictions, references=references)
+        return super().compute(**kwargs)
 
     def _compute(
         self,

@@ -1,0 +1,85 @@
+"""Errors of checkpoints that cannot be loaded, each as one sentence.
+
+This file travels with saved models as remote code, hence its relative imports.
+"""
+
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from transformers import PreTrainedConfig, PreTrainedModel
+
+
+class RemoteCodeRefused(ValueError):
+    """A checkpoint is loaded by code that comes with it, and nobody allowed that code to run."""
+
+
+@contextmanager
+def loading(name_or_path: str, what: str) -> Iterator[None]:
+    """Turn any error of a library that loads a checkpoint into a ValueError or OSError with a message of one sentence.
+
+    Args:
+        name_or_path: The checkpoint.
+        what: What is loaded from there, such as 'tagger'.
+
+    Raises:
+        RemoteCodeRefused: The library refused to run the checkpoint's own code.
+        ValueError: The files are damaged, are pickles, or do not fit each other.
+        OSError: Files are missing, or the network is.
+    """
+    try:
+        yield
+    except (ImportError, MemoryError, RemoteCodeRefused):
+        raise
+    except Exception as error:
+        if "trust_remote_code" in str(error):
+            raise RemoteCodeRefused(
+                f"{name_or_path}: is loaded by code that comes with it, which was not run; read that code, and if you "
+                "trust it, pass --trust-remote-code (in Python: trust_remote_code=True)"
+            ) from error
+        if isinstance(error, pickle.UnpicklingError) or "torch.load" in str(error):
+            raise ValueError(
+                f"{name_or_path}: its weights are a pickle (pytorch_model.bin) that can run code when it is loaded, "
+                "and are not loaded; save them as safetensors with model.save_pretrained(FOLDER), in the program that "
+                "made them, and give FOLDER"
+            ) from error
+        message = f"{name_or_path}: no {what} can be loaded from there"
+        if isinstance(error, OSError):
+            advice = "give a folder that save_pretrained wrote, or a Hub id with access to the network"
+            raise OSError(f"{message}; {advice} ({_reason(error)})") from error
+        raise ValueError(f"{message} ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of an error, and its second line where the first ends in a colon."""
+    first, _, rest = str(error).strip().partition("\n")
+    reason = first.partition(". ")[0].rstrip(".")[:300]
+    if reason.endswith(":"):
+        reason += f" {rest.strip().partition(chr(10))[0][:300]}"
+    return reason if isinstance(error, OSError | ValueError) and reason else f"{type(error).__name__}: {reason}"
+
+
+def check_encoder(name_or_path: str, model: PreTrainedModel, report: Mapping[str, Any]) -> None:
+    """Raise ValueError if weights of the encoder are missing or have another shape than its config says.
+
+    Args:
+        name_or_path: The checkpoint.
+        model: The model that was loaded from it.
+        report: The loading info of `from_pretrained`.
+    """
+    encoder = f"{model.base_model_prefix}."
+    missing = [key for key in report["missing_keys"] if key.startswith(encoder) and "pooler" not in key]
+    if missing:
+        raise ValueError(f"{name_or_path}: {len(missing)} weights of the encoder are missing, {missing[0]} among them")
+    mismatched = [key for key, *_ in report["mismatched_keys"] if key.startswith(encoder)]
+    if mismatched:
+        raise ValueError(f"{name_or_path}: its config does not fit its weights, {mismatched[0]} has another shape")
+
+
+def labels_of(config: PreTrainedConfig) -> list[str]:
+    """Return the labels of a config in the order of their ids. Raises ValueError if an id is left out."""
+    labels = config.id2label or {}
+    if not labels or sorted(labels) != list(range(len(labels))):
+        raise ValueError(f"the labels (id2label) of its config must be numbered 0, 1, 2, …, and are {str(labels)[:80]}")
+    return [labels[number] for number in range(len(labels))]

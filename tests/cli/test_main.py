@@ -1,0 +1,68 @@
+"""The command line as a whole: which errors are the user's and which are faults of the package, and how they end."""
+
+import errno
+import os
+
+import pytest
+
+from crossner_hf.cli import evaluate, main
+from crossner_hf.results.environment import COMMAND
+
+
+@pytest.fixture
+def failing(monkeypatch, capsys):
+    """Runs a command that raises an error; gives exit status and error output."""
+
+    def run(error: BaseException) -> tuple[int, str]:
+        def raising(argv):
+            raise error
+
+        monkeypatch.setattr(evaluate, "main", raising)
+        return main(["evaluate"]), capsys.readouterr().err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("seed must be\nat least 0"), "seed must be at least 0"),
+        (OSError(errno.ENOENT, "No such file", "a.txt"), "[Errno 2] No such file: 'a.txt'"),
+        (
+            OSError(errno.ELOOP, "Too many levels", "out"),
+            "'out'; the symbolic link leads back to itself: remove it, or",
+        ),
+        (ImportError("pip install 'crossner-hf[cluster]'"), "pip install 'crossner-hf[cluster]'"),
+        (MemoryError(), "out of memory (MemoryError); take smaller batches"),
+    ],
+)
+def test_an_error_of_the_user_is_one_sentence_and_status_2(failing, error, message):
+    status, printed = failing(error)
+    assert status == 2
+    assert printed.startswith("crossner-hf evaluate: error: ")
+    assert message in printed
+    assert "fault" not in printed
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError(3), AttributeError("'X' has no 'y'"), RuntimeError("shapes\ndiffer"), AssertionError()]
+)
+def test_any_other_error_is_a_fault_of_the_package_and_status_70(failing, error):
+    status, printed = failing(error)
+    assert status == 70
+    assert f"this is a fault of crossner-hf ({type(error).__name__}: " in printed
+    assert "please report it with the command and its traceback, which CROSSNER_HF_TRACEBACK=1" in printed
+    assert printed.count("\n") == 1
+
+
+def test_the_traceback_is_shown_on_request(failing, monkeypatch):
+    monkeypatch.setenv("CROSSNER_HF_TRACEBACK", "1")
+    with pytest.raises(KeyError):
+        failing(KeyError(3))
+
+
+def test_the_command_is_forgotten_when_it_ends(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--model", "m"])
+    assert COMMAND not in os.environ
