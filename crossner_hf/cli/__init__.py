@@ -5,14 +5,17 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from crossner_hf import __version__
 
 # What the user can mend: values and files, refusals of the system, missing extras. All else is our fault.
 USER_ERRORS = (ValueError, OSError, ImportError, MemoryError)
+OF_PATHLIB = ("Symlink loop from", "Could not determine home directory")
 FAULT = 70  # exit status EX_SOFTWARE of sysexits.h
 TRACEBACK = "CROSSNER_HF_TRACEBACK"
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # EDQUOT: the user's quota
+NO_ACCESS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 # Name: (module of this folder, description for `--help`). A module is imported only when its command runs.
 COMMANDS = {
     "data": ("data", "show, check and export the labelled data"),
@@ -77,6 +80,8 @@ def _open_closed_streams() -> None:
 
 
 def _is_users(error: BaseException) -> bool:
+    if isinstance(error, RuntimeError) and str(error).startswith(OF_PATHLIB):
+        return True
     return isinstance(error, USER_ERRORS) or type(error).__name__ == "OutOfMemoryError"  # of torch
 
 
@@ -89,17 +94,21 @@ def _explained(error: Exception) -> str:
             f"this is a fault of crossner-hf ({type(error).__name__}: {one_line(error)}); please report it with the "
             f"command and its traceback, which {TRACEBACK}=1 before the command shows"
         )
-    if isinstance(error, OSError) and error.errno in DISK_FULL:
-        return f"{one_line(error)}; free some room (downloads are kept in {_cache()}), then run the same command again"
-    if isinstance(error, OSError) and error.errno == errno.ELOOP:
-        return f"{one_line(error)}; the symbolic link leads back to itself: remove it, or name another path"
-    return one_line(error)
+    return one_line(error) + (_advice(error) if isinstance(error, OSError) else "")
 
 
-def _cache() -> str:
+def _advice(error: OSError) -> str:
+    """What to do about an error of the system, where its message does not say it."""
     from huggingface_hub.constants import HF_HOME
 
-    return HF_HOME
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    if error.errno in DISK_FULL:
+        return f"; free some room (downloads are kept in {HF_HOME}), then run the same command again"
+    if path is not None and path.is_symlink() and not os.path.exists(path):
+        return f"; this symbolic link leads to {os.readlink(path)}, where nothing is: remove it, or name another path"
+    if path is not None and error.errno in NO_ACCESS and (path == Path(HF_HOME) or path in Path(HF_HOME).parents):
+        return "; downloads and prepared data are kept under HOME: set HF_HOME to a folder that you may write to"
+    return ""
 
 
 def one_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import quiet, signals_as_ctrl_c
@@ -106,4 +107,6 @@ def print_result(record: "DaptRecord", output: Path) -> None:
     if rows:
         print("\nheld-out loss of a masked token, and perplexity")
         print(table(("step", "token-level", "perplexity", "span-level", "perplexity"), rows))
-    print(f"\ncheckpoint, README and record: {output}  (crossner-hf train --model {output} --domain DOMAIN …)")
+    print(
+        f"\ncheckpoint, README and record: {output}  (crossner-hf train --model {quote(str(output))} --domain DOMAIN …)"
+    )

@@ -1,6 +1,8 @@
 """crossner-hf demo: fine-tune, score, tag, save and reload, offline."""
 
+import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -53,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     _say(f"Done in {seconds // 60:.0f} min {seconds % 60:.0f} s on {record.hardware.cpu_cores} cores. What next:")
     if shutil.which("crossner-hf") is None:  # as after `make demo`, which does not activate the environment
         print(f"  . {os.path.relpath(sys.prefix)}/bin/activate")
-    print(NEXT.format(output=output))
+    print(NEXT.format(output=shlex.quote(str(output))))
     return 0
 
 
@@ -118,7 +120,7 @@ def _reload(output: Path) -> None:
     from crossner_hf.tagger.tagger import tag
 
     entities = pipeline("crossner", model=str(output))(TEXTS[0])
-    print(f'pipeline("crossner", model="{output}") on the first sentence:')
+    print(f'pipeline("crossner", model={json.dumps(str(output))}) on the first sentence:')
     for entity in entities:
         place = f"{entity['start']:>3}-{entity['end']:<3}"
         print(f"  {place} {entity['word']} ({entity['entity_group']}, {entity['score']:.2f})")

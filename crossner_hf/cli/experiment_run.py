@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import CommandParser, add_data_options, quiet, signals_as_ctrl_c
@@ -70,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"  {name}: {reason}")
     if summary.failed:
         print(f"{given.output}/failed has the tracebacks; the same command tries the failed ones again")
-    print(f"records: {given.output}/runs  (crossner-hf experiment report {given.output})")
+    print(f"records: {given.output}/runs  (crossner-hf experiment report {quote(given.output)})")
     return 1 if summary.failed else 0
 
 

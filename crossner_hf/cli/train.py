@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import add_data_dir, domain_help, quiet, signals_as_ctrl_c
@@ -83,4 +84,4 @@ def print_result(record: "RunRecord", output: Path) -> None:
             print(f"confidence {confidence} on average, precision {precision}, calibration error {error}")
     if not record.is_crossner:
         print("\nThis is no CrossNER score: the data is not the official CrossNER data.")
-    print(f"\nmodel and record: {output}  (crossner-hf predict --model {output} TEXTFILE)")
+    print(f"\nmodel and record: {output}  (crossner-hf predict --model {quote(str(output))} TEXTFILE)")

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from shlex import quote
 
 from crossner_hf.results.text_records import DaptRecord
 
@@ -31,12 +32,12 @@ tags:
 ```python
 from transformers import AutoModel, AutoModelForMaskedLM
 
-encoder = AutoModel.from_pretrained("{folder}")
-masked_lm = AutoModelForMaskedLM.from_pretrained("{folder}")
+encoder = AutoModel.from_pretrained({folder})
+masked_lm = AutoModelForMaskedLM.from_pretrained({folder})
 ```
 
 ```sh
-crossner-hf train --domain {domain} --model {folder} --output runs/{domain}
+crossner-hf train --domain {domain} --model {quoted_folder} --output {output}
 ```
 
 | | |
@@ -86,8 +87,10 @@ def dapt_card(record: DaptRecord, appendix: str = "") -> str:
         title=f"{record.encoder.name}, {named}, {record.masking} masking",
         encoder=record.encoder.name,
         corpus=f"text about {record.domain}" if record.domain else "raw text",
-        folder=record.checkpoint.name,
-        domain=domain,
+        folder=json.dumps(record.checkpoint.name, ensure_ascii=False),
+        quoted_folder=quote(record.checkpoint.name),
+        domain=quote(domain),
+        output=quote(f"runs/{domain}"),
         facts="\n".join(f"| {name} | {value} |" for name, value in _facts(record)),
         losses="\n".join(rows) or "| no held-out text | | | | |",
         command=record.command,

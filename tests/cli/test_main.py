@@ -28,10 +28,8 @@ def failing(monkeypatch, capsys):
     [
         (ValueError("seed must be\nat least 0"), "seed must be at least 0"),
         (OSError(errno.ENOENT, "No such file", "a.txt"), "[Errno 2] No such file: 'a.txt'"),
-        (
-            OSError(errno.ELOOP, "Too many levels", "out"),
-            "'out'; the symbolic link leads back to itself: remove it, or",
-        ),
+        (RuntimeError("Symlink loop from '/out'"), "Symlink loop from '/out'"),
+        (RuntimeError("Could not determine home directory."), "Could not determine home directory."),
         (ImportError("pip install 'crossner-hf[cluster]'"), "pip install 'crossner-hf[cluster]'"),
         (MemoryError(), "out of memory (MemoryError); take smaller batches"),
     ],
@@ -43,6 +41,25 @@ def test_an_error_of_the_user_is_one_sentence_and_status_2(failing, error, messa
     assert message in printed
     assert "fault" not in printed
     assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize("target", ["out", "nowhere"])
+def test_a_link_to_nowhere_as_output_is_named(failing, tmp_path, target):
+    (tmp_path / "out").symlink_to(tmp_path / target)
+    with pytest.raises(OSError) as raised:
+        (tmp_path / "out").mkdir()
+    status, printed = failing(raised.value)
+    assert status == 2
+    assert f"; this symbolic link leads to {tmp_path / target}, where nothing is: remove it, or" in printed
+
+
+def test_without_a_home_it_says_which_variable_to_set(run_python):
+    data = ("-m", "crossner_hf", "data", "stats", "sample_music")
+    done = run_python(
+        None, *data, status=2, HOME="/proc/none", HF_HOME="/proc/none/hf", HF_DATASETS_CACHE="/proc/none/hf"
+    )
+    assert "set HF_HOME to a folder that you may write to" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -159,3 +159,8 @@ def test_a_run_prints_its_scores_and_leaves_a_tagger(zoo, tiny_model, tmp_path, 
     assert main([*arguments, "--resume"]) == 0
     assert capsys.readouterr().out == printed.out
     assert json.loads((folder / "run.json").read_text())["domain"] == "zoo"
+
+
+def test_the_next_command_can_be_pasted_where_the_folder_has_a_space(parsed, capsys):
+    parsed("--output", "my runs/a")
+    assert "(crossner-hf predict --model 'my runs/a' TEXTFILE)" in capsys.readouterr().out
