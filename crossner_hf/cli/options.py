@@ -4,7 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
+
+from crossner_hf.display import plain
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -23,6 +25,9 @@ class CommandParser(argparse.ArgumentParser):
         given = super().parse_known_args(kebab_case(sys.argv[1:] if args is None else list(args)), namespace)
         remember_command(self.prog, self._arguments(given[0]))
         return given
+
+    def error(self, message: str) -> NoReturn:
+        super().error(plain(message))
 
     def _arguments(self, namespace: Any) -> Iterator[tuple[str, str | None, list[str]]]:
         """Name, option and values of each argument that differs from its default, in the order of `--help`."""
