@@ -33,6 +33,8 @@ def loading(name_or_path: str, what: str) -> Iterator[None]:
     except (ImportError, MemoryError, RemoteCodeRefused):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno and not isinstance(error, FileNotFoundError):
+            raise  # of the file system, which is full, say
         if "trust_remote_code" in str(error):
             raise RemoteCodeRefused(
                 f"{name_or_path}: is loaded by code that comes with it, which was not run; read that code, and if you "
