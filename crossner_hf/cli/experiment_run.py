@@ -1,12 +1,11 @@
 """crossner-hf experiment run."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from crossner_hf.cli.options import CommandParser, add_data_options, quiet
+from crossner_hf.cli.options import CommandParser, add_data_options, quiet, signals_as_ctrl_c
 from crossner_hf.display import say
 
 if TYPE_CHECKING:
@@ -61,14 +60,12 @@ def main(argv: Sequence[str]) -> int:
     options = GridOptions(given.data_dir, verify, given.extend, executor=given.executor, workers=given.workers)
     if given.dry_run:
         return _dry_run(grid, given.output, options)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # how Slurm ends a job: as Ctrl-C does
     try:
-        summary = run_grid(grid, given.output, options, say=_say)
+        with signals_as_ctrl_c():
+            summary = run_grid(grid, given.output, options, say=_say)
     except KeyboardInterrupt:
         say(f"\nstopped; the same command goes on ({given.output})", file=sys.stderr)
         return 130
-    finally:
-        signal.signal(signal.SIGTERM, before)
     say(f"\n{len(summary.finished)} finished, {len(summary.failed)} failed, in {in_words(summary.seconds)}")
     for name, reason in summary.failed.items():
         say(f"  {name}: {reason}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossner_hf.cli.options import CommandParser, add_trust_remote_code, quiet, wants_colour
-from crossner_hf.display import marked_text, plain
+from crossner_hf.display import is_terminal, marked_text, plain
 
 if TYPE_CHECKING:
     from crossner_hf.tagger.tagger import Tagger
@@ -73,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
     colour = wants_colour(args.color)
     for line in tagged_lines(tagger, items, args.to, colour):
         # Columns hold words as they are, but for a terminal.
-        sys.stdout.write(plain(line) if args.to == "conll" and sys.stdout.isatty() else line)
+        sys.stdout.write(plain(line) if args.to == "conll" and is_terminal(sys.stdout) else line)
     sys.stdout.flush()
     return 0
 

@@ -17,7 +17,7 @@ from transformers import (
 )
 from transformers.trainer_callback import ExportableState
 
-from crossner_hf.display import plain, say
+from crossner_hf.display import is_terminal, plain, say
 
 SECONDS_BETWEEN_LINES = 30.0  # so that with steps of up to half a minute a line comes at least once a minute
 
@@ -44,7 +44,7 @@ class Progress(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.last_line = self.clock()
-        if state.is_world_process_zero and sys.stderr.isatty():
+        if state.is_world_process_zero and is_terminal(sys.stderr):
             self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.task, unit="step")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -80,7 +80,7 @@ class Progress(TrainerCallback):
 
     def _line(self, state: TrainerState, text: str) -> None:
         self.last_line = self.clock()
-        if state.is_world_process_zero:
+        if state.is_world_process_zero and sys.stderr is not None:
             say(text, file=sys.stderr, flush=True)
 
     def _loss_text(self) -> str:
