@@ -11,7 +11,7 @@ from crossner_hf.metric.calibration import calibration
 from crossner_hf.metric.crossner.span_f1 import check_conventions
 from crossner_hf.results.records import EvaluationRecord
 from crossner_hf.schema import Domain, canonical, get_domain
-from crossner_hf.tagger.iob2 import split_tag
+from crossner_hf.tagger.iob2 import split_tag, stray_inside_opens
 from crossner_hf.tagger.tagger import Tagger
 
 
@@ -122,7 +122,8 @@ def tagged_split(
     tagger: Tagger, domain: Domain, split: str, *, data_dir: str | Path | None = None, verify: bool = True
 ) -> TaggedSplit:
     """Tag a split. Raises ValueError if the tagger's labels are not the domain's."""
-    names = label_names(dict(enumerate(tagger.labels)), domain, tagger.model.config._name_or_path or "the model")
+    possible = dict.fromkeys((*tagger.labels, *(stray_inside_opens([label])[0] for label in tagger.labels)))
+    names = label_names(dict(enumerate(possible)), domain, tagger.model.config._name_or_path or "the model")
     dataset = load(domain.folder or domain.name, split=split, data_dir=data_dir, verify=verify)
     tokens = dataset["tokens"][:]
     gold = [[domain.labels[i] for i in tags] for tags in dataset["ner_tags"]]

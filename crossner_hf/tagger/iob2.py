@@ -1,8 +1,13 @@
 """IOB2 tags and entity spans: conversion in both directions, and which tag may follow which."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
+
+# IOB2's prefix for those of BIOES (S: an entity of one word, E: its last word), BILOU (U, L) and BMEW (W, M).
+PREFIXES = {"B": "B", "I": "I", "S": "B", "U": "B", "W": "B", "E": "I", "L": "I", "M": "I"}
+OUTSIDE = frozenset({"O", "[PAD]", "<PAD>", "PAD", "[CLS]", "[SEP]"})  # some models were trained to label these tokens
 
 
 class Span(NamedTuple):
@@ -82,6 +87,34 @@ def stray_inside_opens(tags: Sequence[str]) -> list[str]:
         stray = not may_follow(valid[-1] if valid else None, tag)
         valid.append(f"B-{split_tag(tag)[1]}" if stray else tag)
     return valid
+
+
+def as_iob2_labels(labels: Sequence[str]) -> list[str]:
+    """Map the labels of a model to `O`, `B-` and `I-`, one by one.
+
+    Sequences of the mapped labels may hold stray `I-`, which `stray_inside_opens` mends.
+
+    Args:
+        labels: Of IOB2, BIOES, BILOU or BMEW, with a hyphen or an underscore (`B_PER`), or types alone (`PER`).
+            Neighbours with one type alone are one entity.
+
+    Raises:
+        ValueError: No entities can be read from such labels.
+    """
+    names = [label for label in labels if label.upper() not in OUTSIDE]
+    prefixed = [re.fullmatch(r"([BIESULMW])[-_](.+)", name, re.IGNORECASE) for name in names]
+    if all(prefixed):
+        mapped = [f"{PREFIXES[match[1].upper()]}-{match[2]}" for match in prefixed if match]
+    else:
+        unclear = [n for n in names if re.fullmatch(r"LABEL_\d+|[BI][-_].+|.+[-_][BI]", n, re.IGNORECASE)]
+        if unclear or len(names) == len(labels):
+            shown = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
+            raise ValueError(
+                f"no entities can be read from the labels {shown}; id2label must name O, B-TYPE and I-TYPE"
+            )
+        mapped = [f"I-{name}" for name in names]
+    known = dict(zip(names, mapped, strict=True))
+    return [known.get(label, "O") for label in labels]
 
 
 def allowed_transitions(labels: Sequence[str]) -> list[list[bool]]:

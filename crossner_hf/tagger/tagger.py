@@ -21,7 +21,7 @@ from transformers import (
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
 from .checkpoint import labels_of, loading
-from .iob2 import gaps_in_entities, spans, stray_inside_opens
+from .iob2 import as_iob2_labels, gaps_in_entities, spans, stray_inside_opens
 from .tokenize_and_align import max_tokens
 from .windows import Window, best_context, encode_windows
 from .word_splitter import DEFAULT_SPLITTER, Word, split_words
@@ -97,6 +97,12 @@ class Tagger:
         max_length: Tokens in a window, special ones included; longer sentences are tagged in overlapping windows.
         batch_tokens: Tokens in a batch, padding included.
         splitter: Name of the word splitter for raw text; by default `word_splitter` of the model's config.
+
+    Attributes:
+        labels: Label of each id, as IOB2 whatever the model's own scheme is (BIOES, BILOU, types alone).
+
+    Raises:
+        ValueError: If no entities can be read from the model's labels, or the tokenizer glues words together.
     """
 
     def __init__(
@@ -113,7 +119,12 @@ class Tagger:
         self.max_length = max_length or max_tokens(tokenizer, model.config)
         self.batch_tokens = batch_tokens or (BATCH_TOKENS if model.device.type == "cpu" else GPU_BATCH_TOKENS)
         self.splitter = splitter or getattr(model.config, "word_splitter", None) or DEFAULT_SPLITTER
-        self.labels = labels_of(model.config)
+        own = labels_of(model.config)
+        try:
+            self.labels = as_iob2_labels(own)
+        except ValueError as error:
+            raise ValueError(f"{model.config._name_or_path or type(model).__name__}: {error}") from error
+        self._of_another_scheme = self.labels != own
         self._takes_word_mask = takes_word_mask(model)
         accepted = inspect.signature(model.forward).parameters  # by name, as Trainer chooses columns
         self._inputs = [name for name in tokenizer.model_input_names if name in accepted]
@@ -209,7 +220,7 @@ class Tagger:
         for number, ((labels, scores), words) in enumerate(zip(tagged, seen, strict=True)):
             for word, following in gaps_in_entities(labels, sorted(words)) if len(words) < len(labels) else ():
                 labels[word], scores[word] = labels[following], scores[following]
-            if constrained and rows[number] > 1:
+            if self._of_another_scheme or (constrained and rows[number] > 1):
                 labels[:] = stray_inside_opens(labels)
 
     def _batches(self, windows: list[Window]) -> Iterator[list[int]]:

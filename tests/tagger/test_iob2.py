@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
 from crossner_hf.schema import DOMAINS
-from crossner_hf.tagger.iob2 import Span, allowed_transitions, iob2_tags, may_follow, spans, split_tag
+from crossner_hf.tagger.iob2 import (
+    Span,
+    allowed_transitions,
+    as_iob2_labels,
+    iob2_tags,
+    may_follow,
+    spans,
+    split_tag,
+    stray_inside_opens,
+)
 
 TYPES = ("person", "band", "co-operative")  # a type may hold a hyphen
 LABELS = ("O", *(f"{prefix}-{t}" for t in TYPES for prefix in "BI"))
@@ -117,3 +126,47 @@ def test_a_domain_of_n_types_has_its_number_of_allowed_transitions():
 )
 def test_a_tag_splits_at_its_first_hyphen(tag, parts):
     assert split_tag(tag) == parts
+
+
+TAGS = {  # the same sentence in every scheme: of one word, of three, of two right after another of its type
+    "iob2": "O B-PER O B-LOC I-LOC I-LOC O B-PER I-PER B-PER",
+    "bioes": "O S-PER O B-LOC I-LOC E-LOC O B-PER E-PER S-PER",
+    "bilou": "O U-PER O B-LOC I-LOC L-LOC O B-PER L-PER U-PER",
+    "bmew": "O W-PER O B-LOC M-LOC E-LOC O B-PER E-PER W-PER",
+    "underscore": "O B_PER O B_LOC I_LOC I_LOC O B_PER I_PER B_PER",
+    "lower case": "o b-PER o b-LOC i-LOC i-LOC o b-PER i-PER b-PER",
+}
+
+
+@pytest.mark.parametrize("scheme", TAGS)
+def test_labels_of_every_scheme_give_the_same_entities(scheme):
+    tags = TAGS[scheme].split()
+    labels = sorted(set(tags))
+    mapped = dict(zip(labels, as_iob2_labels(labels), strict=True))
+    assert stray_inside_opens([mapped[tag] for tag in tags]) == TAGS["iob2"].split()
+
+
+def test_types_alone_make_one_entity_of_neighbours_and_labels_of_special_tokens_are_outside():
+    labels = ["[PAD]", "O", "person", "work-of-art", "e-mail", "[CLS]"]
+    mapped = dict(zip(labels, as_iob2_labels(labels), strict=True))
+    tags = stray_inside_opens([mapped[t] for t in ("person", "person", "O", "e-mail", "work-of-art", "work-of-art")])
+    assert tags == ["B-person", "I-person", "O", "B-e-mail", "B-work-of-art", "I-work-of-art"]
+    assert {mapped[label] for label in ("[PAD]", "[CLS]")} == {"O"}
+
+
+@pytest.mark.parametrize(
+    "labels", ["LABEL_0 LABEL_1", "O B-PER I-PER LOC", "O PER-B PER-I", "NOUN VERB", "O LABEL_1 LABEL_2"]
+)
+def test_labels_from_which_no_entities_can_be_read_are_shown(labels):
+    with pytest.raises(ValueError, match=f"no entities can be read from the labels {', '.join(labels.split())}; id2"):
+        as_iob2_labels(labels.split())
+
+
+@given(st.lists(st.sampled_from(LABELS)))
+def test_stray_inside_tags_become_the_openings_as_which_they_are_read(tags):
+    assert stray_inside_opens(tags) == iob2_tags(spans(tags), len(tags))
+
+
+def test_iob2_labels_stay_as_they_are():
+    for domain in DOMAINS.values():
+        assert as_iob2_labels(domain.labels) == list(domain.labels)

@@ -9,6 +9,7 @@ from transformers import AutoModelForTokenClassification
 from transformers.modeling_outputs import TokenClassifierOutput
 
 from crossner_hf.tagger import tagger as tagger_module
+from crossner_hf.tagger.iob2 import spans, stray_inside_opens
 from crossner_hf.tagger.tagger import Tagger, entities, load_tokenizer, tag
 from crossner_hf.tagger.word_splitter import split_words
 
@@ -247,3 +248,31 @@ def test_a_model_saved_without_its_tokenizer_is_refused(random_tagger, tmp_path)
     AutoModelForTokenClassification.from_pretrained(random_tagger("bert")).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="has no tokenizer; save the encoder's own beside the model"):
         Tagger.from_pretrained(str(tmp_path))
+
+
+def renamed(folder, labels):
+    """The random tagger of the zoo with other labels."""
+    model = AutoModelForTokenClassification.from_pretrained(folder)
+    model.config.id2label = dict(enumerate(labels))
+    return Tagger(model, load_tokenizer(folder))
+
+
+def test_a_model_with_other_labels_is_read_as_iob2(random_tagger, zoo_sentences):
+    sentences = [words for words, _ in zoo_sentences(30, seed=2)]
+    own = list(Tagger.from_pretrained(random_tagger("bert")).tag_words(sentences))
+    for labels in (
+        ("O", "S-animal", "E-animal", "U-place", "L-place"),
+        ("O", "B_animal", "I_animal", "B_place", "I_place"),
+    ):
+        tagged = list(renamed(random_tagger("bert"), labels).tag_words(sentences))
+        assert [spans(one.labels) for one in tagged] == [spans(one.labels) for one in own]
+        assert [one.labels for one in tagged] == [stray_inside_opens(one.labels) for one in own]
+    types = renamed(random_tagger("bert"), ("O", "animal", "animal_part", "place", "country"))
+    assert {label for one in types.tag_words(sentences) for label in one.labels} >= {"O", "B-place", "I-place"}
+
+
+def test_a_model_whose_labels_tell_nothing_is_refused(random_tagger):
+    with pytest.raises(
+        ValueError, match="bert: no entities can be read from the labels LABEL_0, LABEL_1, LABEL_2, LAB"
+    ):
+        renamed(random_tagger("bert"), [f"LABEL_{i}" for i in range(5)])
