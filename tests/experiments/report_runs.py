@@ -29,16 +29,14 @@ def mistaken(tags: list[str], domain: Domain, rate: float, rng: random.Random) -
     """The tags with about that share of their entities missed, given another type or another end; and some invented."""
     kept: list[Span] = []
     for start, end, entity_type in spans(tags):
-        if rng.random() >= rate:
+        mistake = rng.choice(("missed", "type", "type", "end")) if rng.random() < rate else None
+        if mistake == "type":
+            entity_type = rng.choice(domain.entity_types)
+        if mistake == "end":
+            end -= 1
+        if mistake != "missed" and end > start:
             kept.append(Span(start, end, entity_type))
-            continue
-        kind = rng.choice(("missed", "type", "type", "end"))
-        if kind == "type":
-            kept.append(Span(start, end, rng.choice(domain.entity_types)))
-        elif kind == "end" and end - start > 1:
-            kept.append(Span(start, end - 1, entity_type))
-    taken = {i for s in (*spans(tags), *kept) for i in range(s.start, s.end)}
-    free = [i for i in range(len(tags)) if i not in taken]
+    free = [i for i, tag in enumerate(tags) if tag == "O"]
     if free and rng.random() < rate / 2:
         at = rng.choice(free)
         kept.append(Span(at, at + 1, rng.choice(domain.entity_types)))

@@ -121,12 +121,11 @@ class Block:
         """F1 of generic and of specialised types by test split and system, where the domains have both."""
         panels: dict[str, dict[System, tuple[float, ...]]] = {}
         for split in self.splits:
-            f1 = {
-                s: tables.type_scores(split.runs[s], split.convention)
-                for s in tables.best_of(split.runs, SYSTEMS_IN_A_PLOT, split.convention)
-            }
+            chosen = tables.best_of(split.runs, SYSTEMS_IN_A_PLOT, split.convention)
+            f1 = {s: tables.type_scores(split.runs[s], split.convention) for s in chosen}
             both = {s: tuple(f[kind][1] for kind in KINDS) for s, f in f1.items() if f.keys() >= {*KINDS}}
-            panels |= {split.eval_set.label: both} if both else {}
+            if both:
+                panels[split.eval_set.label] = both
         return panels
 
     @cached_property
