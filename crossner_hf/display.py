@@ -1,7 +1,7 @@
 """Output for terminals: sentences with coloured entities, tables of text, and times in words."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 from zlib import crc32
 
 from crossner_hf.tagger.iob2 import Span
@@ -82,3 +82,8 @@ def check_matplotlib(what: str, otherwise: str = "") -> None:
         raise ImportError(
             f"matplotlib is not installed, which draws {what}: pip install 'crossner-hf[report]'{otherwise}"
         ) from error
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal; None, which Python gives for a closed one, is none."""
+    return stream is not None and stream.isatty()

@@ -37,6 +37,7 @@ HELP = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the status: 0, 2 for a user's error, 70 for a fault of ours, 130 after Ctrl-C."""
+    _open_closed_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
         print(HELP, end="")
@@ -66,6 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2 if _is_users(error) else FAULT
     finally:
         os.environ.pop("CROSSNER_HF_COMMAND", None)  # for records; see crossner_hf.results.environment
+
+
+def _open_closed_streams() -> None:
+    """Open the null device in the place of standard streams that the caller closed, for which Python has None."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 open to the end
 
 
 def _is_users(error: BaseException) -> bool:

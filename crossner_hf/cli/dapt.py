@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crossner_hf.cli.options import quiet
+from crossner_hf.cli.options import quiet, signals_as_ctrl_c
 from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, parse_run, run_parser
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def main(argv: Sequence[str]) -> int:
     corpus = Corpus(tuple(given.corpus), config=given.corpus_config, split=given.corpus_split, **shared)
     held_out = _held_out_corpus(given.held_out_corpus, shared)
     try:
-        record = dapt(corpus, given.model, args, held_out_corpus=held_out, resume=given.resume)
+        with signals_as_ctrl_c():
+            record = dapt(corpus, given.model, args, held_out_corpus=held_out, resume=given.resume)
     except KeyboardInterrupt:
         return interrupted(args)
     if args.should_save:

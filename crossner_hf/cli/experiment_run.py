@@ -1,12 +1,11 @@
 """crossner-hf experiment run."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from crossner_hf.cli.options import CommandParser, add_data_options, quiet
+from crossner_hf.cli.options import CommandParser, add_data_options, quiet, signals_as_ctrl_c
 
 if TYPE_CHECKING:
     from crossner_hf.experiments.grid import Grid
@@ -60,14 +59,12 @@ def main(argv: Sequence[str]) -> int:
     options = GridOptions(given.data_dir, verify, given.extend, executor=given.executor, workers=given.workers)
     if given.dry_run:
         return _dry_run(grid, given.output, options)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # how Slurm ends a job: as Ctrl-C does
     try:
-        summary = run_grid(grid, given.output, options, say=_say)
+        with signals_as_ctrl_c():
+            summary = run_grid(grid, given.output, options, say=_say)
     except KeyboardInterrupt:
         print(f"\nstopped; the same command goes on ({given.output})", file=sys.stderr)
         return 130
-    finally:
-        signal.signal(signal.SIGTERM, before)
     print(f"\n{len(summary.finished)} finished, {len(summary.failed)} failed, in {in_words(summary.seconds)}")
     for name, reason in summary.failed.items():
         print(f"  {name}: {reason}")

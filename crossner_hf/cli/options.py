@@ -2,9 +2,14 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TextIO
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn, TextIO
+
+from crossner_hf.display import is_terminal
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -78,7 +83,29 @@ def domain_help() -> str:
 def wants_colour(choice: str, stream: TextIO | None = None) -> bool:
     """Return whether to use colour; 'auto' means on a terminal, unless NO_COLOR is set."""
     stream = sys.stdout if stream is None else stream
-    return choice == "always" or (choice == "auto" and stream.isatty() and not os.environ.get("NO_COLOR"))
+    return choice == "always" or (choice == "auto" and is_terminal(stream) and not os.environ.get("NO_COLOR"))
+
+
+@contextmanager
+def signals_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM, with which Slurm ends a job, and SIGHUP, of a closed terminal, do what Ctrl-C does.
+
+    A signal that is ignored, as `nohup` does, stays ignored.
+    """
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+    before = {number: signal.getsignal(number) for number in (getattr(signal, name) for name in names)}
+    changed = {number: handler for number, handler in before.items() if handler == signal.SIG_DFL}
+    for number in changed:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in changed.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def quiet() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import add_data_dir, domain_help, quiet
+from crossner_hf.cli.options import add_data_dir, domain_help, quiet, signals_as_ctrl_c
 from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, parse_run, run_parser
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def main(argv: Sequence[str]) -> int:
     from crossner_hf.finetuning.fine_tune import fine_tune
 
     try:
-        record = fine_tune(given.domain, given.model, args, data_dir=given.data_dir, resume=given.resume)
+        with signals_as_ctrl_c():
+            record = fine_tune(given.domain, given.model, args, data_dir=given.data_dir, resume=given.resume)
     except KeyboardInterrupt:
         return interrupted(args)
     if args.should_save:

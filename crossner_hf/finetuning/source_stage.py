@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import logging
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +16,16 @@ from crossner_hf.finetuning.settings import Stage
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
 from crossner_hf.finetuning.trainer import TaggerTrainer
-from crossner_hf.finetuning.transfer import OPTIMIZER_FILE, save_optimizer
+from crossner_hf.finetuning.transfer import save_optimizer
 from crossner_hf.results.environment import package_versions
-from crossner_hf.results.record_files import RECORD_FILE, read_record, write_record
+from crossner_hf.results.record_files import RECORD_FILE, write_record
 from crossner_hf.results.records import SourceStageRecord
 from crossner_hf.tagger.tagger import Tagger
 from crossner_hf.training import run_folder
+from crossner_hf.training.manifest import write_manifest
 from crossner_hf.training.progress import FineTuningProgress, show_progress
 from crossner_hf.training.resume import claimed, train_from, weights_hash
 from crossner_hf.training.run_arguments import recorded_arguments
-
-logger = logging.getLogger(__name__)
 
 CHECKPOINTS = 0.25  # of the stage, between two checkpoints
 
@@ -65,9 +62,7 @@ def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[P
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
     folder = Path(args.source_cache or download_cache().parent / "sources").expanduser() / key
     stage_args = _stage_arguments(stage, args, arguments, folder)
-    if stage_args.should_save:
-        _set_aside_if_damaged(folder, with_optimizer=args.source_optimizer == "carried")
-    with claimed(settings, stage_args, resume=True, wait=True) as (finished, checkpoint):
+    with claimed(settings, stage_args, resume=True, shared=True) as (finished, checkpoint):
         if finished:
             return folder, finished
         examples = stage_examples(stage, task, tagger.config, stage_args)
@@ -87,24 +82,6 @@ def source_stage(stage: Stage, task: Task, args: FineTuningArguments) -> tuple[P
 def source_arguments(args: FineTuningArguments) -> dict[str, Any]:
     """Return the arguments of a run that shape its source stage."""
     return {name: value for name, value in recorded_arguments(args).items() if not name.startswith(_NOT_OF_THE_SOURCE)}
-
-
-def _set_aside_if_damaged(folder: Path, *, with_optimizer: bool) -> None:
-    """Rename the record of a stage that is incomplete, so that the stage is trained again."""
-    record = folder / RECORD_FILE
-    if not record.is_file():
-        return
-    needed = ["config.json", "model.safetensors", *([OPTIMIZER_FILE] if with_optimizer else [])]
-    missing = [name for name in needed if not (folder / name).is_file()]
-    wrong = f"lacks {', '.join(missing)}" if missing else ""
-    try:
-        read_record(record, SourceStageRecord)
-    except ValueError as error:
-        wrong = str(error).removeprefix(f"{record}: ")
-    if wrong:
-        with suppress(FileNotFoundError):  # another process was faster
-            record.rename(record.with_name(f"{record.name}.broken"))
-            logger.warning("%s: the source stage kept there %s; it is trained again", folder, wrong)
 
 
 def _stage_arguments(
@@ -129,7 +106,7 @@ def _stage_arguments(
 def _save(
     trainer: TaggerTrainer, task: Task, stage: Stage, about: dict[str, Any], checkpoint: str | None
 ) -> SourceStageRecord:
-    """Write model, optimizer state and record into the folder, the record last."""
+    """Write model, optimizer state and record into the folder, the manifest last."""
     folder = Path(trainer.args.output_dir)
     model = trainer.accelerator.unwrap_model(trainer.model)
     ready, dev = Tagger(model, trainer.processing_class), None
@@ -145,5 +122,6 @@ def _save(
     run_folder.put_model(folder, model, trainer.processing_class)
     save_optimizer(trainer.optimizer, model, folder)
     write_record(folder / RECORD_FILE, record)
+    write_manifest(folder)
     run_folder.remove_checkpoints(folder)
     return record

@@ -16,7 +16,6 @@ from transformers import (
     EvalPrediction,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    Trainer,
     TrainerCallback,
 )
 
@@ -29,6 +28,7 @@ from crossner_hf.metric import compute_metrics
 from crossner_hf.tagger.iob2 import gaps_in_entities
 from crossner_hf.tagger.tagger import takes_word_mask
 from crossner_hf.tagger.tokenize_and_align import IGNORED
+from crossner_hf.training.resumable_trainer import ResumableTrainer
 from crossner_hf.training.token_loss import token_loss
 
 
@@ -46,7 +46,7 @@ def predicted_ids(outputs: Any, labels: Tensor) -> Tensor:
     return outputs[0].argmax(-1)
 
 
-class TaggerTrainer(Trainer):
+class TaggerTrainer(ResumableTrainer):
     """`Trainer` for taggers.
 
     Args:

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from crossner_hf.schema import Domain, canonical
 from crossner_hf.tagger.iob2 import split_tag
+from crossner_hf.training import run_folder
 
 OPTIMIZER_FILE = "optimizer.safetensors"  # tensors named `<parameter>/<what it is in the optimizer's state>`
 
@@ -116,5 +117,6 @@ def save_optimizer(optimizer: Optimizer, model: PreTrainedModel, folder: Path) -
         for what, value in state.items()
     }
     temporary = folder / f".{OPTIMIZER_FILE}.part"
-    save_file(tensors, temporary)
+    with run_folder.writing(temporary, "the optimizer's state"):
+        save_file(tensors, temporary)
     temporary.replace(folder / OPTIMIZER_FILE)

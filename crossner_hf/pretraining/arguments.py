@@ -99,6 +99,9 @@ class DaptArguments(RunArguments):
     logging_steps: float = field(
         default=0.02, metadata={"help": "Steps between two log lines; below 1: share of the run."}
     )
+    restore_callback_states_from_checkpoint: bool = field(
+        default=True, metadata={"help": "On resume, the clock goes on from the checkpoint's seconds."}
+    )
     disable_tqdm: bool | None = field(
         default=False, metadata={"help": "The Trainer's plain lines in place of the progress bar or lines."}
     )

@@ -14,6 +14,7 @@ from transformers import TrainerCallback, set_seed
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.corpora.corpus import Corpus, Selection
+from crossner_hf.display import is_terminal
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.pretraining.blocks import block_dataset, block_stream
@@ -170,7 +171,7 @@ def _texts(packing: Packing, held_out_corpus: Corpus, args: DaptArguments) -> Te
         )
         next(iter(blocks))  # raises now if the corpus does not fill one block
     else:
-        progress = not args.disable_tqdm and args.should_save and sys.stderr.isatty()
+        progress = not args.disable_tqdm and args.should_save and is_terminal(sys.stderr)
         blocks, counts = block_dataset(packing, progress=progress)
     if corpus.exclude_titles and counts.documents_excluded == 0:
         logger.warning("none of the %d titles to exclude is in %s", len(corpus.exclude_titles), corpus)

@@ -14,7 +14,6 @@ from transformers import (
     IntervalStrategy,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    Trainer,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -25,6 +24,7 @@ from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForToken
 from crossner_hf.pretraining.arguments import COMPARED, MASKINGS, DaptArguments
 from crossner_hf.pretraining.masked_lm import MaskedHead, masked_targets
 from crossner_hf.tagger.tokenize_and_align import IGNORED
+from crossner_hf.training.resumable_trainer import ResumableTrainer
 from crossner_hf.training.token_loss import token_loss
 
 # Of the held-out masks, which are the same in every run with one block size.
@@ -91,7 +91,7 @@ class OnePass(TrainerCallback):
         control.should_training_stop = True
 
 
-class DaptTrainer(Trainer):
+class DaptTrainer(ResumableTrainer):
     """`Trainer` for DAPT, with the loss of `token_loss`; `evaluate` computes the held-out losses.
 
     Args:

@@ -17,6 +17,8 @@ from transformers import (
 )
 from transformers.trainer_callback import ExportableState
 
+from crossner_hf.display import is_terminal
+
 SECONDS_BETWEEN_LINES = 30.0  # so that with steps of up to half a minute a line comes at least once a minute
 
 
@@ -42,7 +44,7 @@ class Progress(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.last_line = self.clock()
-        if state.is_world_process_zero and sys.stderr.isatty():
+        if state.is_world_process_zero and is_terminal(sys.stderr):
             self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.task, unit="step")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -78,7 +80,7 @@ class Progress(TrainerCallback):
 
     def _line(self, state: TrainerState, text: str) -> None:
         self.last_line = self.clock()
-        if state.is_world_process_zero:
+        if state.is_world_process_zero and sys.stderr is not None:
             print(text, file=sys.stderr, flush=True)
 
     def _loss_text(self) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import broadcast_object_list
-from safetensors import SafetensorError
 from transformers import PreTrainedModel, Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
@@ -18,7 +17,7 @@ from crossner_hf.training.run_arguments import RunArguments
 
 @contextmanager
 def claimed(
-    settings: Mapping[str, Any], args: RunArguments, *, resume: bool, wait: bool = False
+    settings: Mapping[str, Any], args: RunArguments, *, resume: bool, shared: bool = False
 ) -> Iterator[tuple[Any, str | None]]:
     """Claim the output folder for the length of a run.
 
@@ -29,27 +28,22 @@ def claimed(
         settings: What defines the run; two runs with the same settings are the same run.
         args: The run's arguments.
         resume: Whether a run that is there may resume.
-        wait: Whether to wait for a process that is at work in the folder.
+        shared: Whether the folder, named by its settings, serves several runs: wait for a process at work there, and
+            train again if its model is damaged.
 
     Yields:
         The record if the run is finished, and the checkpoint to resume from if there is one.
 
     Raises:
         FolderInUse: `args.output_dir` holds anything but this run, or another process is at work there.
-        OSError: A checkpoint or the model cannot be written.
     """
     folder = Path(args.output_dir)
-    with run_folder.locked(folder, wait=wait) if args.should_save else nullcontext():
+    with run_folder.locked(folder, wait=shared) if args.should_save else nullcontext():
+        if shared and args.should_save:
+            run_folder.mend(folder, settings)
         state = _open_run(folder, settings, args, resume=resume)
         try:
             yield state
-        except (SafetensorError, RuntimeError) as error:
-            if isinstance(error, SafetensorError) or "PytorchStreamWriter" in str(error):
-                raise OSError(
-                    f"{folder}: a checkpoint could not be written ({error}); the one before it is whole: make room, "
-                    "then resume with --resume"
-                ) from error
-            raise
         finally:
             if args.should_save:
                 run_folder.release(folder)
@@ -62,7 +56,7 @@ def _open_run(folder: Path, settings: Mapping[str, Any], args: RunArguments, *, 
         if record:
             run_folder.remove_checkpoints(folder)  # left where a kill came right after the record
         elif resume and not args.save_only_model:  # a checkpoint of the model alone cannot be resumed
-            checkpoint = run_folder.last_checkpoint(folder)
+            checkpoint = run_folder.last_checkpoint(folder, with_best=args.load_best_model_at_end)
     record, checkpoint = broadcast_object_list([record, checkpoint])
     return record, checkpoint and str(checkpoint)
 
@@ -75,6 +69,8 @@ def train_from(trainer: Trainer, checkpoint: str | None) -> float:
     trainer.add_callback(RunClock)
     state = run_folder.trainer_state(Path(checkpoint)) if checkpoint else {}
     if checkpoint is None or not run_folder.has_ended(state):
+        if checkpoint is not None:
+            trainer.args.eval_on_start = False  # a run without the break has no scores at this step
         trainer.train(resume_from_checkpoint=checkpoint)
         trainer.accelerator.wait_for_everyone()
         return trainer.pop_callback(RunClock).seconds

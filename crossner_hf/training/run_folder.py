@@ -1,22 +1,27 @@
 """A run's output folder: which run it belongs to, the checkpoint to resume from, and the model written whole."""
 
 import json
+import logging
 import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.results.record_files import RECORD_FILE, RUN_FILE, read_record
 from crossner_hf.results.records import Record
+from crossner_hf.training.manifest import MANIFEST_FILE, damage, settle_files
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+logger = logging.getLogger(__name__)
 
 LOCK_FILE = ".lock"  # exists while a process is at work
 
@@ -42,7 +47,7 @@ def open_run(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Reco
     if previous is None:
         if folder.is_dir() and not {path.name for path in folder.iterdir() if not _is_ours(path)} <= {LOCK_FILE}:
             raise FolderInUse(f"{folder}: is not empty and holds no run to resume; choose another folder")
-        write_text(folder / RUN_FILE, json.dumps(settings, indent=1, ensure_ascii=False) + "\n")
+        write_text(folder / RUN_FILE, _settings_text(settings))
         return None
     before, now = _flat(previous), _flat(settings)
     differing = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
@@ -55,6 +60,11 @@ def open_run(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Reco
     return read_record(folder / RECORD_FILE) if (folder / RECORD_FILE).is_file() else None
 
 
+def _settings_text(settings: Mapping[str, Any]) -> str:
+    """The content of `run.json`."""
+    return json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
+
+
 def _is_ours(path: Path) -> bool:
     """Whether this is left from a process that was killed while it wrote `run.json`."""
     return path.name.startswith(f".{RUN_FILE}.") and path.suffix == ".part"
@@ -65,20 +75,26 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes out of the folder. If one is at work there, wait for it or raise FolderInUse."""
     if folder.exists() and not folder.is_dir():
         raise FolderInUse(f"{folder}: is a file; choose another folder")
-    new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK_FILE)
-    try:
-        lock.acquire(timeout=-1 if wait else 0)
-    except Timeout:
-        raise FolderInUse(f"{folder}: another process is at work on this run; wait, or choose another folder") from None
+    new, lock = False, FileLock(folder / LOCK_FILE)
+    while not lock.is_locked:
+        new = new or not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except FileNotFoundError:  # the process before this one ended and removed the folder, which was empty
+            continue
+        except Timeout:
+            raise FolderInUse(
+                f"{folder}: another process is at work on this run; wait, or choose another folder"
+            ) from None
     try:
         yield
     finally:
         (folder / LOCK_FILE).unlink(missing_ok=True)
         lock.release()
-        if new and not any(folder.iterdir()):
-            folder.rmdir()
+        if new:
+            with suppress(OSError):  # it holds something, such as the lock of the next process
+                folder.rmdir()
 
 
 def release(folder: Path) -> None:
@@ -95,23 +111,82 @@ def _flat(settings: Any) -> dict[str, Any]:
     return flat
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint; newer ones, left incomplete by a kill, are removed.
+def last_checkpoint(folder: Path, *, with_best: bool) -> Path | None:
+    """Return the newest whole checkpoint; newer ones, which are incomplete or damaged, are removed with a warning.
 
-    The Trainer writes a checkpoint's state file last: without it, or with half of it, a checkpoint is incomplete.
+    Args:
+        folder: The run's folder.
+        with_best: Whether the run ends with its best checkpoint, so that this one must be whole, too.
     """
-    numbered = [(int(m[1]), path) for path in folder.glob("checkpoint-*") if (m := re.search(r"-(\d+)$", path.name))]
-    for _, path in sorted(numbered, reverse=True):
-        try:
-            trainer_state(path)
-            return path
-        except (OSError, ValueError):
-            shutil.rmtree(path)
-    return None
+    problems = []
+    for path in reversed(_checkpoints(folder)):
+        problem = _checkpoint_damage(path, with_best=with_best)
+        if problem is None:
+            break
+        problems.append(problem)
+        shutil.rmtree(path)
+    else:
+        path = None
+    if problems:
+        start = f"from {path.name}" if path else "from the start"
+        logger.warning("%s: %s; training resumes %s", folder, "; ".join(problems), start)
+    return path
+
+
+def _checkpoint_damage(path: Path, *, with_best: bool) -> str | None:
+    """What is wrong with a checkpoint, or None."""
+    problem = damage(path)
+    if problem is None and with_best:
+        best = trainer_state(path)["best_global_step"]
+        path = path.with_name(f"checkpoint-{best}") if best else path
+        problem = damage(path)
+    return problem and f"{path.name} {problem}"
+
+
+def remove_oldest(folder: Path, limit: int | None, best_step: int | None) -> None:
+    """Remove all but the `limit` newest checkpoints by step; the best one counts and stays."""
+    checkpoints = _checkpoints(folder)
+    if not limit or limit < 0:
+        return
+    kept = {checkpoints[-1].name, f"checkpoint-{best_step}"}
+    removable = [path for path in checkpoints if path.name not in kept]
+    room = max(0, limit - (len(checkpoints) - len(removable)))
+    for path in removable[: len(removable) - room]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run, the oldest first."""
+    steps = {path: re.fullmatch(r"checkpoint-(\d+)", path.name) for path in folder.glob("checkpoint-*")}
+    return sorted((path for path, step in steps.items() if step), key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+@contextmanager
+def writing(target: Path, what: str) -> Iterator[None]:
+    """Remove the file or folder `target` if writing it fails, and say which place failed and what is left.
+
+    Raises:
+        OSError: The write failed. torch raises a RuntimeError, and safetensors an error of its own, that name no file.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            target.unlink(missing_ok=True)
+        folder, reason = target.parent, (str(error).strip() or type(error).__name__).splitlines()[0]
+        free = shutil.disk_usage(folder).free / 1e6
+        whole = [path.name for path in _checkpoints(folder) if (path / MANIFEST_FILE).is_file()]
+        left = f"{whole[-1]} is whole" if whole else "no checkpoint was written before"
+        raise OSError(
+            f"{folder}: {what} could not be written ({reason}; {free:,.0f} MB are free there); {left}: make room "
+            "there, then resume with --resume"
+        ) from error
 
 
 def trainer_state(checkpoint: Path) -> dict[str, Any]:
-    """Read the Trainer's state at a checkpoint. Raises OSError or ValueError if it is missing or incomplete."""
+    """Read the Trainer's state at a checkpoint."""
     return json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
 
 
@@ -129,11 +204,29 @@ def put_model(folder: Path, model: "PreTrainedModel", tokenizer: "PreTrainedToke
     """Save model and tokenizer into a temporary folder, then move the files, the weights last."""
     temporary = folder / ".model.part"
     shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary)
-    tokenizer.save_pretrained(temporary)
+    with writing(temporary, "the model"):
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        settle_files(temporary)
     for path in sorted(temporary.iterdir(), key=lambda path: path.suffix == ".safetensors"):
         os.replace(path, folder / path.name)
     temporary.rmdir()
+
+
+def mend(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Prepare a folder, whose name says whose it is, to be trained again if it is damaged: rename its record."""
+    record, text = folder / RECORD_FILE, _settings_text(settings)
+    if record.is_file():
+        problem = damage(folder)
+        try:
+            read_record(record)
+        except ValueError as error:
+            problem = problem or str(error).removeprefix(f"{record}: ")
+        if problem:
+            record.replace(record.with_name(f"{record.name}.broken"))
+            logger.warning("%s: the model kept there %s; it is trained again", folder, problem)
+    if not (folder / RUN_FILE).is_file() or (folder / RUN_FILE).read_bytes() != text.encode():
+        write_text(folder / RUN_FILE, text)
 
 
 def remove_checkpoints(folder: Path) -> None:

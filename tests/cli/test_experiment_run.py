@@ -62,7 +62,7 @@ def stop(arguments: list[str], environment, checkpoint: str, number: int) -> str
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     command = [sys.executable, "-m", "crossner_hf", "experiment", "run", *arguments]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
-        while process.poll() is None and not list(Path(arguments[-1]).glob(f"{checkpoint}/trainer_state.json")):
+        while process.poll() is None and not list(Path(arguments[-1]).glob(f"{checkpoint}/manifest.json")):
             time.sleep(0.01)
         process.send_signal(number)
         stderr = process.communicate(timeout=60)[1]

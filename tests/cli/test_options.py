@@ -1,11 +1,13 @@
 """Options of all commands: one spelling is shown, two are taken, none may be abbreviated."""
 
 import re
+import signal
+import sys
 
 import pytest
 
 from crossner_hf.cli import main
-from crossner_hf.cli.options import CommandParser, kebab_case
+from crossner_hf.cli.options import CommandParser, kebab_case, signals_as_ctrl_c
 from crossner_hf.cli.run_options import run_parser
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.results.environment import command_line
@@ -39,6 +41,35 @@ def test_help_shows_options_in_kebab_case(command, capsys):
         main([*command.split(), "--help"])
     options = re.findall(r"(?<![\w-])--[\w-]+", capsys.readouterr().out)
     assert [option for option in options if "_" in option and option != "--nproc_per_node"] == []
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_closed_stream_stops_no_command(monkeypatch, capsys, name):
+    monkeypatch.setattr(sys, name, None)
+    assert main(["data", "show", "sample_music"]) == 0
+    with pytest.raises(SystemExit, match="2"):
+        main(["data", "show", "--no-such-option"])
+    assert (capsys.readouterr().out == "") == (name == "stdout")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("command", ["train --domain music", "dapt --corpus a.txt"])
+def test_a_signal_to_end_does_what_ctrl_c_does(monkeypatch, capsys, command, number):
+    def run(*args, **kwargs):
+        signal.raise_signal(number)
+
+    module = "finetuning.fine_tune.fine_tune" if command.startswith("train") else "pretraining.dapt.dapt"
+    monkeypatch.setattr(f"crossner_hf.{module}", run)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        assert main([*command.split(), "--model", "encoder", "--output", "out"]) == 130
+        assert capsys.readouterr().err == "\nstopped; the same command with --resume resumes (out)\n"
+        assert signal.getsignal(number) == signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN)  # as nohup does
+        with signals_as_ctrl_c():
+            assert signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
 
 
 @pytest.mark.parametrize("hub_token", [["--hub-token", "swordfish"], ["--hub_token=swordfish"]])

@@ -130,7 +130,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_resume(zoo, tiny_model, tmp_path, 
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     pipes = {"stderr": subprocess.PIPE, "text": True, "preexec_fn": heed}
     with subprocess.Popen(command, env=child_environment, **pipes) as process:
-        while process.poll() is None and not list(folder.glob("checkpoint-*/trainer_state.json")):
+        while process.poll() is None and not list(folder.glob("checkpoint-*/manifest.json")):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         printed = process.communicate()[1]

@@ -123,6 +123,7 @@ def test_the_folder_holds_the_model_its_record_and_nothing_of_the_run(finished):
     names = {path.name for path in folder.iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json", "run.json", "record.json"} <= names
     assert not [name for name in names if name.startswith((".", "checkpoint"))]
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1  # none is closed to other accounts
     config = json.loads((folder / "config.json").read_text())
     assert config["word_splitter"] == "crossner"
     assert config["id2label"] == {"0": "O", "1": "B-animal", "2": "I-animal", "3": "B-place", "4": "I-place"}
@@ -299,7 +300,7 @@ def test_a_killed_process_goes_on_to_the_result_of_the_whole_run(
     )
     arguments = [str(zoo), tiny_model("bert"), str(folder)]
     with subprocess.Popen([sys.executable, str(program), *arguments], env=child_environment) as process:
-        while process.poll() is None and not list(folder.glob("checkpoint-*/trainer_state.json")):
+        while process.poll() is None and not list(folder.glob("checkpoint-*/manifest.json")):
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL

@@ -30,6 +30,7 @@ from crossner_hf.pretraining.packing import Packing
 from crossner_hf.results.record_files import read_record
 from crossner_hf.results.text_records import Checkpoint
 from crossner_hf.schema import get_domain
+from crossner_hf.training.manifest import write_manifest
 from crossner_hf.training.resume import weights_hash
 from crossner_hf.training.run_folder import FolderInUse
 
@@ -259,6 +260,22 @@ def test_a_run_stopped_anywhere_resumes_to_the_same_weights(run, finished, tmp_p
     assert record.resumed is True
     assert same_weights(folder, finished[0])
     assert record.losses == finished[1].losses
+
+
+def test_a_resumed_run_records_the_losses_and_the_time_of_the_whole_run(run, tmp_path):
+    sparse = {"eval_steps": 0.5, "save_steps": 0.25, "num_train_epochs": 1}
+    whole = run(tmp_path / "whole", **sparse)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", callbacks=[StopAtCheckpoint(0.25)], **sparse)
+    (state_file,) = (tmp_path / "cut").glob("checkpoint-*/trainer_state.json")
+    state = json.loads(state_file.read_text())
+    state["stateful_callbacks"]["RunClock"]["args"]["seconds"] += 5_000
+    state_file.write_text(json.dumps(state))
+    write_manifest(state_file.parent)
+    record = run(tmp_path / "cut", resume=True, **sparse)
+    assert record.resumed is True
+    assert record.losses == whole.losses
+    assert record.wall_seconds > 5_000 > whole.wall_seconds
 
 
 def test_a_finished_run_gives_its_record_again(run, finished):

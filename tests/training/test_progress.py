@@ -1,5 +1,6 @@
 """Progress lines where stderr is no terminal: one for each evaluation, and at least one a minute in between."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -72,3 +73,13 @@ def test_only_the_first_process_prints(clock, capsys):
     progress.on_step_end(EPOCHS, state(5, is_world_process_zero=False), None)
     progress.on_evaluate(EPOCHS, state(5, is_world_process_zero=False), None, metrics={"eval_span_perplexity": 2.0})
     assert capsys.readouterr().err == ""
+
+
+def test_a_closed_stderr_shows_nothing(clock, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)  # what Python gives for a stream that was closed before it started
+    progress = FineTuningProgress(clock=clock)
+    progress.on_train_begin(EPOCHS, state(), None)
+    clock.now = 31
+    progress.on_step_end(EPOCHS, state(5), None)
+    assert progress.bar is None
+    assert capsys.readouterr().out == ""

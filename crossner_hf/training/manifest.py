@@ -1,0 +1,82 @@
+"""Manifests: the names, sizes and hashes of a folder's files, written last, so that damage is noticed."""
+
+import hashlib
+import json
+import os
+from contextlib import nullcontext, suppress
+from pathlib import Path
+
+from crossner_hf.atomic_write import write_text
+
+MANIFEST_FILE = "manifest.json"
+
+
+def settle_files(folder: Path) -> None:
+    """Give the files of a folder the permissions that the umask asks for, then wait until the disk has them.
+
+    safetensors writes files that no other account can read.
+    """
+    umask = os.umask(0o077)
+    os.umask(umask)
+    for path in folder.iterdir():
+        if path.is_file():
+            path.chmod(0o666 & ~umask)
+            _sync(path)
+    _sync(folder)
+
+
+def write_manifest(folder: Path) -> None:
+    """Write the manifest of a folder, after its files are on the disk. From then on the folder counts as whole."""
+    settle_files(folder)
+    files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    manifest = {
+        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        for path in sorted(files)
+        if path.name != MANIFEST_FILE and path.suffix != ".broken"
+    }
+    write_text(folder / MANIFEST_FILE, json.dumps(manifest, indent=1) + "\n")
+    for path in (folder / MANIFEST_FILE, folder, folder.parent):
+        _sync(path)
+
+
+def damage(folder: Path) -> str | None:
+    """Compare a folder with its manifest; return what is wrong, as in "lacks config.json", or None."""
+    try:
+        text = (folder / MANIFEST_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return f"has no {MANIFEST_FILE}, so it was not written to its end"
+    except (OSError, ValueError) as error:
+        return f"has a {MANIFEST_FILE} that cannot be read ({error})"
+    try:
+        files = [(name, about["bytes"], about["sha256"]) for name, about in json.loads(text).items()]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        files = []
+    if not files:
+        return f"has a damaged {MANIFEST_FILE}"
+    return next(filter(None, (_file_damage(folder / name, *about) for name, *about in files)), None)
+
+
+def _file_damage(path: Path, size: int, sha256: str) -> str | None:
+    try:
+        if path.stat().st_size != size:
+            return f"has {path.stat().st_size:,} of {size:,} bytes of {path.name}"
+        return None if _sha256(path) == sha256 else f"has a damaged {path.name} (other SHA-256)"
+    except FileNotFoundError:
+        return f"lacks {path.name}"
+    except OSError as error:
+        return f"has a file that cannot be read ({error})"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder; not every system can do this for a folder."""
+    with suppress(OSError) if path.is_dir() else nullcontext():
+        descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
