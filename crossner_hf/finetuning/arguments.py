@@ -19,7 +19,7 @@ from crossner_hf.finetuning.settings import (
     TaggerChoice,
     stages,
 )
-from crossner_hf.training.run_arguments import RunArguments
+from crossner_hf.training.run_arguments import REFUSED, RunArguments
 
 # Scores that may choose the best epoch. The last two exist only where a domain has types of both kinds.
 DEV_SCORES = (
@@ -66,6 +66,12 @@ class FineTuningArguments(RunArguments):
 
     Source: src/trainer.py and main.py of the released code (zliucr/CrossNER).
     """
+
+    refused = {
+        **REFUSED,
+        "dataloader_drop_last": "it would leave out dev sentences too",
+        "prediction_loss_only": "without the scores of dev no epoch can be chosen",
+    }
 
     output_dir: str = field(
         default="trainer_output",
@@ -216,6 +222,8 @@ class FineTuningArguments(RunArguments):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if not 0 <= self.label_smoothing_factor < 1:
+            raise ValueError(f"label_smoothing_factor must be from 0 to below 1, got {self.label_smoothing_factor}")
         if not 0 < self.source_epochs < float("inf"):
             raise ValueError(f"source_epochs must be more than 0, got {self.source_epochs}")
 

@@ -5,13 +5,16 @@ from typing import Any
 
 from crossner_hf.corpora.corpus import Selection
 from crossner_hf.masking import STRATEGIES
-from crossner_hf.training.run_arguments import RunArguments
+from crossner_hf.training.run_arguments import REFUSED, RunArguments
 
 # Name on the command line and in records: the strategy of DataCollatorForSpanMasking, None for the token-level twin.
 MASKINGS: dict[str, str | None] = {"span": "crossner", "token": None} | {
     name: name for name in STRATEGIES if name != "crossner"
 }
 COMPARED = ("token", "span")  # the maskings under which every run's held-out loss is given
+
+_LAST_MODEL = "the last model is kept, as in the released code"
+_OWN_LOSSES = "the held-out losses are computed without it"
 
 # `small` is for encoders of about 20 M parameters on a CPU or one GPU: shorter blocks, larger batches, a larger
 # learning rate.
@@ -41,6 +44,13 @@ class DaptArguments(RunArguments):
 
     Source: run_language_modeling.py of zliucr/CrossNER, and the Trainer's defaults of its day.
     """
+
+    refused = {
+        **REFUSED,
+        **dict.fromkeys(("load_best_model_at_end", "metric_for_best_model", "greater_is_better"), _LAST_MODEL),
+        **dict.fromkeys(("prediction_loss_only", "eval_accumulation_steps", "eval_do_concat_batches"), _OWN_LOSSES),
+        "label_smoothing_factor": "losses could not be compared",
+    }
 
     output_dir: str = field(
         default="trainer_output",
@@ -120,10 +130,10 @@ class DaptArguments(RunArguments):
             raise ValueError(
                 f"held_out_tokens must be at least 1, got {self.held_out_tokens}; held_out=0 scores nothing"
             )
-        if self.label_smoothing_factor:
-            raise ValueError("label_smoothing_factor is not for DAPT: its losses could not be compared")
-        if self.load_best_model_at_end:
-            raise ValueError("load_best_model_at_end is not for DAPT: the last model is kept, as in the released code")
+        if self.save_strategy == "best" or self.lr_scheduler_type == "reduce_lr_on_plateau":
+            raise ValueError(
+                "save_strategy=best and lr_scheduler_type=reduce_lr_on_plateau need one score; DAPT has two"
+            )
         self.include_num_input_tokens_seen = "all"  # the record's number of tokens
         super().__post_init__()
 

@@ -3,7 +3,25 @@
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
-from transformers import TrainingArguments
+import torch
+from transformers import TrainingArguments, get_scheduler
+from transformers.integrations import get_available_reporting_integrations
+from transformers.training_args import trainer_log_levels
+
+_PUSH = "`crossner-hf push model` pushes a finished model with its card and code, with the token of `hf auth login`"
+# Fields of TrainingArguments that must keep their default in every run, and why.
+REFUSED = {
+    **dict.fromkeys(("push_to_hub", "hub_token", "hub_model_id", "hub_strategy", "hub_private_repo"), _PUSH),
+    **dict.fromkeys(("hub_always_push", "hub_revision"), _PUSH),
+    "resume_from_checkpoint": "--resume, or resume=True, finds the last one",
+    "ignore_data_skip": "a resumed run would see other batches than an uninterrupted one",
+    "enable_jit_checkpoint": "save_strategy says when checkpoints are written, and --resume resumes from the last one",
+    "label_names": "the labels of every model here are called labels",
+    "include_for_metrics": "the scores take predicted and gold labels alone",
+    "batch_eval_metrics": "scores are computed on all sentences at once",
+    "debug": "its checks do not work on boolean masks",
+    "parallelism_config": "runs are data-parallel (torchrun)",
+}
 
 
 @dataclass
@@ -14,12 +32,20 @@ class RunArguments(TrainingArguments):
         default=False, metadata={"help": "Run the code that comes with the model; read it before you trust it."}
     )
 
+    refused = REFUSED
+
     def __post_init__(self) -> None:
-        if self.resume_from_checkpoint:
-            raise ValueError("resume_from_checkpoint is not used: --resume, or resume=True, finds the last one")
+        for name, reason in self.refused.items():
+            value, default = getattr(self, name), _default(self.__dataclass_fields__[name])
+            if value != default and (value or default):  # the command line gives [] for ""
+                raise ValueError(f"{name} cannot be set: {reason}")
         self._check_numbers()
         set_by_caller = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
-        super().__post_init__()
+        try:
+            super().__post_init__()
+        except (TypeError, KeyError, AttributeError) as error:  # of a nested value, such as accelerator_config
+            raise ValueError(f"arguments of the training: {error}") from error
+        self._check_libraries()
         if self.device.type == "cpu":
             self.dataloader_pin_memory = False  # means nothing without an accelerator, and torch warns of it each epoch
         self._set_by_caller, self._at_start = set_by_caller, self.to_dict()
@@ -40,6 +66,25 @@ class RunArguments(TrainingArguments):
             )
         if self.dataloader_num_workers < 0:
             raise ValueError(f"dataloader_num_workers must be at least 0, got {self.dataloader_num_workers}")
+        if self.dataloader_persistent_workers and not self.dataloader_num_workers:
+            raise ValueError("dataloader_persistent_workers needs dataloader_num_workers of at least 1")
+        for name in ("log_level", "log_level_replica"):
+            if getattr(self, name) not in trainer_log_levels:
+                known = ", ".join(trainer_log_levels)
+                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+
+    def _check_libraries(self) -> None:
+        """Refuse values with which Trainer would fail after the data are prepared."""
+        missing = [name for name in self.report_to if name not in get_available_reporting_integrations()]
+        if missing:
+            raise ValueError(f"report_to: {missing[0]} is not installed or not known; pip install it, or use none")
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+        kwargs = self.lr_scheduler_kwargs
+        try:
+            get_scheduler(self.lr_scheduler_type, optimizer, 1, 1_000_000, scheduler_specific_kwargs=kwargs)
+        except (TypeError, ValueError, AttributeError) as error:
+            kind = getattr(self.lr_scheduler_type, "value", self.lr_scheduler_type)
+            raise ValueError(f"lr_scheduler_type={kind} with lr_scheduler_kwargs={kwargs}: {error}") from error
 
 
 # Not among the recorded arguments: what changes neither the computation nor its result, and what a record states

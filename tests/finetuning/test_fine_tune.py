@@ -369,7 +369,7 @@ def test_arguments_that_could_not_work_are_refused_at_once():
         FineTuningArguments(metric_for_best_model="f1")
     assert FineTuningArguments(metric_for_best_model="loss").greater_is_better is False
     assert FineTuningArguments().greater_is_better is True
-    with pytest.raises(ValueError, match="resume_from_checkpoint is not used: --resume"):
+    with pytest.raises(ValueError, match="resume_from_checkpoint cannot be set: --resume"):
         FineTuningArguments(resume_from_checkpoint="checkpoint-3")
     with pytest.raises(ValueError, match="early_stopping_patience must be 0 or more, got -1"):
         FineTuningArguments(early_stopping_patience=-1)

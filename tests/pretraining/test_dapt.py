@@ -329,10 +329,10 @@ def test_wrong_arguments_are_refused_with_the_way_out(run, tmp_path):
         ({"max_tokens": 0}, "max_tokens"),
         ({"block_size": 65}, "block_size=65 is longer than the 64 positions"),
         ({"held_out_tokens": 0}, "held_out_tokens must be at least 1"),
-        ({"label_smoothing_factor": 0.1}, "label_smoothing_factor is not for DAPT"),
+        ({"label_smoothing_factor": 0.1}, "label_smoothing_factor cannot be set: losses"),
         ({"held_out": 0, "held_out_corpus": Corpus(("a.txt",))}, "held_out_corpus has no effect with held_out=0"),
         ({"gazetteer": "names.txt"}, "gazetteer is for the masking 'entity', not 'span'"),
-        ({"load_best_model_at_end": True}, "load_best_model_at_end is not for DAPT"),
+        ({"load_best_model_at_end": True}, "load_best_model_at_end cannot be set: the last"),
     ):
         with pytest.raises(ValueError, match=said):
             run(tmp_path / "run", **changes)

@@ -1,0 +1,58 @@
+"""Fields of TrainingArguments: those that would fail late, or have no effect, are refused when arguments are made."""
+
+import pytest
+from transformers import TrainingArguments
+
+from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.pretraining.arguments import DaptArguments
+from crossner_hf.training.run_arguments import REFUSED
+
+BOTH = (FineTuningArguments, DaptArguments)
+
+
+@pytest.mark.parametrize("arguments", BOTH)
+def test_refused_fields_are_fields_and_each_has_a_reason(arguments):
+    assert arguments.refused.keys() > REFUSED.keys()
+    assert arguments.refused.keys() <= TrainingArguments.__dataclass_fields__.keys()
+    for name, reason in arguments.refused.items():
+        with pytest.raises(ValueError, match=f"^{name} cannot be set: ") as error:
+            arguments(**{name: "any"})
+        assert str(error.value).endswith(reason)
+
+
+@pytest.mark.parametrize("arguments", BOTH)
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"report_to": "aim"}, "report_to: aim is not installed or not known"),
+        ({"log_level": "loud"}, "log_level must be one of .*, got 'loud'"),
+        ({"dataloader_persistent_workers": True}, "needs dataloader_num_workers of at least 1"),
+        ({"accelerator_config": {"x": 1}}, "arguments of the training: .*unexpected keyword argument 'x'"),
+        ({"lr_scheduler_type": "warmup_stable_decay"}, "lr_scheduler_type=warmup_stable_decay with .*num_decay_steps"),
+        ({"lr_scheduler_type": "linear", "lr_scheduler_kwargs": {"x": 1}}, r"with lr_scheduler_kwargs=\{'x': 1\}: "),
+    ],
+)
+def test_values_with_which_the_trainer_would_fail_late_are_refused(arguments, values, message):
+    with pytest.raises(ValueError, match=message):
+        arguments(**values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values"),
+    [
+        (FineTuningArguments, {"dataloader_drop_last": True}),
+        (FineTuningArguments, {"prediction_loss_only": True}),
+        (FineTuningArguments, {"label_smoothing_factor": 2.0}),
+        (DaptArguments, {"save_strategy": "best"}),
+        (DaptArguments, {"lr_scheduler_type": "reduce_lr_on_plateau"}),
+        (DaptArguments, {"metric_for_best_model": "loss"}),
+    ],
+)
+def test_what_only_one_kind_of_training_cannot_take_is_refused_there(arguments, values):
+    with pytest.raises(ValueError, match=next(iter(values))):
+        arguments(**values)
+
+
+def test_a_schedule_with_its_arguments_is_taken():
+    args = FineTuningArguments(lr_scheduler_type="cosine_with_min_lr", lr_scheduler_kwargs={"min_lr": 1e-6})
+    assert args.lr_scheduler_kwargs == {"min_lr": 1e-6}
