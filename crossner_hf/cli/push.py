@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import CommandParser, add_data_options, quiet_datasets
+from crossner_hf.display import say
 
 if TYPE_CHECKING:
     from crossner_hf.corpora.corpus import Corpus
@@ -44,14 +45,14 @@ def main(argv: Sequence[str]) -> int:
         files = files_to_push(folder, args.repo)
         if args.dry_run:
             sizes = {name: path.stat().st_size for name, path in files.items()}
-            print(*(f"{size:>13,}  {name}" for name, size in sizes.items()), sep="\n")
-            print(f"{sum(sizes.values()):>13,}  bytes would be pushed to {args.repo}; nothing was sent")
+            say(*(f"{size:>13,}  {name}" for name, size in sizes.items()), sep="\n")
+            say(f"{sum(sizes.values()):>13,}  bytes would be pushed to {args.repo}; nothing was sent")
             return 0
         target = Target(args.repo, KINDS[args.what], args.private, args.revision, args.create_pr)
         pushed = push_folder(folder, target, args.message or f"Push {args.what} with crossner-hf")
     if pushed.deleted:
-        print(f"deleted there, because the folder no longer has them: {', '.join(pushed.deleted)}")
-    print(f"{pushed.url}  ({'unchanged, no commit' if pushed.unchanged else f'commit {pushed.commit}'})")
+        say(f"deleted there, because the folder no longer has them: {', '.join(pushed.deleted)}")
+    say(f"{pushed.url}  ({'unchanged, no commit' if pushed.unchanged else f'commit {pushed.commit}'})")
     return 0
 
 

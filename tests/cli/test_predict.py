@@ -95,6 +95,13 @@ def test_json_lines_keep_their_other_keys(predict, model):
     assert "é" in out
 
 
+def test_codes_for_the_terminal_are_shown_and_json_stays_the_same(predict):
+    text = "The fox \x9b2J\x1b[2J saw Oslo."
+    assert json.loads(predict(text, "--to", "jsonl"))["text"] == text
+    for to in ("text", "jsonl"):
+        assert not set("\x9b\x1b") & set(predict(text, "--to", to))
+
+
 def test_several_files_come_one_after_the_other(predict, model, tmp_path, capsys):
     one, two = tmp_path / "one.txt", tmp_path / "two.conll"
     one.write_text("fox\nUlm\n")
@@ -193,6 +200,7 @@ def test_standard_input_is_read_from_where_it_is(predict, user_error, model, tmp
     assert printed.out.startswith(predict(rows, name="x.jsonl")[: len(printed.out)])
     assert printed.out
     assert "error: standard input:5002: expected a JSON object" in printed.err
+    assert "no such file: a\\u001b[2J" in user_error("predict", "--model", model, "a\x1b[2J")
     monkeypatch.setattr(sys, "stdin", None)
     assert "standard input is closed" in user_error("predict", "--model", model)
 
