@@ -1,5 +1,6 @@
-"""Output for terminals: sentences with coloured entities, tables of text, and times in words."""
+"""What people see: text without codes for terminals, coloured entities, tables, cells of CSV files, times in words."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 from zlib import crc32
@@ -10,6 +11,29 @@ from crossner_hf.tagger.iob2 import Span
 COLOURS = (33, 70, 166, 133, 37, 172, 63, 161, 29, 136, 99, 203, 31, 64, 130, 169, 26)
 COLOUR_SEED = 2_822  # of 30,000 tried, the one with which the fewest types of one CrossNER domain share a colour
 
+_CODES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
+
+
+def plain(text: str) -> str:
+    r"""Show control characters but tabs and line feeds as `\u001b`, so that a terminal does not obey them."""
+    return _CODES.sub(lambda code: f"\\u{ord(code[0]):04x}", text)
+
+
+def say(*texts: object, **options: Any) -> None:
+    """Print what may hold names and texts of others; takes the options of `print`."""
+    print(*(plain(str(text)) for text in texts), **options)
+
+
+def csv_cell(value: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet takes for a formula; numbers stay as they are."""
+    if not isinstance(value, str) or not re.match(r"\s*[=+@-].", value):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
 
 def colour_of(entity_type: str) -> int:
     """Give the colour of a type, the same everywhere."""
@@ -17,7 +41,8 @@ def colour_of(entity_type: str) -> int:
 
 
 def mark(text: str, entity_type: str, *, colour: bool) -> str:
-    """Mark an entity: in the colour of its type with the type behind it, or in brackets."""
+    """Mark an entity: in the colour of its type with the type behind it, or in brackets; the rest is `plain`."""
+    text, entity_type = plain(text), plain(entity_type)
     if not colour:
         return f"[{text}|{entity_type}]"
     code = colour_of(entity_type)
@@ -28,23 +53,23 @@ def marked_text(text: str, entities: Iterable[Mapping[str, Any]], *, colour: boo
     """Mark the entities, as `predict` gives them, in a raw text."""
     parts, end = [], 0
     for entity in entities:
-        parts += [text[end : entity["start"]], mark(entity["word"], entity["entity_group"], colour=colour)]
+        parts += [plain(text[end : entity["start"]]), mark(entity["word"], entity["entity_group"], colour=colour)]
         end = entity["end"]
-    return "".join([*parts, text[end:]])
+    return "".join([*parts, plain(text[end:])])
 
 
 def marked_sentence(words: Sequence[str], spans: Iterable[Span], *, colour: bool) -> str:
     """Mark the entities in a sentence of words; one space stands between words."""
     parts, position = [], 0
     for start, end, entity_type in spans:
-        parts += [*words[position:start], mark(" ".join(words[start:end]), entity_type, colour=colour)]
+        parts += [*map(plain, words[position:start]), mark(" ".join(words[start:end]), entity_type, colour=colour)]
         position = end
-    return " ".join([*parts, *words[position:]])
+    return " ".join([*parts, *map(plain, words[position:])])
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Align columns of text, the first to the left and the others to the right."""
-    cells = [header, *rows]
+    cells = [list(map(plain, row)) for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, ["-" * width for width in widths])
     lines = []

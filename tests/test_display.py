@@ -1,10 +1,14 @@
 """What people see: marked text reads as it was, types keep their colours, tables line up and name the convention."""
 
+import logging
 import re
+from types import SimpleNamespace
 
 import pytest
 
-from crossner_hf.display import COLOURS, colour_of, mark, marked_sentence, marked_text, table
+from crossner_hf.cli import PlainFormatter
+from crossner_hf.cli.overlap import as_csv
+from crossner_hf.display import COLOURS, colour_of, csv_cell, mark, marked_sentence, marked_text, plain, say, table
 from crossner_hf.metric import score
 from crossner_hf.results.score_table import score_table
 from crossner_hf.results.scores import ConventionScores
@@ -41,6 +45,47 @@ def test_a_type_keeps_its_colour_and_the_types_of_a_domain_differ_mostly():
         colours = {colour_of(t) for t in domain.entity_types}
         assert colours <= set(COLOURS)
         assert len(colours) >= 0.8 * len(domain.entity_types)
+
+
+@pytest.mark.parametrize("code", ["\x1b", "\x9b", "\x07", "\r", "\x7f", "\x00", "\ud800"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_no_code_for_the_terminal_comes_from_words_labels_or_names(code, colour, capsys):
+    bad = f"a{code}[2Jb"
+    entity = {"entity_group": bad, "start": 2, "end": 2 + len(bad), "word": bad}
+    marked = marked_text(f"{code} {bad} {code}", [entity], colour=colour)
+    sentence = marked_sentence([bad, bad, bad], [Span(1, 2, bad)], colour=colour)
+    say(bad)
+    for text in (marked, sentence, table((bad, "F1"), [(bad, bad)]), capsys.readouterr().out):
+        assert code not in re.sub(r"\x1b\[[\d;]*m", "", text)
+        assert f"a\\u{ord(code):04x}[2Jb" in text
+
+
+def test_plain_text_keeps_what_is_no_code():
+    text = "tab\tline\nBjörk \u200d\xad\u3000\U0001f600"
+    assert plain(text) == text
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+A1", "-A1", "@SUM(A1)", " =1", "\t=1", "-1+2"])
+def test_a_cell_of_text_is_no_formula(text):
+    assert csv_cell(text) == f"'{text}"
+
+
+def test_streams_that_look_like_formulas_are_text_in_the_matrix_of_overlap():
+    record = SimpleNamespace(
+        streams=[SimpleNamespace(label="=1+1"), SimpleNamespace(label="news")],
+        matrix=SimpleNamespace(percent=[[100.0, -0.5], [-0.5, 100.0]]),
+    )
+    assert as_csv(record) == "stream,'=1+1,news\n'=1+1,100.00,-0.50\nnews,-0.50,100.00"
+
+
+def test_warnings_hold_no_code_for_the_terminal():
+    record = logging.LogRecord("crossner_hf", logging.WARNING, "", 1, "%s: no such file", ("a\x1b[2J",), None)
+    assert PlainFormatter().format(record) == "a\\u001b[2J: no such file"
+
+
+@pytest.mark.parametrize("value", ["-1.5", "+2", "-1e-3", -1.5, None, "-", "B-song", "a=b", "", "-inf"])
+def test_numbers_and_other_text_stay_in_cells(value):
+    assert csv_cell(value) is value
 
 
 def test_the_columns_of_a_table_line_up():

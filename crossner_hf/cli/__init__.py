@@ -2,12 +2,14 @@
 
 import errno
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from crossner_hf import __version__
+from crossner_hf.display import plain, say
 
 # What the user can mend: values and files, refusals of the system, missing extras. All else is our fault.
 USER_ERRORS = (ValueError, OSError, ImportError, MemoryError)
@@ -53,23 +55,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         near = difflib.get_close_matches(argv[0], COMMANDS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(COMMANDS)}"
-        print(f"crossner-hf: unknown command {argv[0]!r}; {hint}", file=sys.stderr)
+        say(f"crossner-hf: unknown command {argv[0]!r}; {hint}", file=sys.stderr)
         return 2
+    if logging.lastResort:
+        logging.lastResort.setFormatter(PlainFormatter())
     try:
         return importlib.import_module(f"crossner_hf.cli.{COMMANDS[argv[0]][0]}").main(argv[1:]) or 0
     except KeyboardInterrupt:
-        print("\ncrossner-hf: stopped; no file is left incomplete", file=sys.stderr)
+        say("\ncrossner-hf: stopped; no file is left incomplete", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has ended, as with `| head`
         sys.stderr.close()
         return 0
     except Exception as error:
-        print(f"crossner-hf {argv[0]}: error: {_explained(error)}", file=sys.stderr)
+        say(f"crossner-hf {argv[0]}: error: {_explained(error)}", file=sys.stderr)
         if os.environ.get(TRACEBACK):
             raise
         return 2 if _is_users(error) else FAULT
     finally:
         os.environ.pop("CROSSNER_HF_COMMAND", None)  # for records; see crossner_hf.results.environment
+
+
+class PlainFormatter(logging.Formatter):
+    """Formats warnings without codes for terminals: they name files and labels."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
 
 
 def _open_closed_streams() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import quiet, signals_as_ctrl_c
 from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, parse_run, run_parser
+from crossner_hf.display import say
 
 if TYPE_CHECKING:
     from crossner_hf.corpora.corpus import Corpus
@@ -88,15 +89,15 @@ def print_result(record: "DaptRecord", output: Path) -> None:
     from crossner_hf.display import table
 
     corpus, speed = record.corpus, record.speed
-    print(
+    say(
         f"\n{record.tokens_seen:,} tokens seen in {record.steps:,} steps of {record.masking} masking; "
         f"head: {record.encoder.head}"
     )
     if corpus.documents_used is not None:
-        print(f"corpus: {corpus.documents_used:,} documents, {corpus.tokens:,} tokens")
+        say(f"corpus: {corpus.documents_used:,} documents, {corpus.tokens:,} tokens")
     if speed:
         share = "" if speed.mfu is None else f", {speed.mfu:.0%} of peak FLOP/s"
-        print(f"{speed.tokens_per_second:,.0f} tokens a second{share}")
+        say(f"{speed.tokens_per_second:,.0f} tokens a second{share}")
     rows = [
         (
             f"{row.step:,}",
@@ -105,8 +106,8 @@ def print_result(record: "DaptRecord", output: Path) -> None:
         for row in record.losses
     ]
     if rows:
-        print("\nheld-out loss of a masked token, and perplexity")
-        print(table(("step", "token-level", "perplexity", "span-level", "perplexity"), rows))
-    print(
+        say("\nheld-out loss of a masked token, and perplexity")
+        say(table(("step", "token-level", "perplexity", "span-level", "perplexity"), rows))
+    say(
         f"\ncheckpoint, README and record: {output}  (crossner-hf train --model {quote(str(output))} --domain DOMAIN …)"
     )

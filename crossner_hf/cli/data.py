@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from crossner_hf.cli.options import CommandParser, add_data_options, domain_help, quiet_datasets, wants_colour
+from crossner_hf.display import say
 
 EPILOG = """examples:
   crossner-hf data verify --data-dir ner_data
@@ -54,8 +55,8 @@ def run_verify(args: argparse.Namespace) -> int:
             continue
         problem = check_file(root / name, expected)
         bad += problem is not None
-        print(f"{'BAD' if problem else 'ok '}  {name:<22}{expected.size:>10,} bytes  {problem or ''}".rstrip())
-    print(f"{root}: " + ("all as published" if not bad else f"{bad} file(s) missing or not as published"))
+        say(f"{'BAD' if problem else 'ok '}  {name:<22}{expected.size:>10,} bytes  {problem or ''}".rstrip())
+    say(f"{root}: " + ("all as published" if not bad else f"{bad} file(s) missing or not as published"))
     return 2 if bad else 0
 
 
@@ -65,7 +66,7 @@ def run_stats(args: argparse.Namespace) -> int:
 
     names = args.domains or present_domains(args.data_dir)
     for number, name in enumerate(names):
-        print(("\n" if number else "") + statistics_table(name, data_dir=args.data_dir, verify=not args.no_verify))
+        say(("\n" if number else "") + statistics_table(name, data_dir=args.data_dir, verify=not args.no_verify))
     return 0
 
 
@@ -93,7 +94,7 @@ def run_export(args: argparse.Namespace) -> int:
 
     wanted = args.domains or [SOURCE.name, *DOMAINS]
     names = write_dataset_repository(args.folder, wanted, data_dir=args.data_dir, verify=not args.no_verify)
-    print(f'{args.folder}: {len(names)} configuration(s); load_dataset("{args.folder}", "{names[-1]}") reads it')
+    say(f'{args.folder}: {len(names)} configuration(s); load_dataset("{args.folder}", "{names[-1]}") reads it')
     if any(name.startswith(SOURCE.name) for name in names):
-        print("the text of conll2003 is under Reuters' terms: for your own use, not to be passed on", file=sys.stderr)
+        say("the text of conll2003 is under Reuters' terms: for your own use, not to be passed on", file=sys.stderr)
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import CommandParser, quiet, wants_colour
+from crossner_hf.display import say
 
 if TYPE_CHECKING:
     from crossner_hf.results.records import RunRecord
@@ -54,8 +55,8 @@ def main(argv: Sequence[str]) -> int:
     seconds = time.perf_counter() - begun
     _say(f"Done in {seconds // 60:.0f} min {seconds % 60:.0f} s on {record.hardware.cpu_cores} cores. What next:")
     if shutil.which("crossner-hf") is None:  # as after `make demo`, which does not activate the environment
-        print(f"  . {os.path.relpath(sys.prefix)}/bin/activate")
-    print(NEXT.format(output=shlex.quote(str(output))))
+        say(f"  . {os.path.relpath(sys.prefix)}/bin/activate")
+    say(NEXT.format(output=shlex.quote(str(output))))
     return 0
 
 
@@ -76,7 +77,7 @@ def _is_demo(output: Path) -> bool:
 
 
 def _say(text: str) -> None:
-    print(f"\n{text}", flush=True)
+    say(f"\n{text}", flush=True)
 
 
 def _fine_tune(output: Path) -> "RunRecord":
@@ -101,9 +102,9 @@ def _scores(record: "RunRecord") -> None:
     tags = {split: [[domain.labels[i] for i in ids] for ids in data[split]["ner_tags"]] for split in words}
     lookup = list(LookupTagger(words["train"], tags["train"]).tag_words(words["test"]))
     baseline = score(lookup, tags["test"], conventions=("conlleval",))["conlleval"]["overall"]["f1"]
-    print(score_table(record.scores["test"]))
-    print(f"Baseline, which looks up the mentions of the training sentences: F1 {100 * baseline:.2f} (conlleval).")
-    print("These are no CrossNER scores: the sample is not CrossNER.")
+    say(score_table(record.scores["test"]))
+    say(f"Baseline, which looks up the mentions of the training sentences: F1 {100 * baseline:.2f} (conlleval).")
+    say("These are no CrossNER scores: the sample is not CrossNER.")
 
 
 def _tag(output: Path, colour: bool) -> None:
@@ -120,9 +121,9 @@ def _reload(output: Path) -> None:
     from crossner_hf.tagger.tagger import tag
 
     entities = pipeline("crossner", model=str(output))(TEXTS[0])
-    print(f'pipeline("crossner", model={json.dumps(str(output))}) on the first sentence:')
+    say(f'pipeline("crossner", model={json.dumps(str(output))}) on the first sentence:')
     for entity in entities:
         place = f"{entity['start']:>3}-{entity['end']:<3}"
-        print(f"  {place} {entity['word']} ({entity['entity_group']}, {entity['score']:.2f})")
+        say(f"  {place} {entity['word']} ({entity['entity_group']}, {entity['score']:.2f})")
     if entities != tag(str(output), TEXTS[0]):
         sys.exit("the reloaded pipeline gives other entities than the tagger; please report this")

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from crossner_hf.cli.options import CommandParser, add_data_options, add_trust_remote_code, domain_help, quiet
+from crossner_hf.display import say
 
 CONVENTIONS = ("conlleval", "strict", "pooled")
 EPILOG = """examples:
@@ -54,10 +55,10 @@ def _check(args: argparse.Namespace) -> int:
     differences = check_scores(args.model, stated, **given)
     where = f"{stated.domain} ({', '.join(stated.splits)}), {args.model}"
     if not differences:
-        print(f"{where}: all {len(stated.scores)} stated scores hold")
+        say(f"{where}: all {len(stated.scores)} stated scores hold")
         return 0
-    print(f"{where}: {len(differences)} of {len(stated.scores)} stated scores do not hold")
-    print(table(("score", "stated", "measured"), [(str(d.score), d.stated, d.measured or "none") for d in differences]))
+    say(f"{where}: {len(differences)} of {len(stated.scores)} stated scores do not hold")
+    say(table(("score", "stated", "measured"), [(str(d.score), d.stated, d.measured or "none") for d in differences]))
     return 1
 
 
@@ -72,11 +73,11 @@ def _score(args: argparse.Namespace) -> int:
     verify = not args.no_verify
     tagger = Tagger.from_pretrained(args.model, trust_remote_code=args.trust_remote_code)
     record = evaluate(tagger, domain, split, data_dir=args.data_dir, verify=verify, conventions=conventions)
-    print(f"{domain.name}/{split}, {args.model}")
-    print(score_table(record.scores[split], conventions[0]))
+    say(f"{domain.name}/{split}, {args.model}")
+    say(score_table(record.scores[split], conventions[0]))
     if not record.is_crossner:
-        print("This is no CrossNER score: the data is not the official CrossNER data.")
+        say("This is no CrossNER score: the data is not the official CrossNER data.")
     if args.output:
         write_record(args.output, record)
-        print(f"record: {args.output}")
+        say(f"record: {args.output}")
     return 0

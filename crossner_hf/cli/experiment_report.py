@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from crossner_hf.cli.options import CommandParser
+from crossner_hf.display import say
 
 EPILOG = """FOLDER holds runs of `crossner-hf experiment run` or `crossner-hf train` (record.json, predictions.json), or
 records that were collected (NAME.json with NAME.predictions.json).
@@ -35,14 +36,12 @@ def main(argv: Sequence[str]) -> int:
             with_plots=not args.no_plots,
             resamples=args.resamples,
         )
-    print(
-        f"{report.runs} runs, {report.systems} systems, test splits: {', '.join(report.eval_sets)} ({args.convention})"
-    )
+    say(f"{report.runs} runs, {report.systems} systems, test splits: {', '.join(report.eval_sets)} ({args.convention})")
     for shown, reason in report.set_aside:
-        print(f"set aside: {shown}: {reason}")
+        say(f"set aside: {shown}: {reason}")
     for reason in report.missing:
-        print(f"left out: {reason}")
-    print(f"{report.folder / 'report.html'}  (and report.md, CSV files)")
+        say(f"left out: {reason}")
+    say(f"{report.folder / 'report.html'}  (and report.md, CSV files)")
     return 0
 
 

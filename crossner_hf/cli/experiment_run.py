@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import CommandParser, add_data_options, quiet, signals_as_ctrl_c
+from crossner_hf.display import say
 
 if TYPE_CHECKING:
     from crossner_hf.experiments.grid import Grid
@@ -64,14 +65,14 @@ def main(argv: Sequence[str]) -> int:
         with signals_as_ctrl_c():
             summary = run_grid(grid, given.output, options, say=_say)
     except KeyboardInterrupt:
-        print(f"\nstopped; the same command goes on ({given.output})", file=sys.stderr)
+        say(f"\nstopped; the same command goes on ({given.output})", file=sys.stderr)
         return 130
-    print(f"\n{len(summary.finished)} finished, {len(summary.failed)} failed, in {in_words(summary.seconds)}")
+    say(f"\n{len(summary.finished)} finished, {len(summary.failed)} failed, in {in_words(summary.seconds)}")
     for name, reason in summary.failed.items():
-        print(f"  {name}: {reason}")
+        say(f"  {name}: {reason}")
     if summary.failed:
-        print(f"{given.output}/failed has the tracebacks; the same command tries the failed ones again")
-    print(f"records: {given.output}/runs  (crossner-hf experiment report {quote(given.output)})")
+        say(f"{given.output}/failed has the tracebacks; the same command tries the failed ones again")
+    say(f"records: {given.output}/runs  (crossner-hf experiment report {quote(given.output)})")
     return 1 if summary.failed else 0
 
 
@@ -136,8 +137,8 @@ def _dry_run(grid: "Grid", output: str, options: "GridOptions") -> int:
     left = [row for row in planned if row.state != "finished"]
     known = sum(row.flop for row in left if row.flop is not None)
     rows = [(row.name, row.state, *cells(row.flop)) for row in planned]
-    print(table(("run", "state", "TFLOP", "at most"), [*rows, (f"left: {len(left)}", "", *cells(known))]))
-    print(
+    say(table(("run", "state", "TFLOP", "at most"), [*rows, (f"left: {len(left)}", "", *cells(known))]))
+    say(
         f"\nTFLOP: 6 × parameters without embeddings × tokens × epochs, 2 for scoring; a source stage counts with the "
         f"first run\nthat needs it. Time: one process, at {EFFICIENCY:.0%} of this machine's {peak / 1e9:,.0f} GFLOP/s "
         "of float32 matrix products, measured now.\nAt most: early stopping ends most runs before their last epoch. "
@@ -147,4 +148,4 @@ def _dry_run(grid: "Grid", output: str, options: "GridOptions") -> int:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    say(line, flush=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
-from crossner_hf.display import is_terminal
+from crossner_hf.display import is_terminal, plain
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -28,6 +28,9 @@ class CommandParser(argparse.ArgumentParser):
         given = super().parse_known_args(kebab_case(sys.argv[1:] if args is None else list(args)), namespace)
         remember_command(self.prog, self._arguments(given[0]))
         return given
+
+    def error(self, message: str) -> NoReturn:
+        super().error(plain(message))
 
     def _arguments(self, namespace: Any) -> Iterator[tuple[str, str | None, list[str]]]:
         """Name, option and values of each argument that differs from its default, in the order of `--help`."""

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import CommandParser, add_data_options
+from crossner_hf.display import csv_cell, say
 
 if TYPE_CHECKING:
     from crossner_hf.results.text_records import OverlapRecord
@@ -46,9 +47,9 @@ def main(argv: Sequence[str]) -> int:
         corpus_split=args.corpus_split,
     )
     record = overlap([open_stream(text, options) for text in args.streams], settings)
-    print({"table": as_table, "csv": as_csv, "json": as_json}[args.to](record), flush=True)
+    say({"table": as_table, "csv": as_csv, "json": as_json}[args.to](record), flush=True)
     for note in notes(record):
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}", file=sys.stderr)
     if args.plot:
         plot_overlap(record, args.plot)
     return 0
@@ -107,7 +108,7 @@ def as_csv(record: "OverlapRecord") -> str:
     """The matrix alone, one row for each stream."""
     import pandas as pd
 
-    labels = [stream.label for stream in record.streams]
+    labels = [csv_cell(stream.label) for stream in record.streams]
     matrix = pd.DataFrame(record.matrix.percent, labels, labels)
     return matrix.to_csv(index_label="stream", float_format="%.2f", lineterminator="\n").rstrip("\n")
 

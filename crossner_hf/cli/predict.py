@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossner_hf.cli.options import CommandParser, add_trust_remote_code, quiet, wants_colour
+from crossner_hf.display import is_terminal, marked_text, plain
 
 if TYPE_CHECKING:
     from crossner_hf.tagger.tagger import Tagger
@@ -71,7 +72,8 @@ def main(argv: Sequence[str]) -> int:
     items = (item for name in args.files or ["-"] for item in read_items(name, args.source))
     colour = wants_colour(args.color)
     for line in tagged_lines(tagger, items, args.to, colour):
-        sys.stdout.write(line)
+        # Columns hold words as they are, but for a terminal.
+        sys.stdout.write(plain(line) if args.to == "conll" and is_terminal(sys.stdout) else line)
     sys.stdout.flush()
     return 0
 
@@ -92,8 +94,8 @@ def read_items(name: str, source: str | None) -> Iterator[Item]:
     lines = numbered_lines(sys.stdin.buffer if name == "-" else name, shown)
     if source == "conll":
         for rows in read_columns(lines, shown):
-            words = [columns[0] for _, columns in rows]
-            yield _words_item(words, None, {"tokens": words}, f"{shown}:{rows[0][0]}")
+            words = [row.columns[0] for row in rows]
+            yield _words_item(words, None, {"tokens": words}, f"{shown}:{rows[0].number}")
     elif source == "jsonl":
         for where, row in json_rows(lines, shown):
             yield _row_item(row, where)
@@ -131,7 +133,6 @@ def _words_item(tokens: Any, text: str | None, row: Mapping[str, Any], where: st
 def tagged_lines(tagger: "Tagger", items: Iterable[Item], to: str, colour: bool) -> Iterator[str]:
     """Yield the output of each item, in order."""
     from crossner_hf.data.conll import conll_lines
-    from crossner_hf.display import marked_text
     from crossner_hf.tagger.tagger import entities
     from crossner_hf.tagger.word_splitter import split_words
 
@@ -148,6 +149,6 @@ def tagged_lines(tagger: "Tagger", items: Iterable[Item], to: str, colour: bool)
             continue
         marked = entities(item.text, words, labels, scores)
         if to == "jsonl":
-            yield json.dumps({**item.row, "entities": marked}, ensure_ascii=False) + "\n"
+            yield plain(json.dumps({**item.row, "entities": marked}, ensure_ascii=False)) + "\n"  # the same to a reader
         else:
             yield marked_text(item.text, marked, colour=colour) + "\n"

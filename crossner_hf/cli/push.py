@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import CommandParser, add_data_options, quiet_datasets
+from crossner_hf.display import say
 
 if TYPE_CHECKING:
     from crossner_hf.corpora.corpus import Corpus
@@ -44,14 +45,14 @@ def main(argv: Sequence[str]) -> int:
         files = files_to_push(folder, args.repo)
         if args.dry_run:
             sizes = {name: path.stat().st_size for name, path in files.items()}
-            print(*(f"{size:>13,}  {name}" for name, size in sizes.items()), sep="\n")
-            print(f"{sum(sizes.values()):>13,}  bytes would be pushed to {args.repo}; nothing was sent")
+            say(*(f"{size:>13,}  {name}" for name, size in sizes.items()), sep="\n")
+            say(f"{sum(sizes.values()):>13,}  bytes would be pushed to {args.repo}; nothing was sent")
             return 0
         target = Target(args.repo, KINDS[args.what], args.private, args.revision, args.create_pr)
         pushed = push_folder(folder, target, args.message or f"Push {args.what} with crossner-hf")
     if pushed.deleted:
-        print(f"deleted there, because the folder no longer has them: {', '.join(pushed.deleted)}")
-    print(f"{pushed.url}  ({'unchanged, no commit' if pushed.unchanged else f'commit {pushed.commit}'})")
+        say(f"deleted there, because the folder no longer has them: {', '.join(pushed.deleted)}")
+    say(f"{pushed.url}  ({'unchanged, no commit' if pushed.unchanged else f'commit {pushed.commit}'})")
     return 0
 
 
@@ -97,45 +98,29 @@ def _corpora(arguments: Sequence[str]) -> "dict[str, Corpus]":
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = CommandParser(
-        prog="crossner-hf push",
-        description="Push a data set, a trained model, the metric or results to the Hub.",
-        epilog=EPILOG,
-    )
+    description = "Push a data set, a trained model, the metric or results to the Hub."
+    parser = CommandParser(prog="crossner-hf push", description=description, epilog=EPILOG)
     kinds = parser.add_subparsers(dest="what", required=True, metavar="dataset | model | metric | results")
     dataset = kinds.add_parser("dataset", help="Parquet of each configuration and split, with a card")
     dataset.add_argument("configs", nargs="*", help="which; default: the five domains and their _dedup variants")
-    dataset.add_argument(
-        "--corpus",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME=FILE",
-        help="raw text as a further configuration: text, JSON lines or Parquet, or a folder of such",
-    )
+    text = "raw text as a further configuration: text, JSON lines or Parquet, or a folder of such"
+    dataset.add_argument("--corpus", nargs="+", action="extend", default=[], metavar="NAME=FILE", help=text)
     add_data_options(dataset)
     model = kinds.add_parser("model", help="a run of `crossner-hf train` or `dapt`: weights, tokenizer, code, card")
     model.add_argument("run", metavar="RUN", help="the run's folder")
-    model.add_argument(
-        "--dataset-repo",
-        metavar="USER/NAME",
-        help="where the data of the scores lies, as the card names it; default: crossner of the same account",
-    )
+    text = "where the data of the scores lies, as the card names it; default: crossner of the same account"
+    model.add_argument("--dataset-repo", metavar="USER/NAME", help=text)
     kinds.add_parser("metric", help="a Space with the metric, for evaluate.load, and a page to try it on")
     results = kinds.add_parser("results", help="records of runs, and the report on them")
     results.add_argument("runs", nargs="+", metavar="FOLDER", help="folders with records, at any depth")
     results.add_argument("--data-dir", nargs="+", help="folders of the test sentences, as for experiment report")
     results.add_argument("--no-plots", action="store_true", help="leave the plots out; they need the extra: report")
     for kind in (dataset, results):
-        kind.add_argument(
-            "--i-have-the-reuters-licence",
-            action="store_true",
-            help="also what holds text of conll2003, which is Reuters'",
-        )
+        text = "also what holds text of conll2003, which is Reuters'"
+        kind.add_argument("--i-have-the-reuters-licence", action="store_true", help=text)
     for kind in kinds.choices.values():
-        kind.add_argument(
-            "--repo", required=True, metavar="USER/NAME", help="repository on the Hub, created if missing"
-        )
+        text = "repository on the Hub, created if missing"
+        kind.add_argument("--repo", required=True, metavar="USER/NAME", help=text)
         kind.add_argument("--private", action="store_true", help="make a new repository private")
         kind.add_argument("--revision", help="branch to push to; default: main")
         kind.add_argument("--create-pr", action="store_true", help="open a pull request with the commit")

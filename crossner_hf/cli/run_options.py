@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import CommandParser
+from crossner_hf.display import say
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -68,7 +69,7 @@ def parse_run(
 
 def interrupted(args: "TrainingArguments") -> int:
     """Print how to resume; return the exit status."""
-    print(f"\nstopped; the same command with --resume resumes ({args.output_dir})", file=sys.stderr)
+    say(f"\nstopped; the same command with --resume resumes ({args.output_dir})", file=sys.stderr)
     return 130
 
 

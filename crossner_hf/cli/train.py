@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import add_data_dir, domain_help, quiet, signals_as_ctrl_c
 from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, parse_run, run_parser
+from crossner_hf.display import say
 
 if TYPE_CHECKING:
     from crossner_hf.results.records import RunRecord
@@ -73,15 +74,15 @@ def print_result(record: "RunRecord", output: Path) -> None:
     chosen = record.best_epoch or record.epochs  # with no dev scoring the last epoch's model is kept
     if record.source and record.source.dev:
         f1 = 100 * record.source.dev["conlleval"].overall.f1
-        print(f"\nsource stage, {record.source.domain}/validation: F1 {f1:.2f} (conlleval)")
+        say(f"\nsource stage, {record.source.domain}/validation: F1 {f1:.2f} (conlleval)")
     for split, scores in record.scores.items():
-        print(f"\n{record.domain}/{split}, epoch {chosen:g} of {record.epochs:g}, seed {record.seed}")
-        print(score_table(scores))
+        say(f"\n{record.domain}/{split}, epoch {chosen:g} of {record.epochs:g}, seed {record.seed}")
+        say(score_table(scores))
         calibration = record.calibration.get(split)
         if calibration and calibration.ece is not None:
             figures = (calibration.confidence, calibration.precision, calibration.ece)
             confidence, precision, error = (f"{100 * (figure or 0):.1f} %" for figure in figures)
-            print(f"confidence {confidence} on average, precision {precision}, calibration error {error}")
+            say(f"confidence {confidence} on average, precision {precision}, calibration error {error}")
     if not record.is_crossner:
-        print("\nThis is no CrossNER score: the data is not the official CrossNER data.")
-    print(f"\nmodel and record: {output}  (crossner-hf predict --model {quote(str(output))} TEXTFILE)")
+        say("\nThis is no CrossNER score: the data is not the official CrossNER data.")
+    say(f"\nmodel and record: {output}  (crossner-hf predict --model {quote(str(output))} TEXTFILE)")

@@ -16,7 +16,12 @@ class Sentence(NamedTuple):
     tags: list[str]
 
 
-Row = tuple[int, list[str]]  # the number of a line and its columns
+class Row(NamedTuple):
+    """A line of a sentence: its number, all of it, and its columns."""
+
+    number: int
+    line: str
+    columns: list[str]
 
 
 def read_columns(lines: Lines, name: str) -> Iterator[list[Row]]:
@@ -37,7 +42,7 @@ def read_columns(lines: Lines, name: str) -> Iterator[list[Row]]:
             columns = line.split("\t" if "\t" in line else " ")
             if not columns[0].strip(" "):
                 raise ValueError(f"{name}:{number}: expected 'word<TAB>tag', got {line[:80]!r}")
-            rows.append((number, columns))
+            rows.append(Row(number, line, columns))
         elif rows:
             yield rows
             rows = []
@@ -76,9 +81,9 @@ def read_conll(path: str | Path, tags: Collection[str]) -> Iterator[Sentence]:
     rows: list[Row] = []
     for rows in read_columns(numbered_lines(path), str(path)):
         sentence = Sentence([], [])
-        for number, columns in rows:
+        for number, line, columns in rows:
             if len(columns) != 2:
-                raise ValueError(f"{path}:{number}: expected 'word<TAB>tag', got {columns!r}")
+                raise ValueError(f"{path}:{number}: expected 'word<TAB>tag', got {line[:80]!r}")
             word, tag = columns
             if tag not in tags:
                 near = _near(tag, tags)

@@ -28,6 +28,9 @@ TAGGER_DESCRIPTIONS = {
 
 def training_facts(runs: ModelRuns) -> Facts:
     first = runs.first
+    beyond = [f"{number:,} of {split}" for split, number in first.entities_beyond_max_length.items() if number]
+    checksums = [f"{split} {value[:12]}…" for split, value in first.data_sha256.items()]
+    versions = [f"{name} {r.versions[name]}" for r in runs.records for name in PACKAGES if name in r.versions]
     facts = [
         ("starts from", _start(runs)),
         ("tagger", TAGGER_DESCRIPTIONS.get(runs.tagger, runs.tagger)),
@@ -37,15 +40,10 @@ def training_facts(runs: ModelRuns) -> Facts:
         ("recipe", _recipe(first)),
         ("seed" if len(runs.seeds) == 1 else "seeds", ", ".join(map(str, runs.seeds))),
         ("epoch, chosen on dev" if runs.is_chosen_on_dev else "epoch", ", ".join(map(_epoch, runs.records))),
+        ("entities beyond max_length", f"{', '.join(beyond)}, not seen in training" if beyond else ""),
+        ("data (SHA-256)", ", ".join(checksums)),
     ]
-    cut = ", ".join(f"{number:,} of {split}" for split, number in first.entities_beyond_max_length.items() if number)
-    if cut:
-        facts.append(("entities beyond max_length", f"{cut}, not seen in training"))
-    checksums = ", ".join(f"{split} {value[:12]}…" for split, value in first.data_sha256.items())
-    if checksums:
-        facts.append(("data (SHA-256)", checksums))
-    versions = [f"{name} {r.versions[name]}" for r in runs.records for name in PACKAGES if name in r.versions]
-    return [*facts, ("versions", ", ".join(dict.fromkeys(versions)))]
+    return [*(fact for fact in facts if fact[1]), ("versions", ", ".join(dict.fromkeys(versions)))]
 
 
 def _start(runs: ModelRuns) -> str:

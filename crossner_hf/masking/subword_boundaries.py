@@ -1,11 +1,14 @@
 """Which tokens of a tokenizer begin words, read from tables over its vocabulary without a loop over text."""
 
 import json
+import re
 import unicodedata
 from typing import Any, NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
+
+BYTE_TOKEN = re.compile("<0x([0-9A-F]{2})>")  # by which SentencePiece writes bytes of characters it does not know
 
 
 class TokenBoundaries(NamedTuple):
@@ -51,6 +54,9 @@ def token_boundaries(backend: Tokenizer) -> TokenBoundaries:
         text = token.removeprefix(prefix or "")
         if all(character in bytes_of for character in text):
             text = bytes(bytes_of[character] for character in text).decode("utf-8", "replace")
+        fallback = BYTE_TOKEN.fullmatch(token) if model.get("byte_fallback") else None
+        if fallback:
+            text = bytes.fromhex(fallback[1]).decode("utf-8", "replace")
         if suffix and text.endswith(suffix):
             text = text.removesuffix(suffix) + " "
         text = text.replace("▁", " ")

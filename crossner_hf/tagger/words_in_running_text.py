@@ -8,6 +8,7 @@ types do not tell. This file travels with saved models as remote code.
 import copy
 import json
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer, normalizers
@@ -66,7 +67,7 @@ def _known_pairs(
 
 
 def _own_pairs(backend: Tokenizer) -> Iterable[tuple[str, str]]:
-    own = (token.lstrip("Ġ▁") for token in sorted(backend.get_vocab(), key=backend.token_to_id))
+    own = (token.lstrip("Ġ▁") for token, _ in sorted(backend.get_vocab().items(), key=itemgetter(1)))
     words = [word for word in own if word.isalpha()][:OWN_WORDS]
     return zip(words[::2], words[1::2], strict=False)
 
@@ -76,7 +77,7 @@ def _ids(backend: Tokenizer, text: str | list[str]) -> list[int]:
     return ids
 
 
-def _tokens(backend: Tokenizer, text: str | list[str]) -> list[str]:
+def _tokens(backend: Tokenizer, text: str | list[str]) -> list[str | None]:
     return [backend.id_to_token(number) for number in _ids(backend, text)]
 
 

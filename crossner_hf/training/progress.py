@@ -17,7 +17,7 @@ from transformers import (
 )
 from transformers.trainer_callback import ExportableState
 
-from crossner_hf.display import is_terminal
+from crossner_hf.display import is_terminal, plain, say
 
 SECONDS_BETWEEN_LINES = 30.0  # so that with steps of up to half a minute a line comes at least once a minute
 
@@ -31,7 +31,7 @@ class Progress(TrainerCallback):
     """
 
     def __init__(self, task: str, clock: Callable[[], float] = time.monotonic):
-        self.task, self.clock = task, clock
+        self.task, self.clock = plain(task), clock
         self.bar: Any = None
         self.loss: float | None = None
         self.last_line = clock()
@@ -81,7 +81,7 @@ class Progress(TrainerCallback):
     def _line(self, state: TrainerState, text: str) -> None:
         self.last_line = self.clock()
         if state.is_world_process_zero and sys.stderr is not None:
-            print(text, file=sys.stderr, flush=True)
+            say(text, file=sys.stderr, flush=True)
 
     def _loss_text(self) -> str:
         return "" if self.loss is None else f"loss {self.loss:.3f}  "

@@ -95,6 +95,13 @@ def test_json_lines_keep_their_other_keys(predict, model):
     assert "é" in out
 
 
+def test_codes_for_the_terminal_are_shown_and_json_stays_the_same(predict):
+    text = "The fox \x9b2J\x1b[2J saw Oslo."
+    assert json.loads(predict(text, "--to", "jsonl"))["text"] == text
+    for to in ("text", "jsonl"):
+        assert not set("\x9b\x1b") & set(predict(text, "--to", to))
+
+
 def test_several_files_come_one_after_the_other(predict, model, tmp_path, capsys):
     one, two = tmp_path / "one.txt", tmp_path / "two.conll"
     one.write_text("fox\nUlm\n")
@@ -193,6 +200,7 @@ def test_standard_input_is_read_from_where_it_is(predict, user_error, model, tmp
     assert printed.out.startswith(predict(rows, name="x.jsonl")[: len(printed.out)])
     assert printed.out
     assert "error: standard input:5002: expected a JSON object" in printed.err
+    assert "no such file: a\\u001b[2J" in user_error("predict", "--model", model, "a\x1b[2J")
     monkeypatch.setattr(sys, "stdin", None)
     assert "standard input is closed" in user_error("predict", "--model", model)
 
@@ -252,16 +260,24 @@ def folder_with_code(model, tmp_path):
 
 
 def test_data_on_standard_input_is_no_consent_to_run_a_models_code(folder_with_code, tmp_path, model, run_python):
-    arguments = ("-m", "crossner_hf", "predict", "--model", str(folder_with_code), "--from", "text", "--to", "jsonl")
-    environment = {"HF_MODULES_CACHE": str(tmp_path / "modules")}
-    refused = run_python(None, *arguments, stdin="y\n1\nyes\n", status=2, **environment)
-    assert not (tmp_path / "ran").exists()
-    assert refused.stdout == ""
-    assert "is loaded by code that comes with it, which was not run; read that code" in refused.stderr
-    assert "--trust-remote-code" in refused.stderr
-    trusted = run_python(None, *arguments, "--trust-remote-code", stdin="The fox saw Ulm.\n", **environment)
-    assert (tmp_path / "ran").exists()
-    assert json.loads(trusted.stdout)["entities"] == tag(model, "The fox saw Ulm.")
+    program = """
+        import sys
+        from pathlib import Path
+        from crossner_hf.cli import main
+        folder, ran = sys.argv[1:]
+        predict = ["predict", "--model", folder, "--to", "jsonl"]
+        assert main(predict) == 2
+        assert not Path(ran).exists()
+        assert main([*predict, "--trust-remote-code"]) == 0
+        assert Path(ran).exists()
+    """
+    arguments = (str(folder_with_code), str(tmp_path / "ran"))
+    done = run_python(program, *arguments, stdin="y\n1\nThe fox saw Ulm.\n", HF_MODULES_CACHE=str(tmp_path / "modules"))
+    assert "is loaded by code that comes with it, which was not run; read that code" in done.stderr
+    assert "--trust-remote-code" in done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["text"] for row in rows] == ["y", "1", "The fox saw Ulm."]  # the refused call read nothing
+    assert rows[2]["entities"] == tag(model, "The fox saw Ulm.")
 
 
 def test_every_command_refuses_the_code_of_a_model(user_error, folder_with_code, tmp_path, zoo, zoo_text):

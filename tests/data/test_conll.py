@@ -53,10 +53,10 @@ def test_a_word_keeps_every_character_but_tab_and_line_end(file):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a\tO\nPar", r":2: expected 'word<TAB>tag', got \['Par'\]"),
+        ("a\tO\nPar", r":2: expected 'word<TAB>tag', got 'Par'"),
         ("a\tO\nParis\tB-loc", r":2: expected one of 5 tags \(B-location, .*\), got 'B-loc'"),
         ("a\tO\nParis\t", r":2: expected one of 5 tags .*, got ''"),
-        ("a\tO\tO\n", r":1: expected 'word<TAB>tag', got \['a', 'O', 'O'\]"),
+        ("a\tO\tO\n", r":1: expected 'word<TAB>tag', got 'a\\tO\\tO'"),
         ("a O O\n", r":1: expected 'word<TAB>tag'"),
         ("\tO\n", r":1: expected 'word<TAB>tag', got '\\tO'"),
         (" O\n", r":1: expected 'word<TAB>tag', got ' O'"),

@@ -69,13 +69,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, path: str):
         """Status, bytes or what becomes JSON, and headers. Raises HubError for an answer other than 200."""
-        token = self.headers.get("Authorization")
-        if token and token != f"Bearer {self.hub.token}":
-            raise HubError(401, "Invalid username or password.")
         for methods, needs_token, pattern, answer in ROUTES:
             match = re.fullmatch(pattern, path)
             if match and self.command in methods:
-                if needs_token and not token:
+                if needs_token and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
                     raise HubError(401, "Invalid username or password.")
                 parts = {k: urllib.parse.unquote(v) for k, v in match.groupdict().items() if v is not None}
                 with self.hub.lock:
@@ -99,8 +96,6 @@ class Handler(BaseHTTPRequestHandler):
     def create(self):
         about = json.loads(self.body)
         name, kind = f"{about.get('organization') or USER}/{about['name']}", about.get("type") or "model"
-        if not name.startswith(f"{USER}/"):
-            raise HubError(403, f"You don't have the rights to create a {kind} under this namespace")
         url = f"{self.hub.url}/{PREFIX[kind]}{name}"
         if (kind, name) in self.hub.repos:
             raise HubError(409, "You already created this repo", url=url)
@@ -155,9 +150,8 @@ class Handler(BaseHTTPRequestHandler):
         answer = []
         for large in json.loads(self.body)["objects"]:
             upload = {"actions": {"upload": {"href": f"{self.hub.url}/lfs/{large['oid']}"}}}
-            answer.append(
-                {"oid": large["oid"], "size": large["size"]} | ({} if large["oid"] in self.hub.blobs else upload)
-            )
+            about = {"oid": large["oid"], "size": large["size"]}
+            answer.append(about if large["oid"] in self.hub.blobs else about | upload)
         return {"transfer": "basic", "objects": answer}, {"Content-Type": "application/vnd.git-lfs+json"}
 
     def lfs_put(self, oid):
@@ -201,12 +195,6 @@ class Handler(BaseHTTPRequestHandler):
         is_deep = self.query.get("recursive", "").lower() in ("true", "1")
         return [entry for entry in within if is_deep or "/" not in entry["path"][len(prefix) :]]
 
-    def paths_info(self, kind, name, revision):
-        paths = {value for key, value in urllib.parse.parse_qsl(self.body.decode()) if key == "paths"}
-        if "json" in self.headers.get("Content-Type", ""):
-            paths = set(json.loads(self.body)["paths"])
-        return [entry for entry in self._repo(kind, name).at(revision).entries() if entry["path"] in paths]
-
     def resolve(self, name, revision, path, kind=""):
         commit = self._repo(kind, name).at(revision)
         file = commit.files.get(path)
@@ -231,7 +219,6 @@ ROUTES = (  # methods, whether they need a token, path, what answers
     (("POST",), True, rf"{FILES}\.git/info/lfs/objects/batch", Handler.lfs_batch),
     (("PUT",), False, r"/lfs/(?P<oid>[0-9a-f]{64})", Handler.lfs_put),
     (("GET",), False, rf"{API}/tree/{REVISION}(?:/(?P<path>.*))?", Handler.tree),
-    (("POST",), False, f"{API}/paths-info/{REVISION}", Handler.paths_info),
     (("GET",), False, f"{API}(?:/revision/{REVISION})?", Handler.info),
     (("GET", "HEAD"), False, rf"{FILES}/resolve/{REVISION}/(?P<path>.+)", Handler.resolve),
 )

@@ -9,10 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer, decoders, models
+from tokenizers import Tokenizer, decoders, models, normalizers
+from transformers import PreTrainedTokenizerFast
 
+from crossner_hf.corpora.corpus import Document
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
 from crossner_hf.masking.subword_boundaries import token_boundaries
+from crossner_hf.pretraining.entity_tags import EntityTagger
 
 KINDS = ("bert", "roberta", "deberta-v2")
 EPOCHS = 64  # two units are masked alike in all of them with a chance of 2 ** -64
@@ -95,6 +98,63 @@ def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordpiece():
     backend.decoder = decoders.ByteLevel()
     starts = token_boundaries(backend).word_starts(np.array([[3, 4, 6, 4, 1, 4]]))
     assert starts.tolist() == [[True, False, True, False, True, True]]
+
+
+@pytest.fixture(scope="session", params=["bpe", "unigram"])
+def byte_fallback(request) -> Tokenizer:
+    """As Llama 2's and Gemma's: characters that the vocabulary lacks are written as their bytes, `<0xE6>`."""
+    tokens = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), *"▁abfox,"]
+    if request.param == "bpe":
+        model = models.BPE(
+            {t: i for i, t in enumerate(tokens)}, [], unk_token="<unk>", fuse_unk=True, byte_fallback=True
+        )
+    else:
+        model = models.Unigram([(token, -1.0) for token in tokens], 0, byte_fallback=True)
+    backend = Tokenizer(model)
+    backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    return backend
+
+
+def words_at(backend: Tokenizer, text: str) -> list[str]:
+    """The text of the tokens from one beginning of a word to the next."""
+    encoded = backend.encode(text)
+    starts = np.flatnonzero(token_boundaries(backend).word_starts(np.array([encoded.ids]))[0])
+    bounds = pairwise([*starts.tolist(), len(encoded.ids)])
+    return [backend.decode(encoded.ids[start:end]) for start, end in bounds]
+
+
+def test_the_bytes_of_a_character_are_of_one_word(byte_fallback):
+    assert words_at(byte_fallback, "fox 漢字,foéx\nab 😀 \t,") == [
+        *(" fox", " 漢字", ",", "foéx", "\n", "ab", " 😀", " \t", ",")
+    ]
+
+
+@pytest.mark.parametrize("strategy", ["whole_word", "geometric", "entity"])
+def test_no_strategy_masks_a_part_of_a_characters_bytes(strategy, byte_fallback, masked):
+    tok = PreTrainedTokenizerFast(
+        tokenizer_object=byte_fallback, unk_token="<unk>", pad_token="<pad>", mask_token="<m>"
+    )
+    ids = tok("fox 漢字 foéx, 漢 ab 😀, ox")["input_ids"]
+    tags = {"entity_tags": [0] * len(ids)} if strategy == "entity" else {}
+    collator = DataCollatorForSpanMasking(tok, mlm_probability=0.4, seed=0, strategy=strategy)
+    seen = masked(collator, [{"input_ids": ids, **tags}], 30)[:, 0]
+    of_bytes = [token.startswith("<0x") for token in tok.convert_ids_to_tokens(ids)]
+    together = [i for i, both in enumerate(pairwise(of_bytes)) if all(both)]
+    assert len(together) == 5 + 1 + 2 + 3
+    assert seen[:, together].any()
+    assert (seen[:, together] == seen[:, [i + 1 for i in together]]).all()
+
+
+def test_a_gazetteers_name_matches_whole_characters_only(byte_fallback):
+    # U+6F22 and U+6F23 have their first two bytes in common.
+    tagger = EntityTagger(byte_fallback, 0, False, ["漢", "ab"])
+    ids = np.array(byte_fallback.encode("漢, 漢字 ab 漣 漢").ids)
+    tags = tagger.tags(ids, np.zeros(1, int), [Document("…")], [None])
+    tokens = [byte_fallback.id_to_token(i) for i in ids]
+    assert [token for token, tag in zip(tokens, tags.tolist(), strict=True) if tag == 1] == ["<0xE6>", "a", "<0xE6>"]
+    assert np.flatnonzero(tags == 1).tolist()[0] == 1
+    assert (tags > 0).sum() == 3 + 2 + 3
 
 
 def test_a_combining_mark_is_part_of_a_word():

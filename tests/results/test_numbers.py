@@ -110,11 +110,10 @@ def test_a_difference_is_that_of_the_means_in_the_main_table(analysed):
         assert c.low < c.difference < c.high
 
 
-def two_sentence_gold() -> Gold:
-    """Two sentences with one entity each."""
-    domain = get_domain("sample_music")
-    ids = np.array([1, 0, 1, 0])
-    return Gold(domain, [["a", "b"], ["c", "d"]], ids, np.array([2, 2]), Path("none"))
+def one_entity_each(sentences: int) -> Gold:
+    """Sentences of two words, the first of which is an entity."""
+    ids, lengths = np.tile([1, 0], sentences), np.full(sentences, 2)
+    return Gold(get_domain("sample_music"), [["a", "b"]] * sentences, ids, lengths, Path("none"))
 
 
 def test_the_p_value_is_that_of_the_exact_distribution_of_resamples():
@@ -123,11 +122,9 @@ def test_the_p_value_is_that_of_the_exact_distribution_of_resamples():
     drawn (1,1): F1 1 and 1, difference 0; (1,2) and (2,1): 1 and 2/3, difference 1/3 as observed; (2,2): 1 and 0,
     difference 1. As far from the observed 1/3 as 0 is, or farther: 0 and 1, half of the resamples.
     """
-    gold = two_sentence_gold()
-    runs = {
-        System("direct", "a"): [compare(gold.ids, gold)],
-        System("joint", "b"): [compare(np.array([1, 0, 0, 0]), gold)],
-    }
+    gold = one_entity_each(2)
+    predictions = {System("direct", "a"): gold.ids, System("joint", "b"): np.array([1, 0, 0, 0])}
+    runs = {system: [compare(ids, gold)] for system, ids in predictions.items()}
     (result,) = compare_all(runs, gold, resamples=20_000)
     assert result.difference == pytest.approx(100 / 3)
     assert result.p == pytest.approx(0.5, abs=0.015)
@@ -147,16 +144,12 @@ def test_equal_predictions_give_p_of_one_and_clearly_better_ones_the_smallest(an
 
 def test_of_systems_that_do_not_differ_about_five_in_a_hundred_are_significant_at_five_percent():
     """Two taggers that are right on each entity with one chance: p-values are then spread about evenly."""
-    domain = get_domain("sample_music")
     rng = np.random.default_rng(3)
+    gold = one_entity_each(120)
     small = 0
     for _ in range(200):
-        ids = np.tile([1, 0], 120)
-        gold = Gold(domain, [["a", "b"]] * 120, ids, np.full(120, 2), Path("none"))
-        runs = {}
-        for name in "ab":
-            hit = np.repeat(rng.random(120) < 0.6, 2)
-            runs[System("direct", name)] = [compare(np.where(hit, ids, 0), gold)]
+        hits = {name: np.repeat(rng.random(120) < 0.6, 2) for name in "ab"}
+        runs = {System("direct", name): [compare(np.where(hit, gold.ids, 0), gold)] for name, hit in hits.items()}
         small += compare_all(runs, gold, resamples=300)[0].p <= 0.05
     assert 2 <= small <= 20  # of 200, 10 expected; outside of this once in some hundred tries
 
@@ -175,5 +168,5 @@ def test_holm_s_correction_is_that_of_a_worked_example():
 
 
 def test_an_empty_prediction_scores_zero():
-    gold = two_sentence_gold()
+    gold = one_entity_each(2)
     assert compare(np.zeros(4, int), gold).f1(gold) == 0.0

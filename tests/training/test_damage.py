@@ -1,5 +1,6 @@
 """Damage to what a run keeps is noticed, and the run resumes from what is whole."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ from safetensors.torch import save_file
 from training_fixtures import StopAtCheckpoint
 from transformers import TrainerCallback, TrainingArguments
 
+from crossner_hf.atomic_write import write_text
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.training.manifest import damage, write_manifest
@@ -129,6 +131,17 @@ def write_stage(tmp_path, monkeypatch):
     write_manifest(tmp_path)
     assert damage(tmp_path) is None
     return tmp_path, settings
+
+
+def test_a_full_disk_under_a_text_file_names_the_file(tmp_path, monkeypatch):
+    def full(path, text, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left") as error:
+        write_text(tmp_path / "record.json", "{}")
+    assert error.value.errno == errno.ENOSPC
+    assert str(tmp_path / "record.json") in str(error.value)
 
 
 def test_checkpoints_go_by_step_though_a_clock_was_set_back(train, tmp_path):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from crossner_hf import __version__
 from crossner_hf.atomic_write import write_text
-from crossner_hf.display import check_matplotlib
+from crossner_hf.display import check_matplotlib, csv_cell
 from crossner_hf.experiments.report import curves, error_analysis, page, tables
 from crossner_hf.experiments.report.pending_runs import pending_runs
 from crossner_hf.experiments.report.view import Split, blocks
@@ -103,7 +103,8 @@ def write_report(
     for plot in drawn:
         write_text(output / "figures" / f"{plot.name}.svg", f'<?xml version="1.0" encoding="utf-8"?>\n{plot.svg}')
     for name, frame in frames.items():
-        write_text(output / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+        cells = frame.rename(columns=csv_cell).map(csv_cell)
+        write_text(output / f"{name}.csv", cells.to_csv(index=False, lineterminator="\n"))
     write_text(output / "report.md", page.markdown(content))
     write_text(output / "report.html", page.html_page(content))
     parts = "no confusion, significance and hardest sentences"
