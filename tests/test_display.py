@@ -1,9 +1,13 @@
 """What people see: marked text reads as it was, types keep their colours, tables line up and name the convention."""
 
+import logging
 import re
+from types import SimpleNamespace
 
 import pytest
 
+from crossner_hf.cli import PlainFormatter
+from crossner_hf.cli.overlap import as_csv
 from crossner_hf.display import COLOURS, colour_of, csv_cell, mark, marked_sentence, marked_text, plain, say, table
 from crossner_hf.metric import score
 from crossner_hf.results.score_table import score_table
@@ -64,6 +68,19 @@ def test_plain_text_keeps_what_is_no_code():
 @pytest.mark.parametrize("text", ["=1+1", "+A1", "-A1", "@SUM(A1)", " =1", "\t=1", "-1+2"])
 def test_a_cell_of_text_is_no_formula(text):
     assert csv_cell(text) == f"'{text}"
+
+
+def test_streams_that_look_like_formulas_are_text_in_the_matrix_of_overlap():
+    record = SimpleNamespace(
+        streams=[SimpleNamespace(label="=1+1"), SimpleNamespace(label="news")],
+        matrix=SimpleNamespace(percent=[[100.0, -0.5], [-0.5, 100.0]]),
+    )
+    assert as_csv(record) == "stream,'=1+1,news\n'=1+1,100.00,-0.50\nnews,-0.50,100.00"
+
+
+def test_warnings_hold_no_code_for_the_terminal():
+    record = logging.LogRecord("crossner_hf", logging.WARNING, "", 1, "%s: no such file", ("a\x1b[2J",), None)
+    assert PlainFormatter().format(record) == "a\\u001b[2J: no such file"
 
 
 @pytest.mark.parametrize("value", ["-1.5", "+2", "-1e-3", -1.5, None, "-", "B-song", "a=b", "", "-inf"])
