@@ -16,7 +16,7 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename is None:  # as for a full disk
+        if error.filename is None and error.errno is not None:  # as for a full disk
             raise type(error)(error.errno, error.strerror, str(path)) from error
         raise
     finally:
