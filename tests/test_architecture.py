@@ -35,12 +35,12 @@ DATA_WITHOUT_TORCH = ["conll", "sentences", "sources", "download", "deduplicate"
 
 def modules():
     """Dotted name to file of every module of the package, its `__init__` left out."""
-    found = {}
+    actual = {}
     for path in sorted((ROOT / PACKAGE).rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    del found[PACKAGE]
-    return found
+        actual[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    del actual[PACKAGE]
+    return actual
 
 
 def imported(module, path):

@@ -102,7 +102,7 @@ def test_the_stock_pipeline_with_first_tokens_agrees_where_spaces_part_all_words
     stock = pipeline("token-classification", model=fitted.folder, aggregation_strategy="first")
     texts = [" ".join(words) for words in fitted.sentences]
     mine, theirs = (
-        {(i, e["start"], e["end"], e["entity_group"]) for i, entities in enumerate(found) for e in entities}
-        for found in (tag(fitted.tagger, texts), stock(texts))
+        {(i, e["start"], e["end"], e["entity_group"]) for i, entities in enumerate(actual) for e in entities}
+        for actual in (tag(fitted.tagger, texts), stock(texts))
     )
     assert len(mine & theirs) >= 0.9 * max(len(mine), len(theirs))

@@ -37,13 +37,13 @@ def predict(model, tmp_path, capsys):
 
 
 def test_text_gives_marked_text_a_line_each_also_for_empty_lines(predict, model):
-    found = tag(model, TEXTS)
-    assert any(found)
+    actual = tag(model, TEXTS)
+    assert any(actual)
     out = predict("\n".join(TEXTS) + "\n")
-    assert out == "".join(marked_text(t, e, colour=False) + "\n" for t, e in zip(TEXTS, found, strict=True))
+    assert out == "".join(marked_text(t, e, colour=False) + "\n" for t, e in zip(TEXTS, actual, strict=True))
     assert predict("\n".join(TEXTS)) == out  # the last line need not end
     coloured = predict("\n".join(TEXTS), "--color", "always")
-    assert coloured == "".join(marked_text(t, e, colour=True) + "\n" for t, e in zip(TEXTS, found, strict=True))
+    assert coloured == "".join(marked_text(t, e, colour=True) + "\n" for t, e in zip(TEXTS, actual, strict=True))
 
 
 def test_text_gives_json_lines_with_offsets_into_the_line(predict, model):
@@ -89,9 +89,9 @@ def test_conll_and_tokens_in_json_are_the_same_words(predict, model, to):
 def test_json_lines_keep_their_other_keys(predict, model):
     rows = [{"id": 7, "text": TEXTS[0], "source": {"é": [1]}}, {"tokens": SENTENCES[0], "id": 8}]
     out = predict("\n".join(json.dumps(row) for row in rows), "--to", "jsonl", "--from", "jsonl")
-    found = [json.loads(line) for line in out.splitlines()]
-    assert [{k: v for k, v in row.items() if k != "entities"} for row in found] == rows
-    assert found[0]["entities"] == tag(model, [TEXTS[0], " ".join(SENTENCES[0])])[0]
+    actual = [json.loads(line) for line in out.splitlines()]
+    assert [{k: v for k, v in row.items() if k != "entities"} for row in actual] == rows
+    assert actual[0]["entities"] == tag(model, [TEXTS[0], " ".join(SENTENCES[0])])[0]
     assert "é" in out
 
 
@@ -176,16 +176,16 @@ def test_windows_line_ends_and_a_byte_order_mark_are_taken_in_every_form(predict
 
 def test_offsets_of_a_row_with_text_and_tokens_belong_to_its_text(predict):
     rows = [{"text": "The  fox's\nOslo", "tokens": SENTENCES[0]}, {"text": None, "tokens": ["Ulm"]}]
-    found = [
+    actual = [
         json.loads(line)
         for line in predict("\n".join(map(json.dumps, rows)), "--to", "jsonl", name="x.JSONL").splitlines()
     ]
-    assert found[0]["entities"]
-    for row in found:
+    assert actual[0]["entities"]
+    for row in actual:
         text = row["text"] or "Ulm"
         assert all(text[entity["start"] : entity["end"]] == entity["word"] for entity in row["entities"])
     alone = json.loads(predict(json.dumps({"tokens": SENTENCES[0]}), "--to", "jsonl", name="x.jsonl"))
-    kinds = [[entity["entity_group"] for entity in row["entities"]] for row in (found[0], alone)]
+    kinds = [[entity["entity_group"] for entity in row["entities"]] for row in (actual[0], alone)]
     assert kinds[0] == kinds[1]
 
 

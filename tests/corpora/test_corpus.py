@@ -74,8 +74,8 @@ def test_json_lines_and_parquet_give_text_entities_and_skip_blank_documents(tmp_
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     for path in (lines, tmp_path / "a.parquet"):
         skipped = Counter()
-        found = list(Corpus((path,), text_column="body").documents(skipped))
-        assert found == [Document("Oslo and Ulm", ((0, 4), (9, 12))), Document("nothing")]
+        actual = list(Corpus((path,), text_column="body").documents(skipped))
+        assert actual == [Document("Oslo and Ulm", ((0, 4), (9, 12))), Document("nothing")]
         assert skipped == {"blank": 2}
 
 
@@ -173,23 +173,23 @@ def test_long_documents_come_in_parts_cut_before_single_spaces_and_through_no_en
     while entities and (at := text.find("Oslo , and", at)) >= 0:
         marked.append((at, at + 10))
         at += 10
-    found = list(split_document(Document(text, tuple(marked))))
-    assert "".join(part.text for part in found) == text
-    assert len(found) > 3
-    assert [part.continues for part in found] == [False] + [True] * (len(found) - 1)
-    assert max(len(part.text) for part in found) <= PART_CHARACTERS
-    for before, after in pairwise(found):
+    actual = list(split_document(Document(text, tuple(marked))))
+    assert "".join(part.text for part in actual) == text
+    assert len(actual) > 3
+    assert [part.continues for part in actual] == [False] + [True] * (len(actual) - 1)
+    assert max(len(part.text) for part in actual) <= PART_CHARACTERS
+    for before, after in pairwise(actual):
         assert not before.text[-1].isspace()
         assert after.text[0] == " "
         assert not after.text[1].isspace()
-    named = [part.text[start:end] for part in found for start, end in part.entities]
+    named = [part.text[start:end] for part in actual for start, end in part.entities]
     assert named == ["Oslo , and"] * len(marked)
 
 
 def test_text_without_spaces_is_cut_too():
-    found = list(split_document(Document("x" * 250_000, ((99_990, 100_010),))))
-    assert [len(part.text) for part in found] == [100_000, 100_000, 50_000]
-    assert [part.entities for part in found] == [((99_990, 100_000),), ((0, 10),), ()]
+    actual = list(split_document(Document("x" * 250_000, ((99_990, 100_010),))))
+    assert [len(part.text) for part in actual] == [100_000, 100_000, 50_000]
+    assert [part.entities for part in actual] == [((99_990, 100_000),), ((0, 10),), ()]
 
 
 @pytest.mark.parametrize("line", [WORDS * 10 + "\n", WORDS], ids=["no blank line", "one line"])
@@ -197,18 +197,18 @@ def test_a_long_text_file_is_read_in_little_memory_and_cut_as_the_text_itself(tm
     text = line * (8_000_000 // len(line))
     path = write(tmp_path / "long.txt", f"first\n\n{text}\n\nlast\n")
     expected = [Document("first"), *split_document(Document(text.rstrip("\n"))), Document("last")]
-    found = Counter()
+    actual = Counter()
     corpus = Corpus((path,))
     tracemalloc.start()
     try:
         assert list(corpus.checksums()) == ["long.txt"]
         for number, document in enumerate(corpus.documents()):
             assert document == expected[number]
-            found["documents"] += 1
+            actual["documents"] += 1
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert found["documents"] == len(expected) > 50
+    assert actual["documents"] == len(expected) > 50
     assert peak < 3_000_000
 
 

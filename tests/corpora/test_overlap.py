@@ -60,11 +60,13 @@ def test_the_matrix_is_that_of_a_count_by_hand(text, casing, stops):
     rng = random.Random(0)
     left_out = {"the", "of", "'s", "n't"} if stops == "english" else set()
     for k in (1, 2, 3, 5, 8, 50):
-        told = {name: rng.choices(WORDS, k=rng.randint(30, 90)) for name in "abc"}
-        ranked = {name: by_hand(words, left_out, lower=casing == "lower") for name, words in told.items()}
-        expected = [[percent_by_hand(ranked[first], ranked[second], k) for second in told] for first in told]
-        found = percents([text(*pair) for pair in told.items()], top_k=k, stop_words=stops, casing=casing)
-        assert found == expected
+        settings_given = {name: rng.choices(WORDS, k=rng.randint(30, 90)) for name in "abc"}
+        ranked = {name: by_hand(words, left_out, lower=casing == "lower") for name, words in settings_given.items()}
+        expected = [
+            [percent_by_hand(ranked[first], ranked[second], k) for second in settings_given] for first in settings_given
+        ]
+        actual = percents([text(*pair) for pair in settings_given.items()], top_k=k, stop_words=stops, casing=casing)
+        assert actual == expected
 
 
 def test_it_is_symmetric_with_100_on_the_diagonal_and_the_same_in_any_order(text):
@@ -73,17 +75,17 @@ def test_it_is_symmetric_with_100_on_the_diagonal_and_the_same_in_any_order(text
         text(name, rng.choices([f"w{i:02}" for i in range(60)], k=size))
         for name, size in zip("abcd", (20, 50, 90, 400), strict=True)
     ]
-    found = percents(streams, top_k=15)
-    assert all(found[i][i] == 100 for i in range(4))
-    assert all(found[i][j] == found[j][i] < 100 for i in range(4) for j in range(i))
+    actual = percents(streams, top_k=15)
+    assert all(actual[i][i] == 100 for i in range(4))
+    assert all(actual[i][j] == actual[j][i] < 100 for i in range(4) for j in range(i))
     order = [2, 0, 3, 1]
-    assert percents([streams[i] for i in order], top_k=15) == [[found[i][j] for j in order] for i in order]
-    assert percents(streams[:2], top_k=15)[0][1] == found[0][1]  # whatever other streams there are
+    assert percents([streams[i] for i in order], top_k=15) == [[actual[i][j] for j in order] for i in order]
+    assert percents(streams[:2], top_k=15)[0][1] == actual[0][1]  # whatever other streams there are
 
 
 def test_ties_at_the_last_rank_are_taken_in_the_order_of_the_alphabet():
-    found = vocabulary([["d", "b", "a", "c", "c"], ["e"]], OverlapArguments(top_k=3), NONE)
-    assert (found.top, found.least_count, found.tied) == (["c", "a", "b"], 1, 4)
+    actual = vocabulary([["d", "b", "a", "c", "c"], ["e"]], OverlapArguments(top_k=3), NONE)
+    assert (actual.top, actual.least_count, actual.tied) == (["c", "a", "b"], 1, 4)
 
 
 def test_a_short_stream_is_compared_by_fewer_words_and_noted(text):
@@ -96,8 +98,8 @@ def test_a_short_stream_is_compared_by_fewer_words_and_noted(text):
 
 
 def test_words_without_a_letter_do_not_count():
-    found = vocabulary([["In", "1990", ",", "10,000"], ["the", "90s", "β", "_", "²"]], OverlapArguments(), NONE)
-    assert (found.words, found.counted, sorted(found.top)) == (9, 4, ["90s", "in", "the", "β"])
+    actual = vocabulary([["In", "1990", ",", "10,000"], ["the", "90s", "β", "_", "²"]], OverlapArguments(), NONE)
+    assert (actual.words, actual.counted, sorted(actual.top)) == (9, 4, ["90s", "in", "the", "β"])
 
 
 def test_stop_words_are_left_out_whatever_their_case_and_apostrophe():
@@ -139,10 +141,10 @@ def test_memory_holds_the_vocabulary_and_not_the_text(tmp_path):
     stops = stop_words("english")
     next(stream.words())  # what is loaded once
     tracemalloc.start()
-    found = vocabulary(stream.words(), OverlapArguments(), stops)
+    actual = vocabulary(stream.words(), OverlapArguments(), stops)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (found.words, found.distinct) == (200_000, 500)
+    assert (actual.words, actual.distinct) == (200_000, 500)
     assert (
         peak < path.stat().st_size / 2
     )  # 0.9 MB of text; a list of its words would take 1.6 MB for the pointers alone
@@ -151,7 +153,7 @@ def test_memory_holds_the_vocabulary_and_not_the_text(tmp_path):
 def test_labelled_words_are_those_of_the_files_and_of_the_split_asked_for(write_zoo, tmp_path):
     folder = write_zoo(tmp_path / "zoo")
     lines = {name: (folder / f"{name}.txt").read_text().split("\n") for name in ("train", "dev", "test")}
-    words = {name: [line.split("\t")[0] for line in found if line] for name, found in lines.items()}
+    words = {name: [line.split("\t")[0] for line in actual if line] for name, actual in lines.items()}
     stream = open_stream(str(folder))
     assert stream.label == "zoo"
     assert [word for sentence in stream.words() for word in sentence] == words["train"] + words["dev"] + words["test"]
@@ -304,15 +306,15 @@ def ranked():
     if not folder:
         pytest.skip("CROSSNER_DATA_DIR does not name the official files")
     stops = stop_words("english").words
-    found: dict[bool, dict[str, list[str]]] = {False: {}, True: {}}
+    actual: dict[bool, dict[str, list[str]]] = {False: {}, True: {}}
     for name in SIX:
         lines = [
             line for s in ("train", "dev", "test") for line in (Path(folder) / name / f"{s}.txt").open(encoding="utf-8")
         ]
         words = [re.split(r"[\t ]", line)[0] for line in lines if line.strip()]
-        for backwards in found:
-            found[backwards][name] = by_hand(words, stops, lower=True, backwards=backwards)
-    return found
+        for backwards in actual:
+            actual[backwards][name] = by_hand(words, stops, lower=True, backwards=backwards)
+    return actual
 
 
 @pytest.mark.parametrize("k", [5_000, 1_000])

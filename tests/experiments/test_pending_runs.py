@@ -18,8 +18,8 @@ def test_runs_of_a_grid_without_a_record_are_listed_with_what_is_known_of_them(t
             place.of(task).mkdir(parents=True)
             (place.of(task) / file).write_text("{}", encoding="utf-8")
         place.note_failure(Outcome(failed.name, "failed", "out of memory"))
-    found = [(Path(shown).name, reason) for shown, reason in pending_runs([tmp_path, folder])]
-    assert found == [
+    pending = [(Path(shown).name, reason) for shown, reason in pending_runs([tmp_path, folder])]
+    assert pending == [
         (failed.name, "failed: out of memory"),
         (begun.name, "begun, not finished"),
         (waiting.name, "not begun"),

@@ -76,9 +76,9 @@ def report(tmp_path_factory):
     (make.folder / "grid.json").write_text('{"schema_version": 1, "grid": {}, "runs": {"music-joint-minilm-555": {}}}')
     (make.folder / "cut.json").write_text('{"schema_version": 1, "kin')
     make(seed=666, setting="joint", source={"domain": "conll2003"}, predictions=False)
-    found = write_report([make.folder], folder / "out", data_dirs=[hostile], resamples=300)
-    assert found.eval_sets == ["sample_music", "hostile"]
-    return found
+    actual = write_report([make.folder], folder / "out", data_dirs=[hostile], resamples=300)
+    assert actual.eval_sets == ["sample_music", "hostile"]
+    return actual
 
 
 @pytest.fixture(scope="module")
@@ -239,10 +239,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 @pytest.fixture(scope="module")
 def browser():
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if not found:
+    actual = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if not actual:
         pytest.skip(f"none of {', '.join(BROWSERS)} is on PATH")
-    return found
+    return actual
 
 
 def test_a_browser_shows_the_page_and_runs_nothing_of_it(browser, report, tmp_path):

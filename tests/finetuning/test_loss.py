@@ -66,12 +66,12 @@ def test_dev_scoring_puts_rows_back_in_order_and_counts_unseen_words_as_outside(
         for i, (label, word) in enumerate(zip(rows[sentence], labelled[sentence], strict=True)):
             ids[row, 2 * i + 1], marks[row, 2 * i + 1] = label, gold[sentence][word]
     score = dev_scorer(DevSet(get_domain(zoo), None, order, gold, labelled))
-    found = score(SimpleNamespace(predictions=ids, label_ids=marks))
+    actual = score(SimpleNamespace(predictions=ids, label_ids=marks))
     # Gold has four entities. Three are predicted right; the fourth is an animal 0:2 of which only 0:1 is seen.
-    assert found["conlleval_precision"] == found["conlleval_recall"] == pytest.approx(3 / 4)
+    assert actual["conlleval_precision"] == actual["conlleval_recall"] == pytest.approx(3 / 4)
     # A word without tokens between B-animal and I-animal is part of the animal.
     gap = dev_scorer(DevSet(get_domain(zoo), None, [0], [[1, 2, 2, 0]], [[0, 2, 3]]))
     row = np.array([[1, 2, 0]])
     assert gap(SimpleNamespace(predictions=row, label_ids=row))["conlleval_f1"] == 1
     in_batches = SimpleNamespace(predictions=[ids[:2], ids[2:]], label_ids=[marks[:2], marks[2:]])
-    assert score(in_batches) == found
+    assert score(in_batches) == actual

@@ -174,21 +174,21 @@ def test_what_labels_share_is_taken_over_and_the_rest_is_new(run, tiny_model, zo
 
 def test_a_source_stage_is_trained_once_for_all_that_share_it_and_gives_one_result(run, tmp_path):
     cache = tmp_path / "cache"
-    told = {"setting": "pre_train_then_fine_tune", "source_cache": str(cache)}
-    first = run(tmp_path / "first", **told)
+    options = {"setting": "pre_train_then_fine_tune", "source_cache": str(cache)}
+    first = run(tmp_path / "first", **options)
     (folder,) = cache.iterdir()
     written = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    run(tmp_path / "again", **told)
-    run(tmp_path / "few", num_sentences=5, num_train_epochs=1, **told)
+    run(tmp_path / "again", **options)
+    run(tmp_path / "few", num_sentences=5, num_train_epochs=1, **options)
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == written
     assert len(list(cache.iterdir())) == 1
     assert same_weights(tmp_path / "first", tmp_path / "again")
-    run(tmp_path / "official", source_head="target", **told)
-    run(tmp_path / "seed", seed=666, **told)
-    run(tmp_path / "longer", source_epochs=1, **told)
+    run(tmp_path / "official", source_head="target", **options)
+    run(tmp_path / "seed", seed=666, **options)
+    run(tmp_path / "longer", source_epochs=1, **options)
     assert len(list(cache.iterdir())) == 4
     shutil.rmtree(cache)
-    run(tmp_path / "anew", **told)
+    run(tmp_path / "anew", **options)
     assert same_weights(tmp_path / "first", tmp_path / "anew")
     source = first.source
     assert (source.domain, source.head, source.epochs, source.optimizer) == ("circus", "source", 2.0, "carried")
@@ -221,25 +221,25 @@ def test_the_head_of_a_tagger_for_other_labels_is_not_taken_over(tiny_model, tmp
         model.save_pretrained(folder)
         EncoderTaggers(tiny_model("bert")).tokenizer.save_pretrained(folder)
         caplog.clear()
-        found = EncoderTaggers(str(folder)).build(zoo)
-        assert torch.equal(found.base_model.embeddings.word_embeddings.weight, model.get_input_embeddings().weight)
-        assert found.classifier.out_features == 5
-        assert (len(labels) == 5 and torch.equal(found.classifier.weight, model.classifier.weight)) is expected
+        actual = EncoderTaggers(str(folder)).build(zoo)
+        assert torch.equal(actual.base_model.embeddings.word_embeddings.weight, model.get_input_embeddings().weight)
+        assert actual.classifier.out_features == 5
+        assert (len(labels) == 5 and torch.equal(actual.classifier.weight, model.classifier.weight)) is expected
         assert ("is a tagger for other labels" in caplog.text) is not expected
 
 
 def test_carried_and_fresh_moments_and_both_heads_give_other_results(run, tmp_path):
-    told = {"setting": "pre_train_then_fine_tune", "num_train_epochs": 1}
-    run(tmp_path / "carried", **told)
-    run(tmp_path / "fresh", source_optimizer="fresh", **told)
-    run(tmp_path / "head", source_head="target", **told)
+    options = {"setting": "pre_train_then_fine_tune", "num_train_epochs": 1}
+    run(tmp_path / "carried", **options)
+    run(tmp_path / "fresh", source_optimizer="fresh", **options)
+    run(tmp_path / "head", source_head="target", **options)
     assert not same_weights(tmp_path / "carried", tmp_path / "fresh")
     assert not same_weights(tmp_path / "carried", tmp_path / "head")
 
 
 def test_a_break_in_the_source_stage_or_after_it_changes_nothing(run, tmp_path, monkeypatch):
-    told = {"setting": "pre_train_then_fine_tune"}
-    run(tmp_path / "whole", source_cache=str(tmp_path / "c0"), **told)
+    options = {"setting": "pre_train_then_fine_tune"}
+    run(tmp_path / "whole", source_cache=str(tmp_path / "c0"), **options)
     import crossner_hf.finetuning.source_stage as module
 
     for number, name in enumerate(["save_optimizer", "tagged_split"]):
@@ -251,8 +251,8 @@ def test_a_break_in_the_source_stage_or_after_it_changes_nothing(run, tmp_path, 
 
             patch.setattr(module, name, stop)
             with pytest.raises(KeyboardInterrupt):
-                run(tmp_path / name, **cache, **told)
-        record = run(tmp_path / name, resume=True, **cache, **told)
+                run(tmp_path / name, **cache, **options)
+        record = run(tmp_path / name, resume=True, **cache, **options)
         assert same_weights(tmp_path / name, tmp_path / "whole")
         assert record.setting == "pre_train_then_fine_tune"
 
@@ -311,10 +311,10 @@ def test_the_record_names_the_pre_training_of_its_encoder(run, tiny_model, zoo_t
         held_out=0,
         level="domain",
     )
-    told = dapt(Corpus(str(zoo_text)), tiny_model("bert"), args)
+    options = dapt(Corpus(str(zoo_text)), tiny_model("bert"), args)
     record = run(tmp_path / "run", model=str(tmp_path / "dapt"), num_train_epochs=1)
     pre_training = record.encoder.dapt
-    assert pre_training == told.as_pre_training()
+    assert pre_training == options.as_pre_training()
     assert (pre_training.start, pre_training.level, pre_training.masking) == ("bert", "domain", "span")
-    assert (pre_training.percent, pre_training.tokens_seen) == (50, told.tokens_seen)
+    assert (pre_training.percent, pre_training.tokens_seen) == (50, options.tokens_seen)
     assert run(tmp_path / "plain", num_train_epochs=1).encoder.dapt is None

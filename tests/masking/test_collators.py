@@ -199,7 +199,7 @@ def test_geometric_shows_a_span_in_one_way(tokenizer, random_rows):
             shown, were = batch["input_ids"][row, start:end], batch["labels"][row, start:end]
             if end - start >= 4:
                 ways.append((float((shown == tok.mask_token_id).mean()), float((shown == were).mean())))
-    shares = {way: np.mean([found == way for found in ways]) for way in ((1.0, 0.0), (0.0, 1.0))}
+    shares = {way: np.mean([actual == way for actual in ways]) for way in ((1.0, 0.0), (0.0, 1.0))}
     assert shares == pytest.approx({(1.0, 0.0): 0.8, (0.0, 1.0): 0.1}, abs=0.03)
     # The other spans are random all over; now and then a token of one is the old one or the mask token.
     others = np.array([way for way in ways if way not in shares])

@@ -141,8 +141,8 @@ def test_spans_of_geometric_have_the_lengths_of_a_truncated_geometric_distributi
     lengths = [end - start for row in masked for start, end in runs(row) if start > 0 and end < len(row)]
     mass = 0.2 * 0.8 ** np.arange(10)
     mass /= mass.sum()
-    found = np.bincount(lengths, minlength=12)[1:11] / len(lengths)
-    assert found == pytest.approx(mass, abs=0.015)
+    actual = np.bincount(lengths, minlength=12)[1:11] / len(lengths)
+    assert actual == pytest.approx(mass, abs=0.015)
     assert np.mean(lengths) == pytest.approx(mass @ np.arange(1, 11), abs=0.12)  # 3.80
 
 

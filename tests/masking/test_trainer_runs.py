@@ -50,7 +50,7 @@ def rows(random_rows, tokenizer):
 def trainer(tiny_model, tokenizer, rows, tmp_path):
     """Makes a trainer of a tiny BERT without dropout, fresh and with the same weights every time."""
 
-    def trainer(seed, callbacks=(), told=True, data=rows, folder="run", **changes) -> Recording:
+    def trainer(seed, callbacks=(), settings_given=True, data=rows, folder="run", **changes) -> Recording:
         config = AutoConfig.from_pretrained(tiny_model(), hidden_dropout_prob=0, attention_probs_dropout_prob=0)
         torch.manual_seed(0)
         collator = DataCollatorForSpanMasking(tokenizer(), mlm_probability=0.3, seed=seed)
@@ -68,7 +68,7 @@ def trainer(tiny_model, tokenizer, rows, tmp_path):
             args=TrainingArguments(**options | changes),
             data_collator=collator,
             train_dataset=data,
-            callbacks=[*callbacks, *([MaskingEpoch(collator)] if told else [])],
+            callbacks=[*callbacks, *([MaskingEpoch(collator)] if settings_given else [])],
         )
 
     return trainer
@@ -104,7 +104,7 @@ def test_without_a_seed_a_stock_trainer_needs_no_callback(trainer):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*epoch")
         for _ in range(2):
-            runs.append(trainer(None, told=False))  # which sets torch's seed
+            runs.append(trainer(None, settings_given=False))  # which sets torch's seed
             runs[-1].train()
     first, again = runs
     assert_fresh_in_every_epoch(first.seen)
@@ -146,7 +146,7 @@ def test_epochs_are_counted_over_a_stream_of_unknown_length(trainer, rows):
 
 
 def test_a_seeded_run_without_the_callback_warns_and_repeats_its_masks(trainer):
-    run = trainer(0, told=False, num_train_epochs=2)
+    run = trainer(0, settings_given=False, num_train_epochs=2)
     with pytest.warns(UserWarning, match="no epoch was set, so every epoch has the same masks"):
         run.train()
     first, second = masks_of_epochs(run.seen)

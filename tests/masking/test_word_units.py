@@ -55,14 +55,14 @@ def naive_units(kind: str, tokenizer, features: list[dict]) -> list[list[int]]:
 
 def seen_units(masked, strategy, tokenizer, features) -> list[list[int]]:
     collator = DataCollatorForSpanMasking(tokenizer, mlm_probability=0.5, seed=0, strategy=strategy)
-    found = units(masked(collator, features, EPOCHS))
-    for row, feature in zip(found, features, strict=True):
+    actual = units(masked(collator, features, EPOCHS))
+    for row, feature in zip(actual, features, strict=True):
         padding = slice(len(feature["input_ids"]), None)
         if tokenizer.padding_side == "left":
             padding = slice(0, len(row) - len(feature["input_ids"]))
         assert not any(row[padding])
         del row[padding]
-    return found
+    return actual
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -87,9 +87,9 @@ def test_a_line_break_ends_a_word_of_byte_level_tokens(tokenizer, examples, mask
     tok = tokenizer("roberta")
     features = examples(tok, ["Oslo\nParis\n\nUlm"])
     assert "Ċ" in tok.convert_ids_to_tokens(features[0]["input_ids"])
-    [found] = seen_units(masked, "whole_word", tok, features)
-    assert [found] == naive_units("roberta", tok, features)
-    assert max(found) == 6  # three names, three line breaks
+    [actual] = seen_units(masked, "whole_word", tok, features)
+    assert [actual] == naive_units("roberta", tok, features)
+    assert max(actual) == 6  # three names, three line breaks
 
 
 def test_a_byte_level_vocabulary_with_number_signs_is_not_taken_for_wordpiece():
@@ -176,9 +176,9 @@ def test_a_slow_tokenizer_is_refused_where_words_are_needed(tokenizer, monkeypat
 def tagged(rows: list[dict], spans: list[list[tuple[int, int]]]) -> list[dict]:
     """Rows with entity_tags that say 1 and 2 from begin to end of each span of positions."""
     result = []
-    for row, found in zip(rows, spans, strict=True):
+    for row, actual in zip(rows, spans, strict=True):
         tags = [0] * len(row["input_ids"])
-        for start, end in found:
+        for start, end in actual:
             tags[start:end] = [1] + [2] * (end - start - 1)
         result.append({"input_ids": row["input_ids"], "entity_tags": tags})
     return result

@@ -27,11 +27,11 @@ def calibrated(pairs):
 
 def test_a_worked_example():
     """Bin 0.9-1.0: two of confidence 0.94, one right; bin 0.6-0.7: one of 0.65, wrong."""
-    found = calibrated([(True, 0.94), (False, 0.94), (False, 0.65)])
-    assert found["ece"] == pytest.approx((2 * abs(0.94 - 0.5) + 1 * 0.65) / 3)
-    assert found["entities"] == 3
-    assert found["confidence"] == pytest.approx((0.94 + 0.94 + 0.65) / 3)
-    assert found["precision"] == pytest.approx(1 / 3)
+    actual = calibrated([(True, 0.94), (False, 0.94), (False, 0.65)])
+    assert actual["ece"] == pytest.approx((2 * abs(0.94 - 0.5) + 1 * 0.65) / 3)
+    assert actual["entities"] == 3
+    assert actual["confidence"] == pytest.approx((0.94 + 0.94 + 0.65) / 3)
+    assert actual["precision"] == pytest.approx(1 / 3)
 
 
 def test_it_is_the_sum_over_bins_by_definition():

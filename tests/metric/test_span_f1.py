@@ -154,11 +154,11 @@ def test_official_files_with_noise_score_as_in_seqeval_and_conlleval(domain):
 @given(corpora)
 def test_conlleval_counts_the_spans_of_tagging(corpus):
     predictions, references = sides(corpus)
-    found, wanted = (
+    actual, wanted = (
         {(i, *span) for i, tags in enumerate(s) for span in spans(tags)} for s in (predictions, references)
     )
     overall = score_one(predictions, references, "conlleval")["overall"]
-    assert overall == expected_scores(len(found & wanted), len(found), len(wanted))
+    assert overall == expected_scores(len(actual & wanted), len(actual), len(wanted))
 
 
 # --- invariants ---
@@ -258,11 +258,11 @@ def test_no_misc_is_conlleval_after_taking_misc_out():
 def test_strings_are_normalised_and_counted_once_a_sentence_and_type():
     words = ["The", "U.S.", "and", "u.s", "in", "a", "U.S.", "Army", "song"]
     gold = ["B-band", "I-band", "O", "O", "O", "O", "B-song", "I-song", "O"]
-    found = ["O", "B-band", "O", "B-band", "O", "B-band", "I-band", "O", "B-song"]  # three times 'us' as a band
-    overall = score_one([found, gold], [gold, gold], "string_set", tokens=[words, words])["overall"]
+    actual = ["O", "B-band", "O", "B-band", "O", "B-band", "I-band", "O", "B-song"]  # three times 'us' as a band
+    overall = score_one([actual, gold], [gold, gold], "string_set", tokens=[words, words])["overall"]
     # Gold: 'us' band and 'us army' song a sentence. Found: 'us' band and 'song' song, then both.
     assert overall == expected_scores(right=3, predicted=4, gold=4)
-    misc = [[tag.replace("song", "misc") for tag in tags] for tags in (found, gold)]
+    misc = [[tag.replace("song", "misc") for tag in tags] for tags in (actual, gold)]
     overall = score_one(misc, [misc[1], misc[1]], "string_set_no_misc", tokens=[words, words])["overall"]
     assert overall == expected_scores(right=2, predicted=2, gold=2)
 

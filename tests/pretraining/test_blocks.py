@@ -150,9 +150,9 @@ def texts_of(pack, corpus, tokenizer, **selection):
     part = selection.pop("part", "train")
     blocks, counts = pack(corpus, tokenizer, 3, Selection(**selection), part=part)
     pieces = tokenizer.convert_ids_to_tokens([row[1] for row in blocks["input_ids"]])
-    found = [int(number) for number in "".join(pieces).replace("##", "").replace("[SEP]", " ").split()]
-    assert counts.documents_used == len(found)
-    return found
+    actual = [int(number) for number in "".join(pieces).replace("##", "").replace("[SEP]", " ").split()]
+    assert counts.documents_used == len(actual)
+    return actual
 
 
 @pytest.fixture
@@ -416,9 +416,9 @@ def test_many_names_are_found_as_by_a_plain_search():
         hashes = np.zeros(len(text), np.uint64)
         for i in range(length):
             hashes = entity_tags.extended(hashes[: len(text) - i], text[i:])
-        found = table.find(text, hashes, np.ones(len(hashes), bool)).tolist()
-        assert found == [i for i in range(len(hashes)) if tuple(text[i : i + length].tolist()) in names]
-        assert found
+        actual = table.find(text, hashes, np.ones(len(hashes), bool)).tolist()
+        assert actual == [i for i in range(len(hashes)) if tuple(text[i : i + length].tolist()) in names]
+        assert actual
 
 
 def test_names_whose_hash_is_that_of_other_pieces_are_not_found():

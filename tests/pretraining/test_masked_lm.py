@@ -42,9 +42,9 @@ def model_and_batch(request, tiny_model):
 
 
 def gradients(model) -> dict[str, torch.Tensor]:
-    found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    actual = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
-    return found
+    return actual
 
 
 def test_loss_and_gradients_are_those_of_the_stock_model(model_and_batch):
@@ -62,10 +62,10 @@ def test_loss_and_gradients_are_those_of_the_stock_model(model_and_batch):
     loss = token_loss((logits,), masked_targets(logits, labels))
     loss.backward()
     assert loss.item() == pytest.approx(stock.item(), abs=1e-5)
-    found = gradients(model)
-    assert found.keys() == expected.keys()
+    actual = gradients(model)
+    assert actual.keys() == expected.keys()
     for name, gradient in expected.items():
-        assert torch.allclose(found[name], gradient, rtol=0, atol=1e-5), name
+        assert torch.allclose(actual[name], gradient, rtol=0, atol=1e-5), name
 
 
 def test_outside_and_after_removal_the_model_is_its_old_self(model_and_batch):

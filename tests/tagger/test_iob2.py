@@ -26,29 +26,29 @@ LABELS = ("O", *(f"{prefix}-{t}" for t in TYPES for prefix in "BI"))
 @st.composite
 def sentences_with_spans(draw):
     """Spans that do not overlap, in order, and the length of their sentence."""
-    found, position = [], 0
+    placed, position = [], 0
     for gap, length, entity_type in draw(
         st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4), st.sampled_from(TYPES)), max_size=6)
     ):
         start = position + gap
         position = start + length
-        found.append(Span(start, position, entity_type))
-    return found, position + draw(st.integers(0, 3))
+        placed.append(Span(start, position, entity_type))
+    return placed, position + draw(st.integers(0, 3))
 
 
 @given(sentences_with_spans())
 def test_spans_written_as_tags_are_read_as_the_same_spans(case):
-    found, length = case
-    tags = iob2_tags(found, length)
+    placed, length = case
+    tags = iob2_tags(placed, length)
     assert len(tags) == length
-    assert spans(tags) == found
+    assert spans(tags) == placed
 
 
 @given(sentences_with_spans(), st.randoms())
 def test_the_order_in_which_spans_are_given_does_not_matter(case, random):
-    found, length = case
-    shuffled = random.sample(found, len(found))
-    assert iob2_tags(shuffled, length) == iob2_tags(found, length)
+    placed, length = case
+    shuffled = random.sample(placed, len(placed))
+    assert iob2_tags(shuffled, length) == iob2_tags(placed, length)
 
 
 @given(st.lists(st.sampled_from(LABELS)))
@@ -81,7 +81,7 @@ def test_a_sentence_without_words_has_no_entities():
 
 
 @pytest.mark.parametrize(
-    ("found", "message"),
+    ("placed", "message"),
     [
         ([Span(0, 2, "band"), Span(1, 3, "person")], "span 1:3 person overlaps another"),
         ([Span(0, 2, "band"), Span(0, 2, "band")], "span 0:2 band overlaps another"),
@@ -91,9 +91,9 @@ def test_a_sentence_without_words_has_no_entities():
         ([Span(2, 1, "band")], "span 2:1 band does not lie"),
     ],
 )
-def test_spans_that_no_tags_can_hold_are_refused(found, message):
+def test_spans_that_no_tags_can_hold_are_refused(placed, message):
     with pytest.raises(ValueError, match=message):
-        iob2_tags(found, 3)
+        iob2_tags(placed, 3)
 
 
 def test_transitions_are_those_that_occur_in_some_valid_sentence():

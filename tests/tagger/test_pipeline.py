@@ -43,9 +43,9 @@ def test_a_list_a_text_and_a_generator_give_exactly_what_tag_gives(random_tagger
 def test_a_generator_is_read_in_chunks(pipe, monkeypatch):
     monkeypatch.setattr(tagger_module, "CHUNK", 2)
     read = []
-    found = pipe(read.append(text) or text for text in TEXTS)
+    actual = pipe(read.append(text) or text for text in TEXTS)
     assert read == []
-    assert next(found) == next(pipe.tagger.tag_texts(TEXTS[:2]))
+    assert next(actual) == next(pipe.tagger.tag_texts(TEXTS[:2]))
     assert read == TEXTS[:2]
 
 

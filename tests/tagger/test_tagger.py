@@ -72,10 +72,10 @@ def test_order_is_kept_over_a_stream_that_is_read_in_chunks(tagger, zoo_sentence
     same(tagged, expected)
     assert read_at == [min(5 * (i // 5 + 1), 23) for i in range(23)]
     read = 0
-    found = tagger.tag_texts(map(" ".join, stream()))
-    first = next(found)
+    actual = tagger.tag_texts(map(" ".join, stream()))
+    first = next(actual)
     assert read == 5
-    assert [first, *found] == tag(tagger, [" ".join(words) for words in sentences])
+    assert [first, *actual] == tag(tagger, [" ".join(words) for words in sentences])
     assert read == 23
 
 
@@ -128,9 +128,9 @@ def test_offsets_cut_the_entities_out_of_the_text(random_tagger):
     tagger = Tagger.from_pretrained(random_tagger("bert"))
     tagged = tag(tagger, texts)
     assert sum(map(len, tagged)) > 20
-    for text, found in zip(texts, tagged, strict=True):
+    for text, actual in zip(texts, tagged, strict=True):
         position = 0
-        for entity in found:
+        for entity in actual:
             assert set(entity) == {"entity_group", "score", "word", "start", "end"}
             assert text[entity["start"] : entity["end"]] == entity["word"] == entity["word"].strip() != ""
             assert position <= entity["start"]
@@ -141,12 +141,12 @@ def test_offsets_cut_the_entities_out_of_the_text(random_tagger):
 def test_an_entity_is_its_words_and_its_score_their_mean():
     text = "Rio  de Janeiro fox"
     words = split_words(text)
-    found = entities(text, words, ["B-place", "I-place", "I-place", "I-animal"], [0.5, 0.7, 0.9, 0.4])
-    assert [(e["entity_group"], e["word"], e["start"], e["end"]) for e in found] == [
+    actual = entities(text, words, ["B-place", "I-place", "I-place", "I-animal"], [0.5, 0.7, 0.9, 0.4])
+    assert [(e["entity_group"], e["word"], e["start"], e["end"]) for e in actual] == [
         ("place", "Rio  de Janeiro", 0, 15),
         ("animal", "fox", 16, 19),
     ]
-    assert [e["score"] for e in found] == pytest.approx([0.7, 0.4])
+    assert [e["score"] for e in actual] == pytest.approx([0.7, 0.4])
 
 
 def test_one_text_gives_its_entities_and_several_a_list_each(random_tagger):

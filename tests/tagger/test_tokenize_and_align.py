@@ -87,12 +87,12 @@ def test_windows_are_the_uncut_sentence_and_decide_every_word_once(tokenizer_of,
                 assert {len(values) for values in window.inputs.values()} == {len(window.inputs["input_ids"])}
                 assert len(window.inputs["input_ids"]) <= max_length
             words, starts = first_tokens(uncut.word_ids(sentence))
-            found = {word: (number, start) for (s, word), number, start in decided(windows) if s == sentence}
-            assert sorted(found) == words
+            actual = {word: (number, start) for (s, word), number, start in decided(windows) if s == sentence}
+            assert sorted(actual) == words
             # A word is decided where it truly begins, even where a window begins in the middle of it.
             first = windows.index(mine[0])
             for word, start in zip(words, starts, strict=True):
-                number, position = found[word]
+                number, position = actual[word]
                 assert (number - first) * (max_length - 2 - stride) + position == start
         assert len(decided(windows)) == len({key for key, _, _ in decided(windows)})
 

@@ -36,10 +36,10 @@ def shows(character: str) -> bool:
     return not character.isspace() and unicodedata.category(character) not in ("Cc", "Cf")
 
 
-def left_out(text: str, found: list[Word]) -> str:
+def left_out(text: str, actual: list[Word]) -> str:
     """What lies between the words, which must be in order and not overlap."""
-    ends = [0, *(word.end for word in found)]
-    starts = [*(word.start for word in found), len(text)]
+    ends = [0, *(word.end for word in actual)]
+    starts = [*(word.start for word in actual), len(text)]
     assert all(end <= start for end, start in zip(ends, starts, strict=True))
     return "".join(text[end:start] for end, start in zip(ends, starts, strict=True))
 
@@ -98,16 +98,16 @@ def test_bert_separates_every_punctuation_mark():
 @given(text=TEXT)
 @example(text="a.b.\u200d'\u0301c \u0301\ufe0f.\u2028x.")
 def test_words_hold_every_character_that_shows_once_and_in_order(splitter, text):
-    found = split_words(text, splitter)
-    assert all(word.text and text[word.start : word.end] == word.text for word in found)
-    assert not any(shows(character) for character in left_out(text, found))
-    assert not any(character in " \t\n\r\u00a0\u3000" for word in found for character in word.text)
+    actual = split_words(text, splitter)
+    assert all(word.text and text[word.start : word.end] == word.text for word in actual)
+    assert not any(shows(character) for character in left_out(text, actual))
+    assert not any(character in " \t\n\r\u00a0\u3000" for word in actual for character in word.text)
 
 
 def test_a_character_alone_is_a_word_if_and_only_if_it_shows():
     assigned = [c for c in map(chr, range(0x30000)) if unicodedata.category(c) not in ("Cs", "Cn")]
-    found = [word.text for word in split_words(" ".join(assigned), "crossner")]
-    assert found == [character for character in assigned if shows(character)]
+    actual = [word.text for word in split_words(" ".join(assigned), "crossner")]
+    assert actual == [character for character in assigned if shows(character)]
 
 
 @given(text=TEXT)
@@ -117,9 +117,9 @@ def test_crossner_words_begin_and_end_with_a_character_that_shows(text):
 
 @given(text=TEXT)
 def test_words_do_not_depend_on_the_width_of_the_spaces_between_them(text):
-    found = [word.text for word in split_words(text, "crossner")]
+    actual = [word.text for word in split_words(text, "crossner")]
     wider = "".join(character + " \n" if character in " \t\n" else character for character in text)
-    assert [word.text for word in split_words(wider, "crossner")] == found
+    assert [word.text for word in split_words(wider, "crossner")] == actual
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_words_do_not_depend_on_the_width_of_the_spaces_between_them(text):
 def test_time_is_linear_in_the_length_of_the_text(unit):
     text = "A." + unit * (2**18 // len(unit)) + "x"  # a quadratic pattern needs minutes for this, ours about 0.2 s
     begin = time.perf_counter()
-    found = split_words(text)
+    actual = split_words(text)
     assert time.perf_counter() - begin < 20
-    assert not any(shows(character) for character in left_out(text, found))
+    assert not any(shows(character) for character in left_out(text, actual))
 
 
 def test_unknown_splitter_is_an_error_that_names_the_known_ones():
@@ -215,12 +215,12 @@ def _opens_quote(before: str, rest: Sequence[str]) -> bool:
 
 def agreement(sentences: Iterable[Sentence], split: Callable[[str], Iterable[tuple[int, int]]]) -> Agreement:
     """How well `split`, from a text to its words' character spans, finds the sentences' own words and entities."""
-    found = own = both = same = reached = reachable = total = count = 0
+    actual = own = both = same = reached = reachable = total = count = 0
     for tokens, tags in sentences:
         count += 1
         text, places = detokenise(tokens)
         split_places = list(split(text))
-        found, own, both = found + len(split_places), own + len(places), both + len({*places} & {*split_places})
+        actual, own, both = actual + len(split_places), own + len(places), both + len({*places} & {*split_places})
         same += split_places == places
         starts, ends = {start for start, _ in split_places}, {end for _, end in split_places}
         for first, last, _ in spans(tags):
@@ -230,8 +230,8 @@ def agreement(sentences: Iterable[Sentence], split: Callable[[str], Iterable[tup
             reachable += not (inside_word(text, start) or inside_word(text, end))
     return Agreement(
         recall=both / own,
-        precision=both / found,
-        f1=2 * both / (own + found),
+        precision=both / actual,
+        f1=2 * both / (own + actual),
         sentences=same / count,
         entities=reached / total,
         reachable=reachable / total,
