@@ -53,9 +53,9 @@ def _open_run(folder: Path, settings: Mapping[str, Any], args: RunArguments, *, 
     record = checkpoint = None
     if args.should_save:
         record = run_folder.open_run(folder, settings, resume=resume)
-        if record:
+        if record and not getattr(args, "keep_checkpoints", False):
             run_folder.remove_checkpoints(folder)  # left where a kill came right after the record
-        elif resume and not args.save_only_model:  # a checkpoint of the model alone cannot be resumed
+        elif not record and resume and not args.save_only_model:  # a checkpoint of the model alone cannot be resumed
             checkpoint = run_folder.last_checkpoint(folder, with_best=args.load_best_model_at_end)
     record, checkpoint = broadcast_object_list([record, checkpoint])
     return record, checkpoint and str(checkpoint)

@@ -137,9 +137,9 @@ def _checkpoint_damage(path: Path, *, with_best: bool) -> str | None:
     """What is wrong with a checkpoint, or None."""
     problem = damage(path)
     if problem is None and with_best:
-        best = trainer_state(path)["best_global_step"]
-        path = path.with_name(f"checkpoint-{best}") if best else path
-        problem = damage(path)
+        best = path.with_name(f"checkpoint-{trainer_state(path)['best_global_step'] or 0}")
+        if best.name not in (path.name, "checkpoint-0"):
+            path, problem = best, damage(best)
     return problem and f"{path.name} {problem}"
 
 

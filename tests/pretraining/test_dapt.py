@@ -216,6 +216,8 @@ def test_checkpoints_can_be_kept_to_train_from(run, finished, tmp_path):
     assert kept[-1] == record.steps
     AutoModelForTokenClassification.from_pretrained(tmp_path / "run" / f"checkpoint-{kept[1]}")
     assert same_weights(tmp_path / "run", finished[0])
+    assert run(tmp_path / "run", keep_checkpoints=True, save_total_limit=None, resume=True) == record
+    assert len(list((tmp_path / "run").glob("checkpoint-*"))) == 4
 
 
 @pytest.fixture(scope="module")

@@ -230,3 +230,18 @@ def test_a_full_disk_is_one_sentence_with_the_folder_and_what_is_left(train, tmp
     assert ("no checkpoint was written before" in message) == (not whole)
     assert "\n" not in message
     assert (tmp_path / "run").exists() == bool(whole)
+
+
+def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_taken_for_damaged(tmp_path, monkeypatch):
+    folder = tmp_path / "checkpoint-3"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    write_manifest(folder)
+
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr("crossner_hf.training.manifest._sha256", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        last_checkpoint(tmp_path, with_best=False)
+    assert folder.is_dir()
