@@ -26,7 +26,7 @@ def say(*texts: object, **options: Any) -> None:
 
 def csv_cell(value: Any) -> Any:
     """Put an apostrophe before text that a spreadsheet takes for a formula; numbers stay as they are."""
-    if not isinstance(value, str) or not re.match(r"\s*[=+@-].", value):
+    if not isinstance(value, str) or not re.match(r"\s*[=+@-](?s:.)", value):
         return value
     try:
         float(value)

@@ -119,3 +119,9 @@ def test_the_score_table_has_each_type_the_sums_and_the_conventions_name(shown):
     for other in conventions[1:]:
         assert f"{other} F1 {100 * scores[other]['overall']['f1']:.2f}" in lines[-1]
     assert len({len(line) for line in lines[:2]}) == 1
+
+
+def test_a_formula_with_a_line_end_in_it_is_text_to_a_spreadsheet():
+    from crossner_hf.display import csv_cell
+
+    assert csv_cell("=\nHYPERLINK(1)") == "'=\nHYPERLINK(1)"

@@ -195,7 +195,7 @@ class Tagger:
 
     def _tag_chunk(self, sentences: list[Sequence[str]]) -> list[Tagged]:
         self.model.eval()
-        windows = encode_windows(self.tokenizer, sentences, self.max_length)
+        windows = [w for w in encode_windows(self.tokenizer, sentences, self.max_length) if w.words]
         tagged = [Tagged(["O"] * len(words), [0.0] * len(words)) for words in sentences]
         decided = list(best_context(windows))
         for batch in self._batches(windows):
