@@ -28,12 +28,12 @@ TYPE_NOUNS: Mapping[str, tuple[str, ...]] = {
         "astronomical object, lunar crater, impact crater, meteor shower, supercluster, protoplanet, magnetar, asterism",
         "award": "award, prize, medal, literary award, music award, scientific award, honour, honor, fellowship",
         "band": "band, music group, musical group, rock group, pop group, girl group, boy group, vocal group, hip hop group, "
-        "rap group, folk group, singing group, dance group, duo, trio, quartet, quintet, boyband, girlband, boy band, supergroup, "
+        "hip-hop group, rap group, r&b group, k-pop group, pop-rock group, idol group, metal group, synthpop group, a cappella group, folk group, singing group, dance group, duo, trio, quartet, quintet, boyband, girlband, boy band, supergroup, "
         "orchestra, choir, musical ensemble, ensemble, string quartet, music duo, chorus, music project, musical project",
         "book": "book, novel, novella, graphic novel, short story, play, children's book, book series, novel series, textbook, "
         "anthology, memoir, autobiography, manga, manga series, comic book, science fiction story, fairy tale, trilogy, "
         "encyclopedia, biography, story collection, tragedy, light novel, essay, fantasy series, pamphlet, guidebook, cookbook, "
-        "literature collection, book of fiction, work of fiction, non-fiction work, treatise, story",
+        "series of books, series of novels, collection of stories, collection of essays, book of fiction, work of fiction, non-fiction work, treatise, story",
         "chemicalcompound": "chemical compound, compound, drug, medication, medicine, mineral, acid, salt, alloy, chemical, polymer, "
         "hydrocarbon, alkaloid, antibiotic, solvent, ester, amine, alcohol, oxide, steroid, hormone, vitamin, "
         "chemical substance, pesticide, herbicide, insecticide, antidepressant, antipsychotic, opioid, benzodiazepine, "
@@ -96,7 +96,7 @@ TYPE_NOUNS: Mapping[str, tuple[str, ...]] = {
         "member of assembly, member of legislature, member of council, member of party, chancellor, lieutenant governor, vice president, head "
         "of state, head of government, representative, political figure, political leader, legislator, councillor, councilor, "
         "first lady, secretary of state, state senator, state representative, deputy, u.s. senator, parliamentarian, party leader, mp, "
-        "assemblyman, alderman, premier, taoiseach, politican, head of ministry, diplomat and politician, political activist",
+        "assemblyman, alderman, premier, taoiseach, politican, head of ministry, diplomat, ambassador, political activist, minister-president",
         "product": "robot, industrial robot, humanoid robot, chatbot, virtual assistant, software library, machine learning library, "
         "software package, programming framework, learning framework, software framework, search engine, speech recognizer, "
         "computer program, software, expert system, language model, robotic arm, digital assistant, operating system",
@@ -118,7 +118,7 @@ TYPE_NOUNS: Mapping[str, tuple[str, ...]] = {
         "nuclear engineer, arachnologist, malacologist, lichenologist, taxonomist, neurobiologist, embryologist, "
         "psychiatrist, horticulturist, agronomist, physician-scientist, conservationist, evolutionary theorist, geographer",
         "song": "song, single, hit single, folk song, christmas carol, carol, lullaby, anthem, national anthem, hymn, jazz standard, "
-        "aria, power ballad, song ballad, music track, tune, instrumental, love ballad, pop ballad, rock ballad, medley, lead single",
+        "aria, power ballad, song ballad, music track, tune, instrumental, ballad, medley, lead single, track, song recording",
         "task": "natural language processing task, machine learning task, learning task, task, computer vision task, task of processing, "
         "recognition problem, classification problem, learning problem, recognition process, nlp task",
         "theory": "theory, scientific theory, theorem, hypothesis, physics theory, law of physics, conjecture, principle of physics, "

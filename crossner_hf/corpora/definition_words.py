@@ -21,7 +21,7 @@ TRANSPARENT = frozenset(
 )
 RELATIONAL = frozenset(
     "genre genres subgenre style branch field area subfield species genus family group series set collection breed "
-    "subspecies order school study work piece body unit list class subclass member".split()
+    "subspecies order school study work piece body unit list class subclass member head secretary minister".split()
 )
 DROPPED = frozenset(
     "former retired late famous well-known notable very most more first second third fourth fifth sixth seventh eighth "

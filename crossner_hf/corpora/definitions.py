@@ -140,7 +140,7 @@ def _noun_phrases(words: Sequence[str]) -> list[list[str]]:
     phrase: list[str] = []
     end = 0
     for word, name, following in zip(words, names, [*names[1:], ""], strict=False):
-        if name in BOUNDARIES or ((name in AFTER_NOUNS or name[-2:] in ("ed", "ly", "ng")) and _ends_phrase(name, following, phrase)):
+        if name in BOUNDARIES or _ends_phrase(name, following, bool(phrase)):
             break
         if name in ARTICLES:
             if phrase and phrase[-1] not in JOINTS and phrase[-1][-1] != ",":
@@ -173,14 +173,16 @@ def _with_complement(phrases: list[list[str]], words: Sequence[str]) -> list[lis
     return [[*words[:-1], singular(words[-1])] if "of" not in words else words for words in complement]
 
 
-def _ends_phrase(name: str, following: str, phrase: Sequence[str]) -> bool:
-    """Say whether a participle or an adverb begins what comes after the noun: "band formed in", "used mainly for"."""
-    if name in AFTER_NOUNS or name[-2:] == "ed":
-        return bool(phrase) and following in PREPOSITIONS
-    if name[-3:] == "ing":
+def _ends_phrase(name: str, following: str, has_noun: bool) -> bool:
+    """Say whether a participle, adverb or adjective begins what comes after the noun: "band formed in", "used mainly for"."""
+    if name in AFTER_NOUNS or name.endswith("ed"):
+        return has_noun and following in PREPOSITIONS
+    if name.endswith("ing"):
         is_noun = name in NOUNS_LIKE_ADJECTIVES or following == "of"
-        return bool(phrase) and not is_noun and (following in PREPOSITIONS or following in ARTICLES)
-    return name not in NOUNS_LIKE_ADVERBS and (following in BOUNDARIES or following[-2:] == "ed" and bool(phrase))
+        return has_noun and not is_noun and (following in PREPOSITIONS or following in ARTICLES)
+    if name.endswith("ly") and name not in NOUNS_LIKE_ADVERBS:
+        return following in BOUNDARIES or (has_noun and following.endswith("ed"))
+    return False
 
 
 def _is_modifier(word: str) -> bool:
