@@ -104,7 +104,7 @@ class Domain:
         return self.descriptions.get(entity_type) or DESCRIPTIONS.get(entity_type, entity_type)
 
     def nouns_of(self, entity_type: str) -> tuple[str, ...]:
-        """Give the nouns of a type in first sentences; the type in words if neither the domain nor the table has any."""
+        """Give the nouns of a type in first sentences; the type in words if neither domain nor table has any."""
         return self.nouns.get(entity_type) or TYPE_NOUNS.get(entity_type, (self.describe(entity_type),))
 
     @classmethod

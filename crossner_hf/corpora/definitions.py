@@ -60,9 +60,13 @@ _SENTENCE_END = re.compile(r"(?<=[^\s.][^\s.][^\s.])[.!?]\"?\s+\"?[A-Z]|[?!:;]\s
 _HELD = re.compile(r"\b(?:was|were|is|are|be|been)\s(?:\w+\s)?held\b|\btook\splace\b|\btakes?\splace\b")
 _PHRASE_END = re.compile(r"[.;:!?()]+\"?(?=\s|$)|\s[-–—]+\s|—|\n")
 _RANK = re.compile(r"\d[\d,./–-]*(?:s|st|nd|rd|th)?$|[a-z-]{3,}est$")
-_ADJECTIVE = re.compile(r".{2,}(?:al|ous|ive|ful|less|able|ible|ic|ed|ing|ish|ese|like|style|wide|weight|-(?:level|oriented|purpose|source|scale|platform|time|term|range|speed))$")
+_ADJECTIVE = re.compile(
+    r".{2,}(?:al|ous|ive|ful|less|able|ible|ic|ed|ing|ish|ese|like|style|wide|weight|-(?:level|oriented|purpose|source|scale|platform|time|term|range|speed))$"
+)
 _PLURAL = re.compile(r"(?P<men>m)en$|(?P<ies>[a-z])ies$|(?P<es>ch|sh|x|ss|z)es$|(?P<s>[^sui'])s$")
-_PAIRS = frozenset({("rock", "roll"), ("rhythm", "blues"), ("drum", "bass"), ("arts", "crafts"), ("research", "development")})
+_PAIRS = frozenset(
+    {("rock", "roll"), ("rhythm", "blues"), ("drum", "bass"), ("arts", "crafts"), ("research", "development")}
+)
 
 
 def definition(title: str, text: str) -> Definition | None:
@@ -174,7 +178,7 @@ def _with_complement(phrases: list[list[str]], words: Sequence[str]) -> list[lis
 
 
 def _ends_phrase(name: str, following: str, has_noun: bool) -> bool:
-    """Say whether a participle, adverb or adjective begins what comes after the noun: "band formed in", "used mainly for"."""
+    """Say whether a participle, adverb or adjective begins what comes after the noun: "band formed in"."""
     if name in AFTER_NOUNS or name.endswith("ed"):
         return has_noun and following in PREPOSITIONS
     if name.endswith("ing"):
@@ -186,7 +190,7 @@ def _ends_phrase(name: str, following: str, has_noun: bool) -> bool:
 
 
 def _is_modifier(word: str) -> bool:
-    """Say whether a word before "and" or a comma modifies the noun to come, as in "movie, television and stage actor"."""
+    """Say whether a word before "and" or a comma modifies the noun to come: "movie and stage actor"."""
     name = word.rstrip(",")
     if name[:1].isupper() or name in MODIFIERS:
         return True

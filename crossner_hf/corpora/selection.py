@@ -91,7 +91,8 @@ class DomainSelector:
         """Say why a document belongs to the domain.
 
         Returns:
-            `category`, `title`, `type band` (for each type in the first sentence) and `score`; empty if it does not belong.
+            `category`, `title`, `type band` (for each type in the first sentence) and `score`; empty if it does not
+            belong.
         """
         met = (
             ["category"] if self.categories and self._has_category(document.categories) else [],
@@ -100,7 +101,9 @@ class DomainSelector:
             ["score"] if self.min_score is not None and _at_least(document.score, self.min_score) else [],
         )
         given = (bool(self.categories), bool(self.titles), self.by_type, self.min_score is not None)
-        if self.combine == "all" and not all(map(bool, (m for m, is_given in zip(met, given, strict=True) if is_given))):
+        if self.combine == "all" and not all(
+            map(bool, (m for m, is_given in zip(met, given, strict=True) if is_given))
+        ):
             return ()
         return tuple(reason for reasons in met for reason in reasons)
 
@@ -129,7 +132,9 @@ def distinct_types(domain: Domain) -> tuple[str, ...]:
 
     For a domain of a user's own, all its specialised types.
     """
-    others = [other for other in DOMAINS.values() if domain.folder is None and other.entity_types != domain.entity_types]
+    others = [
+        other for other in DOMAINS.values() if domain.folder is None and other.entity_types != domain.entity_types
+    ]
     return tuple(t for t in domain.specialised_types if not any(t in other.entity_types for other in others))
 
 

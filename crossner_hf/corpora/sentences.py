@@ -52,7 +52,9 @@ _REPEATED_COMMAS = (", ,", ",,", "; ;", ";;", "; ,", ", ;")
 _SPACE_BEFORE_POINT = re.compile(r"(?<=\S) +(?=[,.;:](?:\s|$))", re.MULTILINE)
 _MARKUP = ("{{", "}}", "[[", "]]", "{|", "|}", "||", '="', "http://", "https://", "Category:")
 _LOST = ("formula_", '""')
-_LOST_CONTENT = re.compile(r'\bformula_\d|(?<!\S)\(?""(?![\w"])')  # a formula's template; a title's: "starred in "" (1999)"
+_LOST_CONTENT = re.compile(
+    r'\bformula_\d|(?<!\S)\(?""(?![\w"])'
+)  # a formula's template; a title's: "starred in "" (1999)"
 _MARKUP_STARTS = "|!=*#"
 _SENTENCE_END = re.compile(r"[.!?…。:;][\"'”’»)\]]*$")
 _NOT_LETTERS = bytes(c for c in range(128) if not chr(c).isalpha())
@@ -115,21 +117,20 @@ def judge_document(text: str, rules: SentenceRules = DEFAULT_RULES) -> tuple[lis
 
 
 def clean_text(text: str) -> str:
-    """Give the text in NFC, without tags and remains of templates; lines stay lines."""
+    """Give the text in NFC, without tags and remains of templates. Lines stay lines; spaces may be double."""
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     if "<" in text:
         text = _TAG.sub("", _LINE_TAG.sub("\n", text))
+    num_removed = 0
     if "(" in text:
         text, num_removed = _EMPTY_BRACKET.subn("", text)
         text = _BRACKET_START.sub("(", text)
         if any(map(text.__contains__, _BRACKET_ENDS)):
             text = _BRACKET_END.sub(")", text)
-        if num_removed:
-            text = _SPACE_BEFORE_POINT.sub("", text)
     if any(map(text.__contains__, _REPEATED_COMMAS)):
-        text = _REPEATED_COMMA.sub("", text)
-    return text
+        text, num_removed = _REPEATED_COMMA.subn("", text)
+    return _SPACE_BEFORE_POINT.sub("", text) if num_removed else text
 
 
 def _is_heading(line: str, most_words: int) -> bool:
