@@ -1,6 +1,6 @@
 """Pack a checkpoint of concept pre-training as its difference to the encoder that it began with.
 
-usage: python scripts/pack_concepts.py CHECKPOINT [--rank 64] [--output crossner_hf/concepts/minilm_difference.safetensors]
+usage: python scripts/pack_concepts.py CHECKPOINT [--rank 64] [--output FILE]
 
 Matrices of the layers become factors of low rank, vectors are kept, embeddings stay the encoder's own; 16 bits a value.
 """

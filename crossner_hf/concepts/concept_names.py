@@ -150,11 +150,11 @@ def build_names(
         chosen[word] = ([NATIONALITY], True)
     chosen = {" ".join(name.split()): value for name, value in chosen.items() if "\x00" not in name}
     if not chosen:
-        raise ValueError("no page of the source says what its title is (\"X is a …\"); concepts need such pages")
+        raise ValueError('no page of the source says what its title is ("X is a …"); concepts need such pages')
     names = list(chosen)
     index, order = NameIndex.build(names)
-    phrases = [chosen[names[i]][0] for i in order.tolist()]
-    return ConceptNames(index, phrases, np.array([chosen[names[i]][1] for i in order.tolist()], dtype=bool))
+    of_names = [chosen[names[i]][0] for i in order.tolist()]
+    return ConceptNames(index, of_names, np.array([chosen[names[i]][1] for i in order.tolist()], dtype=bool))
 
 
 def _usual(pages: list[TitlePhrases]) -> list[str] | None:

@@ -28,7 +28,7 @@ class ConceptModel(PreTrainedModel):
         self.encoder = encoder or AutoModel.from_config(config, trust_remote_code=False)
         self.head = ConceptHead(config.hidden_size)
 
-    def forward(
+    def forward(  # noqa: PLR0913 columns of a batch
         self,
         input_ids: Tensor,
         attention_mask: Tensor,

@@ -46,6 +46,7 @@ class ConceptTrainer(ResumableTrainer):
     """`Trainer` with batches of sentences of about one length, and a learning rate of its own for the head."""
 
     args: ConceptArguments
+    optimizer: torch.optim.Optimizer | None
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         lengths = [len(row["tokens"]) for row in self.train_dataset]

@@ -23,7 +23,9 @@ def domain_of_types(types: Sequence[str] | Mapping[str, str]) -> Domain:
     """
     described = dict(types) if isinstance(types, Mapping) else {name: name for name in types}
     if isinstance(types, str) or not described or not all(map(str.strip, described)):
-        raise ValueError(f"types must be a list of types in words, or a mapping of types to descriptions; got {types!r}")
+        raise ValueError(
+            f"types must be a list of types in words, or a mapping of types to descriptions; got {types!r}"
+        )
     if len(described) < len(types):
         raise ValueError(f"a type is named twice in {list(types)}")
     names = {name: "_".join(name.split()) for name in described}
@@ -59,9 +61,7 @@ def tagger_for(
         ValueError: The checkpoint cannot read descriptions, or a description has no known words.
     """
     domain = types if isinstance(types, Domain) else domain_of_types(types)
-    taggers = EncoderTaggers(
-        checkpoint, TaggerChoice("crf", head="descriptions"), trust_remote_code=trust_remote_code
-    )
+    taggers = EncoderTaggers(checkpoint, TaggerChoice("crf", head="descriptions"), trust_remote_code=trust_remote_code)
     model = taggers.build(domain)
     with torch.no_grad():
         for transitions in model.head.crf.parameters():
@@ -70,7 +70,9 @@ def tagger_for(
     return Tagger(model.to(device) if device else model, taggers.tokenizer)
 
 
-def tag(texts: Iterable[str], types: Sequence[str] | Mapping[str, str], checkpoint: str = CONCEPTS) -> list[list[Entity]]:
+def tag(
+    texts: Iterable[str], types: Sequence[str] | Mapping[str, str], checkpoint: str = CONCEPTS
+) -> list[list[Entity]]:
     """Tag texts with types in words, with no training.
 
     Args:
