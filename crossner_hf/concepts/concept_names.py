@@ -62,7 +62,7 @@ class ConceptNames:
 
     Args:
         index: The names.
-        phrases: The phrases of each name.
+        phrases: The phrases of each name; none for words that are neither a mention nor outside.
         in_running_text: Whether each name counts outside quotation marks and its own page, (names,) bool.
     """
 
@@ -95,10 +95,10 @@ def clean_phrase(phrase: str) -> str | None:
     words = [word.lower() for word in phrase.split() if not word[:1].isupper()]
     if not 1 <= len(words) <= MAX_PHRASE_WORDS or not re.fullmatch(r"[a-z][a-z' -]+", " ".join(words)):
         return None
-    head = head_of(" ".join(words))
-    if head in VAGUE_HEADS or (" of " in f" {' '.join(words)} " and head not in RELATIONS):
-        return None
-    return " ".join(words)
+    clean = " ".join(words)
+    is_relation = " of " in clean
+    head = head_of(clean)
+    return None if (head not in RELATIONS if is_relation else head in VAGUE_HEADS) else clean
 
 
 def demonyms(first_words: Mapping[str, int], places: Iterable[str], rules: NameRules) -> set[str]:
@@ -143,9 +143,12 @@ def build_names(
         counts = _counts_in_text(name, needs_brackets, lower, capital, rules)
         chosen[name] = (phrases, counts)
         small = name[:1].lower() + name[1:]
-        if head_of(phrases[0]) in ABSTRACT_HEADS and _is_small_concept(small, lower, rules):
-            chosen.setdefault(small, (phrases, True))
-    places = [name for name, (phrases, _) in chosen.items() if head_of(phrases[0]) in PLACE_HEADS]
+        if _is_small_concept(small, lower, rules):
+            if head_of(phrases[0]) in ABSTRACT_HEADS:
+                chosen.setdefault(small, (phrases, True))
+            elif " " in small:  # "sea lion": a name to some, not to others
+                chosen.setdefault(small, ([], True))
+    places = [name for name, (phrases, _) in chosen.items() if phrases and head_of(phrases[0]) in PLACE_HEADS]
     for word in demonyms(first_words, places, rules):
         chosen[word] = ([NATIONALITY], True)
     chosen = {" ".join(name.split()): value for name, value in chosen.items() if "\x00" not in name}

@@ -13,19 +13,20 @@ VAGUE_HEADS = _words("""
     cause change child city-state class collection combination concept condition cousin day daughter decade degree
     descendant difference distance effect end entity example extent fact family father feeling feature field figure
     form friend girl given group head home husband idea institution item kind label lack leader letter level list look
-    lot love male man manner mark material matter mean meaning measure meeting member month mother name native number
+    lot love male man manner mark material matter mean meaning meeting member month mother name native number
     object operation other owner page pair part people period person phrase piece place point portion position
-    possibility practice problem process property purpose quality quantity range rate reason region resident result
+    possibility practice property purpose quality quantity range rate reason region resident result
     role rule scale second section sense series set side sister site situation son sort sound source spelling spot
-    stage state status step structure subject substance surname symbol system task term thing time title total trait
+    stage state status step subject surname symbol term thing time title total trait
     twin type unit use value variety version view way wife winner woman word work world year masculine feminine female
     """)
 RELATIONS = _words("area branch field genre method style study subgenre theory")  # before "of": the sense
 # Heads of concepts that running text writes in lower case and CrossNER labels: genres, instruments, disciplines …
 ABSTRACT_HEADS = _words("""
-    acid algorithm branch compound dance discipline disease disorder drug element enzyme field gas genre hormone
-    instrument language learning mathematics metal mineral protein science sport style subgenre technique theorem
-    theory
+    acid algorithm approach branch classifier compound dance discipline disease disorder drug element enzyme
+    field gas genre hormone instrument language learning mathematics measure metal method metric mineral model
+    network problem process protein science software sport statistic style subgenre system task technique
+    technology theorem theory
     """)
 PLACE_HEADS = _words("capital city country county municipality province region republic state territory town")
 # Titles that are words of everyday text in lower case.
