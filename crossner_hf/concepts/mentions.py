@@ -149,8 +149,9 @@ class MentionFinder:
 
     def _is_kept(self, text: str, row: ConceptRow) -> bool:
         mentions = len(row["mentions"])
-        capitals = sum(row["tokens"][number][:1].isupper() for number in row["unknown"])
-        if not mentions or capitals > max(1, mentions // 2):
+        capitals = [number for number in row["unknown"] if row["tokens"][number][:1].isupper()]
+        unknown_names = sum(number - 1 not in capitals for number in capitals)
+        if not mentions or unknown_names > max(1, mentions // 2):
             return False
         return mentions > 1 or _share(text, -1) < self.rules.single_kept
 

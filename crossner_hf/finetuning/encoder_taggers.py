@@ -165,7 +165,8 @@ class EncoderTaggers:
                 "need; use --head random"
             )
         phrases = [domain.phrases(entity_type) for entity_type in domain.entity_types]
-        setattr(model, layers[0], description_layer(model.base_model, self.tokenizer, head, phrases))
+        described = description_layer(model.base_model, self.tokenizer, head, phrases)
+        getattr(model, layers[0]).load_state_dict(described.state_dict())
 
     def _say_what_is_used(self, saved: PreTrainedConfig, domain: Domain) -> None:
         if not _is_tagger(saved) or self.random_weights:
