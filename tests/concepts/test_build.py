@@ -119,7 +119,7 @@ def test_quotation_marks_around_titles_go_and_unknown_titles_are_left_out(finder
 
 
 def test_a_page_about_a_person_knows_the_last_name(finder):
-    sentence = "Later Evans met Miles Davis again in Paris."
+    sentence = "Later Evans met Miles Davis again in another town."
     known = rows(finder, sentence, name="Bill Evans", phrases=["pianist"], is_person=True)
     assert known[0][1] == [("Evans", ["pianist"]), ("Miles Davis", ["trumpeter", "composer"])]
     assert rows(finder, sentence)[0][1] == [("Miles Davis", ["trumpeter", "composer"])]
