@@ -1,9 +1,10 @@
 """Which documents belong to a domain: by category, by title, by the type in the first sentence, or by a score."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Literal
 
 from crossner_hf.corpora.definitions import Definition, definition, head_of, singular
@@ -94,25 +95,37 @@ class DomainSelector:
             `category`, `title`, `type band` (for each type in the first sentence) and `score`; empty if it does not
             belong.
         """
-        met = (
-            ["category"] if self.categories and self._has_category(document.categories) else [],
-            ["title"] if self.titles and _name_key(document.title) in self._title_keys else [],
-            self._types(document) if self.by_type else [],
-            ["score"] if self.min_score is not None and _at_least(document.score, self.min_score) else [],
-        )
-        given = (bool(self.categories), bool(self.titles), self.by_type, self.min_score is not None)
-        if self.combine == "all" and not all(
-            map(bool, (m for m, is_given in zip(met, given, strict=True) if is_given))
-        ):
+        met = [criterion(document) for criterion in self._criteria]
+        if self.combine == "all" and not all(met):
             return ()
-        return tuple(reason for reasons in met for reason in reasons)
+        return tuple(chain(*met))
 
-    def _types(self, document: Document) -> list[str]:
+    @cached_property
+    def _criteria(self) -> list[Callable[[Document], Sequence[str]]]:
+        """The criteria that are given; each gives reasons."""
+        criteria = {
+            self._categories: bool(self.categories),
+            self._title: bool(self.titles),
+            self._types: self.by_type,
+            self._score: self.min_score is not None,
+        }
+        return [criterion for criterion, is_given in criteria.items() if is_given]
+
+    def _categories(self, document: Document) -> Sequence[str]:
+        names = map(_name_key, document.categories)
+        return ("category",) if any(path in self._category_keys for name in names for path in _prefixes(name)) else ()
+
+    def _title(self, document: Document) -> Sequence[str]:
+        return ("title",) if _name_key(document.title) in self._title_keys else ()
+
+    def _types(self, document: Document) -> Sequence[str]:
         defined = _defined(document.title, document.text)
-        return [f"type {name}" for name in self._type_nouns.types_of(defined)] if defined else []
+        return [f"type {name}" for name in self._type_nouns.types_of(defined)] if defined else ()
 
-    def _has_category(self, categories: Iterable[str]) -> bool:
-        return any(prefix in self._category_keys for name in categories for prefix in _prefixes(_name_key(name)))
+    def _score(self, document: Document) -> Sequence[str]:
+        if document.score is None or self.min_score is None or document.score < self.min_score:
+            return ()
+        return ("score",)
 
     @cached_property
     def _type_nouns(self) -> TypeNouns:
@@ -136,10 +149,6 @@ def distinct_types(domain: Domain) -> tuple[str, ...]:
         other for other in DOMAINS.values() if domain.folder is None and other.entity_types != domain.entity_types
     ]
     return tuple(t for t in domain.specialised_types if not any(t in other.entity_types for other in others))
-
-
-def _at_least(score: float | None, least: float) -> bool:
-    return score is not None and score >= least
 
 
 def _name_key(name: str) -> str:
