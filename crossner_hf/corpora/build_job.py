@@ -1,0 +1,117 @@
+"""What all tasks of `corpus build` share: parameters, and the places of files in the output folder."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from crossner_hf.corpora.levels import LevelRules
+from crossner_hf.corpora.selection import DomainSelector
+from crossner_hf.corpora.sentences import DEFAULT_RULES, SentenceRules
+from crossner_hf.schema import Domain
+
+WORK = ".work"
+FORMAT = 1  # of the files that tasks leave for others; part of every key
+
+FileFormat = Literal["parquet", "text"]
+FORMATS: tuple[FileFormat, ...] = ("parquet", "text")
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """Parameters of a build, beside the selection of documents."""
+
+    levels: LevelRules = LevelRules()
+    sentences: SentenceRules = DEFAULT_RULES
+    max_lower_case: float = field(
+        default=0.5, metadata={"help": "a one-word name counts if at most this share of its occurrences is lower-case"}
+    )
+    near_duplicates: float | None = field(
+        default=None, metadata={"help": "drop documents whose estimated Jaccard similarity to an earlier one is at least this"}
+    )
+    keep_labelled: bool = field(
+        default=False, metadata={"help": "keep sentences that stand in the labelled data; default: they are dropped"}
+    )
+    drop_articles: bool = field(
+        default=False, metadata={"help": "drop the whole article of a sentence that stands in the labelled data"}
+    )
+    format: FileFormat = field(default="parquet", metadata={"help": "parquet, with the matches; or text"})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_lower_case <= 1:
+            raise ValueError(f"max_lower_case must lie between 0 and 1, got {self.max_lower_case}")
+        if self.near_duplicates is not None and not 0 < self.near_duplicates <= 1:
+            raise ValueError(f"near_duplicates must be more than 0 and at most 1, got {self.near_duplicates}")
+        if self.keep_labelled and self.drop_articles:
+            raise ValueError("drop_articles drops the articles of labelled sentences, and keep_labelled keeps them: choose")
+        if self.format not in FORMATS:
+            raise ValueError(f"format must be {' or '.join(FORMATS)}, got {self.format!r}")
+
+
+@dataclass(frozen=True)
+class BuildJob:
+    """A build: given to each of its tasks, in other processes too.
+
+    Args:
+        output: Absolute path of the output folder.
+        selectors: One for each domain.
+        settings: The other parameters.
+        shards: Number of shards of the source.
+    """
+
+    output: Path
+    selectors: tuple[DomainSelector, ...]
+    settings: BuildSettings
+    shards: int
+
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        """The domains in the order of the selectors."""
+        return tuple(selector.domain for selector in self.selectors)
+
+    @property
+    def work(self) -> Path:
+        """The folder of files that tasks leave for others; hidden, so that no reader of the output finds them."""
+        return self.output / WORK
+
+    @property
+    def gazetteer(self) -> Path:
+        """The normalised gazetteer."""
+        return self.work / "gazetteer"
+
+    @property
+    def labelled(self) -> Path:
+        """Sorted keys of the labelled sentences."""
+        return self.work / "labelled.npy"
+
+    def read(self, number: int) -> Path:
+        """The folder of what was read of a shard; it holds a folder for each domain."""
+        return self.work / f"read-{number:05}"
+
+    def read_of(self, domain: Domain, number: int) -> Path:
+        """The folder of what was read of a shard for a domain."""
+        return self.read(number) / domain.name
+
+    def merged(self, domain: Domain) -> Path:
+        """What the merge of a domain's shards leaves: the names that count, and which sentences are no repeats."""
+        return self.work / f"merged-{domain.name}"
+
+    def counts(self, domain: Domain, number: int) -> Path:
+        """Sizes of the levels of a domain in a shard."""
+        return self.work / f"levels-{domain.name}-{number:05}.json"
+
+    def level_file(self, domain: Domain, level: str, number: int) -> Path:
+        """A file of the corpus."""
+        ending = "parquet" if self.settings.format == "parquet" else "txt"
+        return self.output / domain.name / level / f"{level}-{number:05}-of-{self.shards:05}.{ending}"
+
+
+def describe_domain(domain: Domain) -> dict[str, Any]:
+    """Give what shapes the selection and the matching of a domain, for JSON."""
+    return {name: value for name, value in asdict(domain).items() if name not in ("folder", "split_sizes")}
+
+
+def digest(*content: Any) -> str:
+    """Hash what can be written as JSON."""
+    return hashlib.sha256(json.dumps([FORMAT, *content], sort_keys=True, default=list).encode()).hexdigest()
