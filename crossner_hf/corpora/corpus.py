@@ -18,16 +18,16 @@ from typing import Any
 from crossner_hf.corpora.corpus_readers import (
     SUFFIXES,
     Columns,
-    Document,
+    DocumentPart,
     Row,
     file_format,
+    parts_of,
     read,
     row_of,
-    split_document,
 )
 from crossner_hf.data.sources import SAMPLE_FOLDER, sha256_of
 
-__all__ = ["Corpus", "Document", "Selection"]
+__all__ = ["Corpus", "DocumentPart", "Selection"]
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Corpus:
         if (self.config or self.split != "train") and not self._is_hub_id():
             raise ValueError(f"config and split are for a data set of the Hub, not for files such as {self.sources[0]}")
 
-    def documents(self, skipped: Counter[str] | None = None, *, entities: bool = True) -> Iterator[Document]:
+    def documents(self, skipped: Counter[str] | None = None, *, entities: bool = True) -> Iterator[DocumentPart]:
         """Yield the documents in order, long ones in parts.
 
         Args:
@@ -99,7 +99,7 @@ class Corpus:
                 skipped["blank"] += 1
             else:
                 has_text = True
-                yield from split_document(row.document)
+                yield from parts_of(row.document)
         if self.exclude_titles and not titled:
             raise ValueError(f"exclude_titles has no effect: no document of {self} has a title")
         if not has_text:

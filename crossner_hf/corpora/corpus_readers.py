@@ -5,7 +5,7 @@ import difflib
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -26,7 +26,7 @@ class Columns(NamedTuple):
     entities: bool = True
 
 
-class Document(NamedTuple):
+class DocumentPart(NamedTuple):
     """A document, or a part of a long one.
 
     Args:
@@ -43,7 +43,7 @@ class Document(NamedTuple):
 class Row(NamedTuple):
     """A document as in a file, and its title if there is one and titles are read."""
 
-    document: Document
+    document: DocumentPart
     title: str | None = None
 
 
@@ -71,7 +71,7 @@ def read(path: Path, columns: Columns) -> Iterator[Row]:
         raise ValueError(f"{path}: cannot be unpacked by gzip: {error}") from None
 
 
-def split_document(document: Document) -> Iterator[Document]:
+def parts_of(document: DocumentPart) -> Iterator[DocumentPart]:
     """Split a document into parts of at most PART_CHARACTERS, before a single space and outside entities if possible.
 
     WordPiece, byte-level BPE and SentencePiece with word marks split text there anyway, so the tokens of the parts are
@@ -81,12 +81,12 @@ def split_document(document: Document) -> Iterator[Document]:
     begin = 0
     while len(text) - begin > PART_CHARACTERS:
         end = _part_end(text, begin + PART_CHARACTERS // 2, begin + PART_CHARACTERS, entities)
-        yield Document(text[begin:end], _within(entities, begin, end), continues)
+        yield DocumentPart(text[begin:end], _within(entities, begin, end), continues)
         begin, continues = end, True
     if begin == 0:
         yield document
     else:
-        yield Document(text[begin:], _within(entities, begin, len(text)), continues)
+        yield DocumentPart(text[begin:], _within(entities, begin, len(text)), continues)
 
 
 def _part_end(text: str, least: int, most: int, entities: Offsets) -> int:
@@ -120,51 +120,75 @@ def _text_rows(path: Path) -> Iterator[Row]:
             number += ended
             if fresh and ended and line.isspace():
                 if held:
-                    yield Row(Document("".join(held).rstrip("\r\n"), (), continues))
+                    yield Row(DocumentPart("".join(held).rstrip("\r\n"), (), continues))
                 held, size, continues = [], 0, False
                 continue
             fresh = ended
             held.append(line)
             size += len(line)
             if size > PART_CHARACTERS:
-                *done, rest = split_document(Document("".join(held), (), continues))
+                *done, rest = parts_of(DocumentPart("".join(held), (), continues))
                 yield from map(Row, done)
                 held, size, continues = [rest.text], len(rest.text), rest.continues
     if held:
-        yield Row(Document("".join(held).rstrip("\r\n"), (), continues))
+        yield Row(DocumentPart("".join(held).rstrip("\r\n"), (), continues))
 
 
 def _parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
+    optional = tuple(name for name in ("title", "entities") if getattr(columns, name))
+    for where, content in parquet_contents(path, columns.text, optional):
+        yield row_of(content, columns, where)
+
+
+def open_parquet(path: Path) -> Any:
+    """Open a Parquet file, to be read as a stream. Raises ValueError if it is none."""
     import pyarrow
     import pyarrow.parquet
 
     try:
-        file = pyarrow.parquet.ParquetFile(path, buffer_size=1 << 20)
+        return pyarrow.parquet.ParquetFile(path, buffer_size=1 << 20)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ValueError(f"{path}: not a Parquet file: {str(error).splitlines()[0]}") from None
-    number = 0
-    with file:
-        if columns.text not in file.schema_arrow.names:
-            raise ValueError(f"{path}: {_no_column(columns.text, file.schema_arrow.names)}")
-        optional = [name for name in ("title", "entities") if getattr(columns, name)]
-        wanted = [columns.text, *(name for name in optional if name in file.schema_arrow.names)]
+
+
+def parquet_contents(
+    path: Path, text_column: str, optional: Sequence[str], row_groups: Sequence[int] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a Parquet file, each with its place for error messages.
+
+    Args:
+        path: The file.
+        text_column: A column that must be there.
+        optional: Columns that are read if they are there.
+        row_groups: Which row groups to read; by default all. Rows are numbered within them.
+
+    Raises:
+        ValueError: If the file cannot be read or has no column `text_column`.
+    """
+    import pyarrow
+
+    number, part = 0, "" if row_groups is None else f" of row groups {row_groups[0]} to {row_groups[-1]}"
+    with open_parquet(path) as file:
+        if text_column not in file.schema_arrow.names:
+            raise ValueError(f"{path}: {no_column(text_column, file.schema_arrow.names)}")
+        wanted = [text_column, *(name for name in optional if name in file.schema_arrow.names)]
         try:
-            for batch in file.iter_batches(PARQUET_ROWS, columns=wanted, use_threads=False):
+            for batch in file.iter_batches(PARQUET_ROWS, row_groups, wanted, use_threads=False):
                 for content in batch.to_pylist():
                     number += 1
-                    yield row_of(content, columns, f"{path}: row {number}")
+                    yield f"{path}: row {number}{part}", content
         except (UnicodeDecodeError, pyarrow.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{path}: cannot be read after row {number}: {error}") from None
+            raise ValueError(f"{path}: cannot be read after row {number}{part}: {error}") from None
 
 
 def row_of(content: Mapping[str, Any], columns: Columns, where: str) -> Row:
     """Read the document of one JSON object, Parquet row or example of a data set."""
     text = text_of(content, where, columns.text)
     if text is None:
-        raise ValueError(f"{where}: {_no_column(columns.text, content)}")
+        raise ValueError(f"{where}: {no_column(columns.text, content)}")
     title = content.get("title") if columns.title else None
     entities = _offsets(content.get("entities"), text, where) if columns.entities else ()
-    return Row(Document(text, entities), None if title is None else str(title))
+    return Row(DocumentPart(text, entities), None if title is None else str(title))
 
 
 def _offsets(entities: Any, text: str, where: str) -> Offsets:
@@ -185,7 +209,8 @@ def _offsets(entities: Any, text: str, where: str) -> Offsets:
     return tuple(sorted(offsets))
 
 
-def _no_column(wanted: str, columns: Iterable[str]) -> str:
+def no_column(wanted: str, columns: Iterable[str]) -> str:
+    """Say that a column is missing, and which ones are there."""
     columns = sorted(columns)
     near = ", ".join(difflib.get_close_matches(wanted, columns, n=3) or columns[:5])
     return f"has no column {wanted!r} but {near}; name the one with the text (--text-column)"

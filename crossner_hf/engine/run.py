@@ -103,16 +103,22 @@ class _Run:
                     self.saved.setdefault(task.name, _progress(task))
                     pool.start(task)
             for outcome in pool.wait() if self.running else ():
-                task = self.running.pop(outcome.name)
-                if outcome.state != "died":
-                    self._end(outcome, pool)
-                elif task.is_done():
-                    self._end(Outcome(task.name, "done"), pool)
-                elif self._gives_up(task):
-                    reason = f"its process died {MAX_ATTEMPTS} times and saved nothing new; out of memory?"
-                    self._end(Outcome(task.name, "failed", f"{reason} {outcome.reason}".rstrip()), pool)
-                else:
-                    self.waiting.insert(0, task)
+                self._settle(self.running.pop(outcome.name), outcome, pool)
+
+    def _settle(self, task: EngineTask, outcome: Outcome, pool: Executor) -> None:
+        """Record how an attempt at a task ended, or let the task wait again."""
+        if outcome.state == "done" and not task.is_done():
+            reason = f"it has ended, but {task.done} is not here; all machines need the same folders"
+            self._end(Outcome(task.name, "failed", reason), pool)
+        elif outcome.state != "died":
+            self._end(outcome, pool)
+        elif task.is_done():
+            self._end(Outcome(task.name, "done"), pool)
+        elif self._gives_up(task):
+            reason = f"its process died {MAX_ATTEMPTS} times and saved nothing new; out of memory?"
+            self._end(Outcome(task.name, "failed", f"{reason} {outcome.reason}".rstrip()), pool)
+        else:
+            self.waiting.insert(0, task)
 
     def _end(self, outcome: Outcome, pool: Executor) -> None:
         self.outcomes[outcome.name] = outcome

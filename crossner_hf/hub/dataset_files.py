@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.parquet
 
 from crossner_hf.corpora.corpus import Corpus
-from crossner_hf.corpora.corpus_readers import Document
+from crossner_hf.corpora.corpus_readers import DocumentPart
 from crossner_hf.data.statistics import SplitStatistics, statistics
 from crossner_hf.schema import Domain
 
@@ -98,7 +98,7 @@ def _info(folder: Path, features: datasets.Features, sizes: list[datasets.SplitI
     )
 
 
-def _whole(parts: Iterable[Document]) -> Iterator[str]:
+def _whole(parts: Iterable[DocumentPart]) -> Iterator[str]:
     """The texts of documents, their parts joined."""
     text: list[str] = []
     for part in parts:

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crossner_hf.corpora.corpus import Corpus, Document
-from crossner_hf.corpora.corpus_readers import PART_CHARACTERS, split_document
+from crossner_hf.corpora.corpus import Corpus, DocumentPart
+from crossner_hf.corpora.corpus_readers import PART_CHARACTERS, parts_of
 
 WORDS = "The old sea eagle left Oslo , and then it came back to Ulm . "
 
@@ -75,7 +75,7 @@ def test_json_lines_and_parquet_give_text_entities_and_skip_blank_documents(tmp_
     for path in (lines, tmp_path / "a.parquet"):
         skipped = Counter()
         actual = list(Corpus((path,), text_column="body").documents(skipped))
-        assert actual == [Document("Oslo and Ulm", ((0, 4), (9, 12))), Document("nothing")]
+        assert actual == [DocumentPart("Oslo and Ulm", ((0, 4), (9, 12))), DocumentPart("nothing")]
         assert skipped == {"blank": 2}
 
 
@@ -86,7 +86,7 @@ def test_entities_may_be_pairs_in_any_order(tmp_path):
 
 def test_a_foreign_column_named_entities_does_no_harm_where_none_are_wanted(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"text": "Oslo", "entities": ["Oslo"]}')
-    assert list(Corpus((path,)).documents(entities=False)) == [Document("Oslo")]
+    assert list(Corpus((path,)).documents(entities=False)) == [DocumentPart("Oslo")]
 
 
 def test_what_predict_writes_is_read_with_its_entities(tmp_path, random_tagger):
@@ -173,7 +173,7 @@ def test_long_documents_come_in_parts_cut_before_single_spaces_and_through_no_en
     while entities and (at := text.find("Oslo , and", at)) >= 0:
         marked.append((at, at + 10))
         at += 10
-    actual = list(split_document(Document(text, tuple(marked))))
+    actual = list(parts_of(DocumentPart(text, tuple(marked))))
     assert "".join(part.text for part in actual) == text
     assert len(actual) > 3
     assert [part.continues for part in actual] == [False] + [True] * (len(actual) - 1)
@@ -187,7 +187,7 @@ def test_long_documents_come_in_parts_cut_before_single_spaces_and_through_no_en
 
 
 def test_text_without_spaces_is_cut_too():
-    actual = list(split_document(Document("x" * 250_000, ((99_990, 100_010),))))
+    actual = list(parts_of(DocumentPart("x" * 250_000, ((99_990, 100_010),))))
     assert [len(part.text) for part in actual] == [100_000, 100_000, 50_000]
     assert [part.entities for part in actual] == [((99_990, 100_000),), ((0, 10),), ()]
 
@@ -196,7 +196,7 @@ def test_text_without_spaces_is_cut_too():
 def test_a_long_text_file_is_read_in_little_memory_and_cut_as_the_text_itself(tmp_path, line):
     text = line * (8_000_000 // len(line))
     path = write(tmp_path / "long.txt", f"first\n\n{text}\n\nlast\n")
-    expected = [Document("first"), *split_document(Document(text.rstrip("\n"))), Document("last")]
+    expected = [DocumentPart("first"), *parts_of(DocumentPart(text.rstrip("\n"))), DocumentPart("last")]
     actual = Counter()
     corpus = Corpus((path,))
     tracemalloc.start()
