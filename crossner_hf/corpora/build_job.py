@@ -97,6 +97,10 @@ class BuildJob:
         """What the merge of a domain's shards leaves: the names that count, and which sentences are no repeats."""
         return self.work / f"merged-{domain.name}"
 
+    def kept(self, domain: Domain, number: int) -> Path:
+        """Which sentences of a domain in a shard are no repeats."""
+        return self.merged(domain) / f"kept-{number:05}.npy"
+
     def counts(self, domain: Domain, number: int) -> Path:
         """Sizes of the levels of a domain in a shard."""
         return self.work / f"levels-{domain.name}-{number:05}.json"

@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.corpora.build_job import BuildJob
-from crossner_hf.corpora.build_merge import ALLOWED, kept_file
-from crossner_hf.corpora.build_read import SENTENCES
+from crossner_hf.corpora.build_merge import ALLOWED
+from crossner_hf.corpora.build_read import SAMPLES, SENTENCES
 from crossner_hf.corpora.gazetteer import Gazetteer
 from crossner_hf.corpora.levels import LEVELS, TASK_COPIES, Flags, members
 from crossner_hf.data.sources import sha256_of
@@ -28,6 +28,7 @@ ENTITY = pyarrow.struct([("start", pyarrow.int32()), ("end", pyarrow.int32()), (
 SCHEMA = pyarrow.schema(
     [("title", pyarrow.string()), ("text", pyarrow.string()), ("entities", pyarrow.list_(ENTITY))]
 )
+REPEAT = "stands before in the corpus"
 Numbers = NDArray[np.integer]
 
 
@@ -37,7 +38,7 @@ def write_levels(domain: Domain, number: int, job: BuildJob) -> None:
     allowed = np.load(job.merged(domain) / ALLOWED)
     levels = _Levels(job, domain, number)
     try:
-        for documents, batch in _batches(job, domain, number):
+        for documents, batch in _batches(job, domain, number, levels.repeats):
             levels.write(documents, batch, _Names.found(gazetteer, domain, allowed, batch["text"].to_pylist()))
         counts = levels.finished()
     finally:
@@ -45,18 +46,33 @@ def write_levels(domain: Domain, number: int, job: BuildJob) -> None:
     write_text(job.counts(domain, number), json.dumps(counts) + "\n")
 
 
-def _batches(job: BuildJob, domain: Domain, number: int) -> Iterator[tuple[Numbers, pyarrow.Table]]:
+def _batches(job: BuildJob, domain: Domain, number: int, repeats: "_Repeats") -> Iterator[tuple[Numbers, pyarrow.Table]]:
     """The sentences that are no repeats: numbers of documents, and the columns `title` and `text`."""
-    kept = np.load(kept_file(job, domain, number))
+    kept = np.load(job.kept(domain, number))
     with pyarrow.parquet.ParquetFile(job.read_of(domain, number) / SENTENCES) as file:
         begin = 0
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, use_threads=False)
             flags = kept[begin : begin + len(rows)]
             begin += len(rows)
+            repeats.add(rows.filter(pyarrow.array(~flags)))
             rows = rows.filter(pyarrow.array(flags)).combine_chunks()
             if len(rows):
                 yield rows["document"].to_numpy(), rows.select(["title", "text"])
+
+
+class _Repeats:
+    """Sentences that stand before in the corpus: how many, and some of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.samples: list[dict[str, str]] = []
+
+    def add(self, rows: pyarrow.Table) -> None:
+        """Count rows."""
+        self.count += len(rows)
+        some = rows.select(["title", "text"]).slice(0, SAMPLES - len(self.samples)).to_pylist()
+        self.samples += [{"reason": REPEAT, **row} for row in some]
 
 
 @dataclass(frozen=True)
@@ -71,7 +87,7 @@ class _Names:
     def found(cls, gazetteer: Gazetteer, domain: Domain, allowed: Flags, sentences: list[str]) -> "_Names":
         """Match names of a domain."""
         matches = gazetteer.index.find_in(sentences, allowed)
-        types = gazetteer.type_numbers(domain)[matches.name]
+        types = gazetteer.type_ids(domain)[matches.name]
         of_sentence = np.bincount(matches.sentence, minlength=len(sentences))
         offsets = np.concatenate(([0], np.cumsum(of_sentence))).astype(np.int32)
         names = pyarrow.array(domain.entity_types, pyarrow.string()).take(pyarrow.array(types))
@@ -110,6 +126,7 @@ class _Levels:
         self.is_special = np.array([name in domain.specialised_types for name in domain.entity_types])
         self.sizes = {level: _Size() for level in LEVELS}
         self.types: Counter[str] = Counter()
+        self.repeats = _Repeats()
         kind = _ParquetFile if job.settings.format == "parquet" else _TextFile
         self.files = {level: kind(job.level_file(domain, level, number)) for level in LEVELS}
 
@@ -135,16 +152,11 @@ class _Levels:
     def finished(self) -> dict[str, Any]:
         """Give the files their names; return sizes and checksums."""
         return {
+            "dropped": {REPEAT: self.repeats.count},
+            "samples": self.repeats.samples,
             "types": {name: count for name, count in self.types.items() if count},
             "levels": {
-                level: {
-                    "documents": size.documents,
-                    "sentences": size.sentences,
-                    "words": size.words,
-                    "bytes": size.bytes,
-                    "names": size.names,
-                    "sha256": self.files[level].finish(),
-                }
+                level: {**asdict(size), "sha256": self.files[level].finish()}
                 for level, size in self.sizes.items()
             },
         }

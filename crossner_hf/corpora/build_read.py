@@ -88,12 +88,23 @@ class _Reading:
 
     def _write(self) -> None:
         numbers, titles, texts = map(list, zip(*self.rows, strict=True))
-        self.writer.write_table(pyarrow.table([numbers, titles, texts], SCHEMA))
-        self.keys += map(sentence_key, texts)
+        self.writer.write_table(pyarrow.table([numbers, titles, texts], schema=SCHEMA))
+        self.keys.extend(map(sentence_key, texts))
+        self.cases.add(texts)
         self.rows = []
 
     def close(self) -> None:
-        """Write what is left, and the counts."""
+        """Write what is left, and what the merge needs."""
         if self.rows:
             self._write()
         self.writer.close()
+        write_sorted_hashes(self.folder / HASHES, self.keys)
+        self.cases.save(self.folder / CASES)
+        counts = {
+            "documents": self.documents,
+            "sentences": len(self.keys),
+            "selected": self.selected,
+            "dropped": self.dropped,
+            "samples": self.samples,
+        }
+        (self.folder / COUNTS).write_text(json.dumps(counts, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -193,7 +193,8 @@ class CorpusDomain(RecordPart):
     """The corpus of a domain.
 
     Attributes:
-        entity_types: Of the domain, which also says which of them are special to it.
+        entity_types: Of the domain.
+        specialised_types: Those that are special to it: the task level is made of their names.
         selection: How documents were selected.
         selected: Documents by the reasons for which they were selected.
         dropped: Sentences that were dropped, by reason.
@@ -203,6 +204,7 @@ class CorpusDomain(RecordPart):
     """
 
     entity_types: Names
+    specialised_types: Names
     selection: dict[str, Any]
     documents: Count
     selected: dict[str, int]
