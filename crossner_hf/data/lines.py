@@ -1,5 +1,6 @@
 """Lines of text files and of standard input, and the rows of JSON lines: what every command reads."""
 
+import bz2
 import codecs
 import gzip
 import json
@@ -11,8 +12,10 @@ from typing import IO, Any
 Lines = Iterable[tuple[int, str]]
 
 
-def open_bytes(path: Path) -> gzip.GzipFile | IO[bytes]:
-    """Open a file, or what is packed in it if its name ends in `.gz`."""
+def open_bytes(path: Path) -> gzip.GzipFile | bz2.BZ2File | IO[bytes]:
+    """Open a file, or what is packed in it if its name ends in `.gz` or `.bz2`."""
+    if path.suffix == ".bz2":
+        return bz2.open(path)
     return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")
 
 
@@ -23,20 +26,23 @@ def numbered_lines(source: str | Path | Iterable[bytes], name: str | None = None
     out.
 
     Args:
-        source: A file, unpacked if its name ends in `.gz`, or an open stream of bytes, which is read from where it is.
+        source: A file, unpacked if its name ends in `.gz` or `.bz2`, or an open stream of bytes, read from where it is.
         name: What errors call the source; by default its path.
 
     Raises:
         ValueError: Bytes that are not UTF-8, a NUL, or a carriage return within a line, with name:line; or a file that
-            gzip cannot unpack.
+            cannot be unpacked.
     """
     if isinstance(source, str | Path):
         name = name or str(source)
         try:
             with open_bytes(Path(source)) as file:
                 yield from _decoded(file, name)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{name}: cannot be unpacked by gzip: {error}") from None
+        except (EOFError, OSError, zlib.error) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # of the file, not of what is packed in it
+                raise
+            program = "bzip2" if str(source).endswith(".bz2") else "gzip"
+            raise ValueError(f"{name}: cannot be unpacked by {program}: {error}") from None
     else:
         yield from _decoded(source, name or "input")
 

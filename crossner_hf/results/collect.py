@@ -101,7 +101,7 @@ def _add(collected: Collected, path: Path, shown: str) -> None:
             return
         if "test" not in record.scores:
             raise ValueError("its test split was not scored")
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         collected.set_aside.append(SetAside(shown, str(error).removeprefix(f"{path}: ")))
         return
     beside = path.with_name(PREDICTIONS_FILE if path.name == RECORD_FILE else f"{path.stem}{COLLECTED_PREDICTIONS}")

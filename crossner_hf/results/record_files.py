@@ -63,10 +63,12 @@ def read_record(path: str | Path, record_type: type[Record] = Record) -> Record:
 
     Raises:
         ValueError: It is no such record. The message names the path and the first field that is wrong.
+        OSError: The file is not there, or cannot be read now.
     """
+    data = Path(path).read_bytes()
     try:
-        content = from_json(Path(path).read_bytes())
-    except (OSError, ValueError) as error:
+        content = from_json(data)
+    except ValueError as error:
         raise ValueError(f"{path}: cannot be read as a record: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("schema_version"), int) or "kind" not in content:
         raise ValueError(f"{path}: is no record of a run; it lacks schema_version or kind")

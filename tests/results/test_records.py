@@ -163,7 +163,7 @@ def test_what_is_no_record_is_refused_with_its_path(tmp_path, content, message):
 
 
 def test_a_record_of_another_kind_or_none_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"none\.json: cannot be read as a record"):
+    with pytest.raises(FileNotFoundError, match=r"none\.json"):
         read_record(tmp_path / "none.json")
     write_record(tmp_path / "record.json", evaluation())
     with pytest.raises(ValueError, match=r"expected a record of kind fine_tuning, got 'evaluation'"):
