@@ -11,7 +11,6 @@ from crossner_hf.corpora.selection import DomainSelector
 from crossner_hf.corpora.sentences import DEFAULT_RULES, SentenceRules
 from crossner_hf.schema import Domain
 
-WORK = ".work"
 FORMAT = 1  # of the files that tasks leave for others; part of every key
 
 FileFormat = Literal["parquet", "text"]
@@ -28,7 +27,8 @@ class BuildSettings:
         default=0.5, metadata={"help": "a one-word name counts if at most this share of its occurrences is lower-case"}
     )
     near_duplicates: float | None = field(
-        default=None, metadata={"help": "drop documents whose estimated Jaccard similarity to an earlier one is at least this"}
+        default=None,
+        metadata={"help": "drop documents whose estimated Jaccard similarity to an earlier one is at least this"},
     )
     keep_labelled: bool = field(
         default=False, metadata={"help": "keep sentences that stand in the labelled data; default: they are dropped"}
@@ -44,7 +44,9 @@ class BuildSettings:
         if self.near_duplicates is not None and not 0 < self.near_duplicates <= 1:
             raise ValueError(f"near_duplicates must be more than 0 and at most 1, got {self.near_duplicates}")
         if self.keep_labelled and self.drop_articles:
-            raise ValueError("drop_articles drops the articles of labelled sentences, and keep_labelled keeps them: choose")
+            raise ValueError(
+                "drop_articles drops the articles of labelled sentences, and keep_labelled keeps them: choose"
+            )
         if self.format not in FORMATS:
             raise ValueError(f"format must be {' or '.join(FORMATS)}, got {self.format!r}")
 
@@ -73,7 +75,7 @@ class BuildJob:
     @property
     def work(self) -> Path:
         """The folder of files that tasks leave for others; hidden, so that no reader of the output finds them."""
-        return self.output / WORK
+        return work_folder(self.output)
 
     @property
     def gazetteer(self) -> Path:
@@ -111,9 +113,16 @@ class BuildJob:
         return self.output / domain.name / level / f"{level}-{number:05}-of-{self.shards:05}.{ending}"
 
 
-def describe_domain(domain: Domain) -> dict[str, Any]:
+def work_folder(output: Path) -> Path:
+    """Give the folder of files that the tasks of a build leave for others."""
+    return output / ".work"
+
+
+def describe_selector(selector: DomainSelector) -> dict[str, Any]:
     """Give what shapes the selection and the matching of a domain, for JSON."""
-    return {name: value for name, value in asdict(domain).items() if name not in ("folder", "split_sizes")}
+    described = {**asdict(selector), "titles": sorted(selector.titles)}
+    described["domain"] = {k: v for k, v in described["domain"].items() if k not in ("folder", "split_sizes")}
+    return described
 
 
 def digest(*content: Any) -> str:

@@ -25,9 +25,7 @@ from crossner_hf.data.sources import sha256_of
 from crossner_hf.schema import Domain
 
 ENTITY = pyarrow.struct([("start", pyarrow.int32()), ("end", pyarrow.int32()), ("type", pyarrow.string())])
-SCHEMA = pyarrow.schema(
-    [("title", pyarrow.string()), ("text", pyarrow.string()), ("entities", pyarrow.list_(ENTITY))]
-)
+SCHEMA = pyarrow.schema([("title", pyarrow.string()), ("text", pyarrow.string()), ("entities", pyarrow.list_(ENTITY))])
 REPEAT = "stands before in the corpus"
 Numbers = NDArray[np.integer]
 
@@ -46,7 +44,9 @@ def write_levels(domain: Domain, number: int, job: BuildJob) -> None:
     write_text(job.counts(domain, number), json.dumps(counts) + "\n")
 
 
-def _batches(job: BuildJob, domain: Domain, number: int, repeats: "_Repeats") -> Iterator[tuple[Numbers, pyarrow.Table]]:
+def _batches(
+    job: BuildJob, domain: Domain, number: int, repeats: "_Repeats"
+) -> Iterator[tuple[Numbers, pyarrow.Table]]:
     """The sentences that are no repeats: numbers of documents, and the columns `title` and `text`."""
     kept = np.load(job.kept(domain, number))
     with pyarrow.parquet.ParquetFile(job.read_of(domain, number) / SENTENCES) as file:
@@ -156,8 +156,7 @@ class _Levels:
             "samples": self.repeats.samples,
             "types": {name: count for name, count in self.types.items() if count},
             "levels": {
-                level: {**asdict(size), "sha256": self.files[level].finish()}
-                for level, size in self.sizes.items()
+                level: {**asdict(size), "sha256": self.files[level].finish()} for level, size in self.sizes.items()
             },
         }
 

@@ -39,10 +39,19 @@ def corpus_card(name: str, domain: CorpusDomain, record: CorpusRecord) -> str:
     ]
     head = yaml.safe_dump({"configs": configs, "task_categories": ["fill-mask"]}, sort_keys=False)
     rows = [
-        [level, DESCRIPTIONS[level], f"{size.documents:,}", f"{size.sentences:,}", f"{size.words:,}", f"{size.ratio:.1%}"]
+        [
+            level,
+            DESCRIPTIONS[level],
+            f"{size.documents:,}",
+            f"{size.sentences:,}",
+            f"{size.words:,}",
+            f"{size.ratio:.1%}",
+        ]
         for level, size in domain.levels.items()
     ]
-    table = markdown_table(["level", "content", "documents", "sentences", "words", "bytes to domain level"], rows, names=2)
+    table = markdown_table(
+        ["level", "content", "documents", "sentences", "words", "bytes to domain level"], rows, names=2
+    )
     columns = (
         "A file has one sentence on each line and an empty line between documents."
         if is_text

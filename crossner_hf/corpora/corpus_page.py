@@ -34,7 +34,11 @@ def corpus_page(folder: str | Path, *, most: int = 60, most_dropped: int = 8) ->
         return round(GOLDEN_ANGLE * record.domains[domain].entity_types.index(entity_type) % 360)
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("corpus.html.j2").render(
         record=record,

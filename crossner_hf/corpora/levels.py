@@ -22,7 +22,8 @@ class LevelRules:
     entity_count: int = field(default=2, metadata={"help": "entity level: sentences with at least this many names"})
     entity_density: float = field(default=0.0, metadata={"help": "and at least this many names for each word"})
     task_count: int = field(
-        default=1, metadata={"help": "task level: sentences with at least this many names of types special to the domain"}
+        default=1,
+        metadata={"help": "task level: sentences with at least this many names of types special to the domain"},
     )
     task_density: float = field(default=0.0, metadata={"help": "and at least this many such names for each word"})
 

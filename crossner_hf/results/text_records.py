@@ -220,7 +220,7 @@ class CorpusRecord(Record):
     Attributes:
         key: Hash of the input and of the parameters.
         parameters: Of sentences, matching and levels.
-        sources: The shards of the source by name, with what identifies each.
+        sources: By name; for a data set of the Hub, its revision.
         source_dropped: Documents of the source that were not read, by reason.
         gazetteer: Its files by name.
         gazetteer_dropped: Names of the gazetteer that were dropped when it was read, by reason.
@@ -232,7 +232,7 @@ class CorpusRecord(Record):
     kind: Literal["corpus"]
     key: str
     parameters: dict[str, Any]
-    sources: dict[str, Any]
+    sources: Checksums
     documents: Count
     source_dropped: dict[str, int]
     gazetteer: Checksums

@@ -1,0 +1,67 @@
+"""English words by what they do around the noun of a definition, for corpora/definitions.py."""
+
+BOUNDARIES = frozenset(
+    "of in from that which who whose whom where when by for with on at to as about between during near under over within "
+    "without into through after before since until against among along around across via per out off up down upon "
+    "based located situated born known used made written released recorded published produced developed designed "
+    "directed created formed founded built found given called named held played performed composed sung headquartered "
+    "owned operated set consisting containing including featuring starring living working having being is was are were "
+    "has had have can could will would may might must did does do he she it they we you so because if while but than like "
+    "such not whereas best currently originally also then there this these its his her their whom what how each using "
+    "belonging following serving depicting describing involving causing showing playing covering running taking making "
+    "giving going coming lying sitting beginning ending dating ranging according due close next north-east away every "
+    "throughout towards toward despite except both probably possibly especially mainly mostly usually often sometimes generally well spoken eaten grown worn sold taught led kept seen drawn shown caused carried co-written".split()
+)
+PREPOSITIONS = frozenset(
+    "in by at on as with to for from of into and through during around under between about".split()
+)
+ARTICLES = frozenset("a an the his her its their".split())
+JOINTS = frozenset(("and", "or", "&"))
+# "type of dance" is a dance; "genre of music" stays as it is.
+TRANSPARENT = frozenset(
+    "type kind sort form variety name example types kinds sorts forms names title term word brand version".split()
+)
+RELATIONAL = frozenset(
+    "genre genres subgenre style branch field area subfield species genus family group series set collection breed "
+    "subspecies order school study work piece body unit list class subclass member".split()
+)
+DROPPED = frozenset(
+    "former retired late famous well-known notable very most more first second third fourth fifth sixth seventh eighth "
+    "ninth tenth eleventh twelfth only main now-defunct defunct one two three four five six seven eight nine ten twelve several many few "
+    "top so-called noted prominent renowned celebrated highly".split()
+)
+# Words that modify what follows "and" or a comma: "movie, television and stage actor".
+MODIFIERS = frozenset(
+    "movie film television tv radio stage voice theatre theater computer video rock pop jazz blues folk soul punk funk "
+    "r&b hip-hop metal rap music art arts research health food sports football basketball baseball cricket track hockey "
+    "tennis law business media internet software hardware online print news fantasy horror comedy drama action adventure "
+    "crime mystery romance children's men's women's north south east west male female black white large small big great "
+    "important popular famous old new young short long tall high low major minor main early late former modern ancient "
+    "wild fast heavy light strong weak hard soft dark bright thin thick wide deep round flat rare common simple complex "
+    "free open red green blue yellow brown grey pink science history fiction non-fiction poetry short-story opera gospel "
+    "dance r'n'b reggae electronic sound motion information gas oil coal iron mining fishing war good bad poor rich dry "
+    "wet cold hot warm semi-professional independent current solo retired multi upper lower central northern southern "
+    "eastern western sweet sour beautiful pretty non-profit nonprofit not-for-profit progressive concurrent functional imperative lightweight".split()
+)
+NOUNS_LIKE_ADJECTIVES = frozenset(
+    "animal metal festival journal hospital capital mineral meal canal signal principal official original musical "
+    "individual professional general admiral cardinal carnival rival portal terminal crystal chemical petal seal trial "
+    "memorial intellectual material criminal arrival manual serial tutorial editorial cathedral executive detective "
+    "native representative relative archive locomotive adjective collective initiative motive conservative music critic "
+    "academic cleric comic mechanic topic logic clinic fabric epidemic pandemic mosaic republic classic mystic lyric epic "
+    "medic plastic ceramic relic tactic metric traffic rhetoric arithmetic magic alcoholic building king wedding painting "
+    "sing ring spring string wing meeting ceiling clothing crossing drawing wrestling boxing racing swimming writing "
+    "being thing fish dish radish offspring vegetable table cable constable bible seed weed bed shed breed ending "
+    "broadcasting engineering programming computing mapping cycling skiing surfing mammal alphabet sibling duckling "
+    "politic fabric topic mathematic antibiotic heretic lunatic cosmetic graphic demographic comedic cable".split()
+)
+SAME_IN_PLURAL = frozenset("species series movies lens news physics mathematics politics economics athletics".split())
+NOUNS_LIKE_ADVERBS = frozenset(
+    "family assembly anomaly monopoly rally ally bully jelly belly fly lily butterfly dragonfly supply reply italy july "
+    "daily weekly monthly quarterly early friendly elderly homily subfamily superfamily poly holly".split()
+)
+# Words between the noun and a preposition: "party active in", "ministry responsible for".
+AFTER_NOUNS = frozenset(
+    "active responsible available common similar equivalent popular famous notable endemic native capable full together "
+    "different first second most just exclusively".split()
+)
