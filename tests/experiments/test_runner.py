@@ -111,6 +111,17 @@ def test_ctrl_c_is_no_failure_and_leaves_the_folder_free(jobs, grid_of, folder):
     assert len(run(grid_of(2), folder).done_here) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"workers": 0}, "workers must be at least 1, got 0"), ({"executor": "ray"}, "comes with the extra")],
+)
+def test_what_cannot_run_is_refused_before_anything_is_written(grid_of, folder, monkeypatch, options, message):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises((ValueError, ImportError), match=message):
+        run_grid(grid_of(1), folder, GridOptions(**options))
+    assert not folder.exists()
+
+
 def test_a_second_process_on_the_folder_is_refused(jobs, grid_of, folder, child_environment):
     hold = "import sys, filelock; a = filelock.FileLock(sys.argv[1]); a.acquire(); print('held', flush=True); input()"
     folder.mkdir()
