@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from crossner_hf.atomic_write import write_text
@@ -66,7 +65,7 @@ def build_corpus(plan: BuildPlan, options: BuildOptions | None = None) -> Corpus
             return record
         _run(plan.unpack_tasks(), options)
         job, shards = plan.job()
-        np.save(job.labelled, plan.labelled)
+        write_text(job.labelled, "\n".join(sorted(plan.labelled)))
         _run(plan.tasks(job, shards), options)
         _sweep(job)
         record = make_record(job, plan, time.monotonic() - begun)

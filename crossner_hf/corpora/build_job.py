@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crossner_hf.corpora.levels import LevelRules
+from crossner_hf.corpora.name_case import MAX_LOWER_CASE
 from crossner_hf.corpora.selection import DomainSelector
 from crossner_hf.corpora.sentences import DEFAULT_RULES, SentenceRules
 from crossner_hf.schema import Domain
@@ -24,7 +25,7 @@ class BuildSettings:
     levels: LevelRules = LevelRules()
     sentences: SentenceRules = DEFAULT_RULES
     max_lower_case: float = field(
-        default=0.5, metadata={"help": "a one-word name counts if at most this share of its occurrences is lower-case"}
+        default=MAX_LOWER_CASE, metadata={"help": "a one-word name counts if at most this share of its occurrences is lower-case"}
     )
     near_duplicates: float | None = field(
         default=None,
@@ -84,24 +85,29 @@ class BuildJob:
 
     @property
     def labelled(self) -> Path:
-        """Sorted keys of the labelled sentences."""
-        return self.work / "labelled.npy"
+        """The labelled sentences as `labelled_key` spells them, one on each line."""
+        return self.work / "labelled.txt"
+
+    @property
+    def merged(self) -> Path:
+        """The folder of what the merge of all shards leaves."""
+        return self.work / "merged"
 
     def read(self, number: int) -> Path:
-        """The folder of what was read of a shard; it holds a folder for each domain."""
+        """The folder of what was read of a shard."""
         return self.work / f"read-{number:05}"
 
-    def read_of(self, domain: Domain, number: int) -> Path:
-        """The folder of what was read of a shard for a domain."""
-        return self.read(number) / domain.name
+    def kept(self, number: int) -> Path:
+        """In which domains each sentence of a shard is no repeat, as bits."""
+        return self.merged / f"kept-{number:05}.npy"
 
-    def merged(self, domain: Domain) -> Path:
-        """What the merge of a domain's shards leaves: the names that count, and which sentences are no repeats."""
-        return self.work / f"merged-{domain.name}"
+    def kept_documents(self, number: int) -> Path:
+        """In which domains each document of a shard is no near-duplicate, as bits."""
+        return self.merged / f"documents-{number:05}.npy"
 
-    def kept(self, domain: Domain, number: int) -> Path:
-        """Which sentences of a domain in a shard are no repeats."""
-        return self.merged(domain) / f"kept-{number:05}.npy"
+    def allowed(self, domain: Domain) -> Path:
+        """Which names of the gazetteer count for a domain."""
+        return self.merged / f"allowed-{domain.name}.npy"
 
     def counts(self, domain: Domain, number: int) -> Path:
         """Sizes of the levels of a domain in a shard."""

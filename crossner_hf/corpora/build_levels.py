@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.corpora.build_job import BuildJob
-from crossner_hf.corpora.build_merge import ALLOWED
 from crossner_hf.corpora.build_read import SAMPLES, SENTENCES
 from crossner_hf.corpora.gazetteer import Gazetteer
 from crossner_hf.corpora.levels import LEVELS, TASK_COPIES, Flags, members
@@ -26,53 +25,59 @@ from crossner_hf.schema import Domain
 
 ENTITY = pyarrow.struct([("start", pyarrow.int32()), ("end", pyarrow.int32()), ("type", pyarrow.string())])
 SCHEMA = pyarrow.schema([("title", pyarrow.string()), ("text", pyarrow.string()), ("entities", pyarrow.list_(ENTITY))])
-REPEAT = "stands before in the corpus"
+REPEAT, NEAR_DUPLICATE = "repeat", "of a near-duplicate document"
 Numbers = NDArray[np.integer]
 
 
 def write_levels(domain: Domain, number: int, job: BuildJob) -> None:
     """Write the files of all levels of a domain for a shard, and their sizes into `job.counts(domain, number)`."""
     gazetteer = Gazetteer.open(job.gazetteer)
-    allowed = np.load(job.merged(domain) / ALLOWED)
+    allowed = np.load(job.allowed(domain))
     levels = _Levels(job, domain, number)
     try:
-        for documents, batch in _batches(job, domain, number, levels.repeats):
+        for documents, batch in _batches(job, domain, number, levels.dropped):
             levels.write(documents, batch, _Names.found(gazetteer, domain, allowed, batch["text"].to_pylist()))
         counts = levels.finished()
     finally:
         levels.discard()
-    write_text(job.counts(domain, number), json.dumps(counts) + "\n")
+    write_text(job.counts(domain, number), json.dumps(counts, ensure_ascii=False) + "\n")
 
 
-def _batches(
-    job: BuildJob, domain: Domain, number: int, repeats: "_Repeats"
-) -> Iterator[tuple[Numbers, pyarrow.Table]]:
+def _batches(job: BuildJob, domain: Domain, number: int, dropped: "_Dropped") -> Iterator[tuple[Numbers, pyarrow.Table]]:
     """The sentences that are no repeats: numbers of documents, and the columns `title` and `text`."""
-    kept = np.load(job.kept(domain, number))
-    with pyarrow.parquet.ParquetFile(job.read_of(domain, number) / SENTENCES) as file:
+    bit = np.uint32(1 << job.domains.index(domain))
+    kept = np.load(job.kept(number))
+    kept_documents = np.load(job.kept_documents(number)) if job.settings.near_duplicates is not None else None
+    with pyarrow.parquet.ParquetFile(job.read(number) / SENTENCES) as file:
         begin = 0
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, use_threads=False)
-            flags = kept[begin : begin + len(rows)]
+            documents, masks = rows["document"].to_numpy(), rows["domains"].to_numpy()
+            first = kept[begin : begin + len(rows)]
             begin += len(rows)
-            repeats.add(rows.filter(pyarrow.array(~flags)))
-            rows = rows.filter(pyarrow.array(flags)).combine_chunks()
-            if len(rows):
-                yield rows["document"].to_numpy(), rows.select(["title", "text"])
+            inside = masks & bit != 0
+            if kept_documents is not None:
+                near = inside & (kept_documents[documents] & bit == 0)
+                dropped.add(rows, near, NEAR_DUPLICATE)
+                inside &= ~near
+            dropped.add(rows, inside & (first & bit == 0), REPEAT)
+            inside &= first & bit != 0
+            if inside.any():
+                yield documents[inside], rows.select(["title", "text"]).filter(pyarrow.array(inside)).combine_chunks()
 
 
-class _Repeats:
-    """Sentences that stand before in the corpus: how many, and some of them."""
+class _Dropped:
+    """Sentences that are dropped because others stand before them: how many by reason, and some of them."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.counts: Counter[str] = Counter()
         self.samples: list[dict[str, str]] = []
 
-    def add(self, rows: pyarrow.Table) -> None:
-        """Count rows."""
-        self.count += len(rows)
-        some = rows.select(["title", "text"]).slice(0, SAMPLES - len(self.samples)).to_pylist()
-        self.samples += [{"reason": REPEAT, **row} for row in some]
+    def add(self, rows: pyarrow.Table, chosen: Flags, reason: str) -> None:
+        """Count the chosen rows."""
+        some = rows.select(["title", "text"]).take(np.flatnonzero(chosen)[: max(0, SAMPLES - self.counts[reason])])
+        self.samples += [{"reason": reason, **row} for row in some.to_pylist()]
+        self.counts[reason] += int(chosen.sum())
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class _Levels:
         self.is_special = np.array([name in domain.specialised_types for name in domain.entity_types])
         self.sizes = {level: _Size() for level in LEVELS}
         self.types: Counter[str] = Counter()
-        self.repeats = _Repeats()
+        self.dropped = _Dropped()
         kind = _ParquetFile if job.settings.format == "parquet" else _TextFile
         self.files = {level: kind(job.level_file(domain, level, number)) for level in LEVELS}
 
@@ -152,8 +157,8 @@ class _Levels:
     def finished(self) -> dict[str, Any]:
         """Give the files their names; return sizes and checksums."""
         return {
-            "dropped": {REPEAT: self.repeats.count},
-            "samples": self.repeats.samples,
+            "dropped": self.dropped.counts,
+            "samples": self.dropped.samples,
             "types": {name: count for name, count in self.types.items() if count},
             "levels": {
                 level: {**asdict(size), "sha256": self.files[level].finish()} for level, size in self.sizes.items()

@@ -7,12 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from crossner_hf.corpora.build_job import BuildJob, BuildSettings, describe_selector, digest, work_folder
 from crossner_hf.corpora.build_levels import write_levels
-from crossner_hf.corpora.build_merge import merge_domain
+from crossner_hf.corpora.build_merge import merge_shards
 from crossner_hf.corpora.build_read import make_gazetteer, read_shard
 from crossner_hf.corpora.categories import CategoryGraph
 from crossner_hf.corpora.documents import ReaderOptions, Shard, check_output, plan_shards
@@ -55,7 +52,7 @@ class BuildPlan:
         dumps: MediaWiki dumps with their checksums; they must be unpacked before their shards are known.
         shards: Of the other sources.
         gazetteer_sums: Checksums of the gazetteer's files by name.
-        labelled: Keys of the labelled sentences, sorted.
+        labelled: The labelled sentences as `labelled_key` spells them.
     """
 
     output: Path
@@ -65,7 +62,7 @@ class BuildPlan:
     dumps: dict[Path, str]
     shards: tuple[Shard, ...]
     gazetteer_sums: dict[str, str]
-    labelled: NDArray[np.uint64]
+    labelled: frozenset[str]
 
     @cached_property
     def key(self) -> str:
@@ -122,14 +119,12 @@ class BuildPlan:
             done = work / f"read-{number:05}.done"
             tasks.append(EngineTask(f"read {shard.name}", read_shard, (shard, number, job), done, key, ("gazetteer",)))
         needs = tuple(task.name for task in tasks)
-        for domain in job.domains:
-            done = work / f"merged-{domain.name}.done"
-            tasks.append(EngineTask(f"merge {domain.name}", merge_domain, (domain, job), done, merge_key, needs))
+        tasks.append(EngineTask("merge", merge_shards, (job,), work / "merged.done", merge_key, needs))
         for domain in job.domains:
             for number, shard in enumerate(shards):
                 done, key = work / f"levels-{domain.name}-{number:05}.done", digest(merge_key, of_levels, number)
-                name, needs = f"levels {domain.name} {shard.name}", (f"merge {domain.name}",)
-                tasks.append(EngineTask(name, write_levels, (domain, number, job), done, key, needs))
+                arguments, name = (domain, number, job), f"levels {domain.name} {shard.name}"
+                tasks.append(EngineTask(name, write_levels, arguments, done, key, ("merge",)))
         return tasks
 
     def _unpacked(self) -> list[Path]:
@@ -143,7 +138,7 @@ class BuildPlan:
         return replace(selector, categories=graph.members(selector.categories, self.source.category_depth))
 
     def _labelled_sum(self) -> str:
-        return hashlib.sha256(self.labelled.tobytes()).hexdigest()
+        return hashlib.sha256("\n".join(sorted(self.labelled)).encode()).hexdigest()
 
 
 def plan_build(

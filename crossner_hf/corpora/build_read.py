@@ -17,9 +17,9 @@ from crossner_hf.corpora.build_job import BuildJob
 from crossner_hf.corpora.documents import Document, Shard
 from crossner_hf.corpora.duplicates import labelled_key, sentence_keys, write_sorted_hashes
 from crossner_hf.corpora.gazetteer import Gazetteer
-from crossner_hf.corpora.name_case import NameCase
 from crossner_hf.corpora.near_duplicates import signatures, write_signatures
 from crossner_hf.corpora.sentences import DroppedSentence, judge_document
+from crossner_hf.schema import Domain
 
 SENTENCES, HASHES, COUNTS = "sentences.parquet", "hashes.npy", "counts.json"
 SIGNATURES, BANDS = "signatures.npy", "bands.npy"  # of documents, if near-duplicates are looked for
@@ -36,10 +36,15 @@ SCHEMA = pyarrow.schema(
 )
 
 
+def cases_file(domain: Domain) -> str:
+    """Name the file of counts of one-word names by case."""
+    return f"cases-{domain.name}.npz"
+
+
 def make_gazetteer(paths: tuple[str, ...], job: BuildJob) -> None:
     """Read and normalise the gazetteer once for all shards."""
     shutil.rmtree(job.gazetteer, ignore_errors=True)
-    Gazetteer.read(paths, job.domains).save(job.gazetteer)
+    Gazetteer.read(paths, domains=job.domains).save(job.gazetteer)
 
 
 def read_shard(shard: Shard, number: int, job: BuildJob) -> None:
@@ -89,7 +94,7 @@ class _Reading:
     def __init__(self, job: BuildJob, folder: Path):
         self.job, self.folder = job, folder
         self.labelled = frozenset(job.labelled.read_text(encoding="utf-8").splitlines())
-        self.case = NameCase.build(Gazetteer.open(job.gazetteer).index)
+        self.case = Gazetteer.open(job.gazetteer).case
         self.domains = [_OfDomain() for _ in job.selectors]
         self.documents = 0
         self.source_dropped: Counter[str] = Counter()
@@ -155,7 +160,9 @@ class _Reading:
             masks = np.array(self.document_masks, np.uint32)
             write_signatures(self.folder / SIGNATURES, self.folder / BANDS, np.concatenate(self.signatures), masks)
         for domain, counts in zip(self.job.domains, self.domains, strict=True):
-            np.save(self.folder / cases_file(domain), counts.cases)
+            if counts.sentences and self.case:
+                names = np.flatnonzero(counts.cases.any(axis=0))  # few of the gazetteer's
+                np.savez(self.folder / cases_file(domain), names=names, counts=counts.cases[:, names])
         domains = {domain.name: counts.as_json() for domain, counts in zip(self.job.domains, self.domains, strict=True)}
         about = {"documents": self.documents, "dropped": self.source_dropped, "domains": domains}
         write_counts(self.folder / COUNTS, about)

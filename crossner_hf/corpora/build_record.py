@@ -44,7 +44,7 @@ def make_record(job: BuildJob, plan: BuildPlan, wall_seconds: float) -> CorpusRe
 
 
 def _domain_record(job: BuildJob, domain: Domain, selection: dict[str, Any]) -> CorpusDomain:
-    read = [read_counts(job.read_of(domain, number) / COUNTS) for number in range(job.shards)]
+    read = [read_counts(job.read(number) / COUNTS)["domains"][domain.name] for number in range(job.shards)]
     written = [read_counts(job.counts(domain, number)) for number in range(job.shards)]
     levels = {
         level: _level_record(job, domain, level, [counts["levels"][level] for counts in written]) for level in LEVELS
@@ -57,7 +57,7 @@ def _domain_record(job: BuildJob, domain: Domain, selection: dict[str, Any]) -> 
         documents=sum(counts["documents"] for counts in read),
         selected=summed(counts["selected"] for counts in read),
         dropped=summed([*(counts["dropped"] for counts in read), *(counts["dropped"] for counts in written)]),
-        name_counts=read_counts(job.merged(domain) / NAME_COUNTS),
+        name_counts=read_counts(job.merged / NAME_COUNTS)[domain.name],
         types=summed(counts["types"] for counts in written),
         levels={
             name: level.model_copy(update={"ratio": round(level.bytes / whole, 4)}) for name, level in levels.items()
@@ -87,8 +87,8 @@ def _samples(job: BuildJob, domain: Domain) -> Iterator[dict[str, str]]:
     taken: Counter[str] = Counter()
     for number in range(job.shards):
         of_shard: Counter[str] = Counter()
-        counts = (read_counts(job.read_of(domain, number) / COUNTS), read_counts(job.counts(domain, number)))
-        for sample in (sample for part in counts for sample in part["samples"]):
+        read = read_counts(job.read(number) / COUNTS)["domains"][domain.name]
+        for sample in (sample for part in (read, read_counts(job.counts(domain, number))) for sample in part["samples"]):
             reason = sample["reason"]
             of_shard[reason] += 1
             if of_shard[reason] <= most and taken[reason] < MOST_SAMPLES:
