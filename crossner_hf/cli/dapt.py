@@ -5,7 +5,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from crossner_hf.cli.options import quiet, signals_as_ctrl_c
+from crossner_hf.cli.options import quiet
 from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, parse_run, run_parser
 from crossner_hf.display import say
 
@@ -64,8 +64,7 @@ def main(argv: Sequence[str]) -> int:
     corpus = Corpus(tuple(given.corpus), config=given.corpus_config, split=given.corpus_split, **shared)
     held_out = _held_out_corpus(given.held_out_corpus, shared)
     try:
-        with signals_as_ctrl_c():
-            record = dapt(corpus, given.model, args, held_out_corpus=held_out, resume=given.resume)
+        record = dapt(corpus, given.model, args, held_out_corpus=held_out, resume=given.resume)
     except KeyboardInterrupt:
         return interrupted(args)
     if args.should_save:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,8 @@ class Corpus:
             number, unique = 2, name
             while unique in sums:
                 unique, number = f"{name}#{number}", number + 1
-            sums[unique] = sha256_of(path)
+            about = path.stat()
+            sums[unique] = _sha256_once(path, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
         return sums
 
     def identity(self) -> list[Any]:
@@ -170,6 +172,12 @@ class Corpus:
             return builder.as_streaming_dataset(split=self.split)
         except ValueError as error:
             raise ValueError(f"{self.sources[0]}: cannot read the split {self.split!r}: {error}") from error
+
+
+@lru_cache(maxsize=1_024)
+def _sha256_once(path: Path, size: int, *changed_ns: int) -> str:
+    """The checksum of a file, computed again only if the file has changed: a run asks for it several times."""
+    return sha256_of(path)
 
 
 @dataclass(frozen=True)

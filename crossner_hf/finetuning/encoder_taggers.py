@@ -164,7 +164,7 @@ class EncoderTaggers:
         """Return what the encoder's own record says of its domain-adaptive pre-training; None if it has none."""
         try:
             return read_record(Path(self.path) / RECORD_FILE, DaptRecord).as_pre_training()
-        except ValueError:
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # no record, or not one of pre-training
             return None
 
 

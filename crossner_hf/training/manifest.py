@@ -50,7 +50,7 @@ def damage(folder: Path) -> str | None:
         return f"has a {MANIFEST_FILE} that cannot be read ({error})"
     try:
         files = [(name, about["bytes"], about["sha256"]) for name, about in json.loads(text).items()]
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         files = []
     if not files:
         return f"has a damaged {MANIFEST_FILE}"

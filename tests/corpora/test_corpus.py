@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crossner_hf.corpora import corpus as corpus_module
 from crossner_hf.corpora.corpus import Corpus, DocumentPart
 from crossner_hf.corpora.corpus_readers import PART_CHARACTERS, parts_of
 
@@ -125,6 +126,16 @@ def test_a_folder_gives_its_known_files_in_order_and_says_how_many_it_leaves_out
     sums = corpus.checksums()
     assert list(sums) == [f"{tmp_path.name}/{name}" for name in ("a/wiki_00", "a/z.TXT", "b.txt", "c.jsonl")]
     assert sums[f"{tmp_path.name}/b.txt"] == hashlib.sha256(b"2").hexdigest()
+
+
+def test_a_file_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(corpus_module, "sha256_of", lambda path: hashed.append(path) or str(len(hashed)))
+    corpus = Corpus((write(tmp_path / "a.txt", "one"),))
+    assert corpus.checksums() == Corpus(corpus.sources).checksums() == {"a.txt": "1"}
+    assert corpus.identity()[-1] == ["1"]
+    write(tmp_path / "a.txt", "two!")
+    assert corpus.checksums() == {"a.txt": "2"}
 
 
 def test_files_of_one_name_have_separate_checksums(tmp_path):

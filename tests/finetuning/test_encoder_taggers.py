@@ -1,5 +1,6 @@
 """Training that starts from a tagger: what fits is taken over, the rest is new, and a warning says which."""
 
+import errno
 import itertools
 
 import pytest
@@ -120,3 +121,15 @@ def test_which_tokens_begin_words_is_told_by_the_kind_of_tokenizer(model, expect
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(model), unk_token="[UNK]", pad_token="[PAD]")
     assert set(begins_word(tokenizer, 8).nonzero().flatten().tolist()) == expected
     assert set(begins_word(tokenizer, 3).nonzero().flatten().tolist()) == expected & {0, 1, 2}
+
+
+def test_what_a_record_says_of_pre_training_is_not_lost_when_it_cannot_be_read_now(saved, monkeypatch):
+    path, _ = saved("linear", ZOO)
+    assert EncoderTaggers(path).pre_training() is None
+
+    def fail(path, kind):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr("crossner_hf.finetuning.encoder_taggers.read_record", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        EncoderTaggers(path).pre_training()

@@ -18,6 +18,7 @@ from transformers import TrainerCallback, TrainingArguments
 from crossner_hf.atomic_write import write_text
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
+from crossner_hf.results.record_files import NewerRecordError
 from crossner_hf.training.manifest import damage, write_manifest
 from crossner_hf.training.resumable_trainer import ResumableTrainer
 from crossner_hf.training.run_folder import last_checkpoint, locked, mend
@@ -110,6 +111,19 @@ def test_a_finished_folder_with_damage_is_trained_again(write_stage, caplog, nam
     assert not (folder / "record.json").exists()
     assert name in caplog.text
     assert caplog.text.rstrip().endswith("; it is trained again")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), NewerRecordError("of version 9")])
+def test_a_record_that_cannot_be_read_now_stays(write_stage, monkeypatch, error):
+    folder, settings = write_stage
+
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr("crossner_hf.training.run_folder.read_record", fail)
+    with pytest.raises(type(error)):
+        mend(folder, settings)
+    assert (folder / "record.json").is_file()
 
 
 def test_a_damaged_run_json_of_a_shared_folder_is_written_again(write_stage):
