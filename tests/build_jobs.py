@@ -76,7 +76,7 @@ def disturb(undisturbed: BuildPlan) -> DisturbedPlan:
 
 
 def disturbed(name, folder, function, arguments):
-    """Perform a task; die in its middle if a file of that name in `deadly` says so, wait while one in `hold` is there."""
+    """Perform a task; wait while a file of its name is in `hold`; die before its done file if one is in `deadly`."""
     note(folder, name)
     deadly, hold = (folder / part / name.replace("/", "_") for part in ("deadly", "hold"))
     while hold.exists():

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, fields
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import CommandParser, add_data_dir, signals_as_ctrl_c
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
     from crossner_hf.corpora.selection import DomainSelector
     from crossner_hf.engine.tasks import Outcome
 
-EPILOG = """A SOURCE is a file or folder of documents: Parquet, JSON lines (as of WikiExtractor), plain text, a MediaWiki
-dump (….xml.bz2); or the id of a data set of the Hub, such as wikimedia/wikipedia. A GAZETTEER is a file of names with
-types (name, type, domain between tabs; or JSON lines, DBpedia's N-Triples, an export of Wikidata).
+EPILOG = """A SOURCE is a file or folder of documents: Parquet, JSON lines (as of WikiExtractor), plain text, a
+MediaWiki dump (….xml.bz2); or the id of a data set of the Hub, such as wikimedia/wikipedia. A GAZETTEER is a file of
+names with types (name, type, domain between tabs; or JSON lines, DBpedia's N-Triples, an export of Wikidata).
 
 examples:
   crossner-hf corpus build --domain music --source simplewiki.parquet --gazetteer names.tsv --output corpora/

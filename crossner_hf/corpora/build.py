@@ -118,8 +118,9 @@ def _prepared(plan: BuildPlan, *, overwrite: bool) -> CorpusRecord | None:
 
 def _run(tasks: Sequence[EngineTask], options: BuildOptions) -> None:
     """Perform tasks; name those that failed, without those that only needed one of them."""
-    report = None if options.report is None else lambda outcome, _: options.report(outcome, len(tasks))
-    outcomes = run_tasks(tasks, options.executor, workers=options.workers, report=report)
+    report = options.report
+    counted = report and (lambda outcome, _: report(outcome, len(tasks)))
+    outcomes = run_tasks(tasks, options.executor, workers=options.workers, report=counted)
     failed = {outcome.name: outcome.reason for outcome in outcomes if outcome.state == "failed"}
     needs = {task.name: task.needs for task in tasks}
     first = [f"{name}: {reason}" for name, reason in failed.items() if not failed.keys() & set(needs[name])]

@@ -22,10 +22,11 @@ FORMATS: tuple[FileFormat, ...] = ("parquet", "text")
 class BuildSettings:
     """Parameters of a build, beside the selection of documents."""
 
-    levels: LevelRules = LevelRules()
+    levels: LevelRules = field(default_factory=LevelRules)
     sentences: SentenceRules = DEFAULT_RULES
     max_lower_case: float = field(
-        default=MAX_LOWER_CASE, metadata={"help": "a one-word name counts if at most this share of its occurrences is lower-case"}
+        default=MAX_LOWER_CASE,
+        metadata={"help": "a one-word name counts if at most this share of its occurrences is lower-case"},
     )
     near_duplicates: float | None = field(
         default=None,

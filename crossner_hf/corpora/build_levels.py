@@ -43,7 +43,9 @@ def write_levels(domain: Domain, number: int, job: BuildJob) -> None:
     write_text(job.counts(domain, number), json.dumps(counts, ensure_ascii=False) + "\n")
 
 
-def _batches(job: BuildJob, domain: Domain, number: int, dropped: "_Dropped") -> Iterator[tuple[Numbers, pyarrow.Table]]:
+def _batches(
+    job: BuildJob, domain: Domain, number: int, dropped: "_Dropped"
+) -> Iterator[tuple[Numbers, pyarrow.Table]]:
     """The sentences that are no repeats: numbers of documents, and the columns `title` and `text`."""
     bit = np.uint32(1 << job.domains.index(domain))
     kept = np.load(job.kept(number))

@@ -81,4 +81,6 @@ def _check_sentences(domain: Domain, counts: list[dict[str, Any]]) -> None:
             "types or scores, or for --whole-source"
         )
     reasons = in_words(summed(part["dropped"] for part in of_domain))
-    raise ValueError(f"{domain.name} is empty: all sentences of {selected:,} selected documents were dropped ({reasons})")
+    raise ValueError(
+        f"{domain.name} is empty: all sentences of {selected:,} selected documents were dropped ({reasons})"
+    )

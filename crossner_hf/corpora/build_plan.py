@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from crossner_hf.corpora.documents import ReaderOptions, Shard, check_output, pl
 from crossner_hf.corpora.dumps import EDGES_FILE, find_dumps, unpack_dump
 from crossner_hf.corpora.duplicates import labelled_keys
 from crossner_hf.corpora.selection import DomainSelector
-from crossner_hf.data.sources import sha256_of
+from crossner_hf.data.sources import FILE_NAMES, sha256_of
 from crossner_hf.engine.tasks import EngineTask
-from crossner_hf.schema import DOMAINS
+from crossner_hf.schema import DOMAINS, Domain
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class BuildInput:
 
     sources: tuple[str, ...]
     gazetteer: tuple[str, ...]
-    reader: ReaderOptions = ReaderOptions()
+    reader: ReaderOptions = field(default_factory=ReaderOptions)
     category_depth: int = 3
     data_dir: str | Path | None = None
 
@@ -80,7 +80,7 @@ class BuildPlan:
     def checksums(self) -> dict[str, str]:
         """SHA-256 of the sources by name; for a data set of the Hub, its revision."""
         sums = {path.name: checksum for path, checksum in self.dumps.items()}
-        return sums | {shard.name.rpartition("#")[0]: shard.checksum for shard in self.shards}
+        return sums | {shard.name.rpartition(":")[0]: shard.checksum for shard in self.shards}
 
     def unpack_tasks(self) -> list[EngineTask]:
         """Give a task for each dump."""
@@ -123,8 +123,8 @@ class BuildPlan:
         for domain in job.domains:
             for number, shard in enumerate(shards):
                 done, key = work / f"levels-{domain.name}-{number:05}.done", digest(merge_key, of_levels, number)
-                arguments, name = (domain, number, job), f"levels {domain.name} {shard.name}"
-                tasks.append(EngineTask(name, write_levels, arguments, done, key, ("merge",)))
+                name = f"levels {domain.name} {shard.name}"
+                tasks.append(EngineTask(name, write_levels, (domain, number, job), done, key, ("merge",)))
         return tasks
 
     def _unpacked(self) -> list[Path]:
@@ -160,8 +160,7 @@ def plan_build(
         for shard in shards:
             selector.check_source(shard.name, shard.has_categories)
     settings = settings or BuildSettings()
-    own = [selector.domain for selector in selectors if selector.domain.name not in DOMAINS]
-    labelled = labelled_keys([] if settings.keep_labelled else [*DOMAINS.values(), *own], source.data_dir)
+    labelled = frozenset() if settings.keep_labelled else labelled_keys(_labelled_domains(selectors), source.data_dir)
     return BuildPlan(
         Path(output).expanduser().resolve(),
         source,
@@ -172,6 +171,13 @@ def plan_build(
         _checksums(source.gazetteer),
         labelled,
     )
+
+
+def _labelled_domains(selectors: Sequence[DomainSelector]) -> list[Domain]:
+    """Domains whose labelled sentences are dropped: all of CrossNER for one of its domains, and those of your own."""
+    domains = [selector.domain for selector in selectors]
+    own = [domain for domain in domains if domain.folder and (domain.folder / FILE_NAMES["test"]).is_file()]
+    return [*(DOMAINS.values() if any(domain.name in DOMAINS for domain in domains) else ()), *own]
 
 
 def _checksums(sources: Sequence[str]) -> dict[str, str]:

@@ -88,7 +88,9 @@ def _samples(job: BuildJob, domain: Domain) -> Iterator[dict[str, str]]:
     for number in range(job.shards):
         of_shard: Counter[str] = Counter()
         read = read_counts(job.read(number) / COUNTS)["domains"][domain.name]
-        for sample in (sample for part in (read, read_counts(job.counts(domain, number))) for sample in part["samples"]):
+        for sample in (
+            sample for part in (read, read_counts(job.counts(domain, number))) for sample in part["samples"]
+        ):
             reason = sample["reason"]
             of_shard[reason] += 1
             if of_shard[reason] <= most and taken[reason] < MOST_SAMPLES:

@@ -55,17 +55,18 @@ def corpus_card(name: str, domain: CorpusDomain, record: CorpusRecord) -> str:
     columns = (
         "A file has one sentence on each line and an empty line between documents."
         if is_text
-        else "Each row is a sentence: `title` of its document, `text`, and `entities` (`start`, `end`, `type`), the names of a\n"
-        "gazetteer that were found in it. These are no labels made by people."
+        else "Each row is a sentence: `title` of its document, `text`, and `entities` (`start`, `end`, `type`): names\n"
+        "of a gazetteer that were found in it, not labels made by people."
     )
+    sources = ", ".join(map(plain, record.sources))
     return f"""---
 {head}---
 
 # Raw text: {plain(name)}
 
 Made by crossner-hf {__version__} (`crossner-hf corpus build`), after the corpora of CrossNER
-([Liu et al., AAAI 2021](https://arxiv.org/abs/2012.04373)). Sources: {", ".join(map(plain, record.sources))}. Their licences hold
-for this text.
+([Liu et al., AAAI 2021](https://arxiv.org/abs/2012.04373)). Sources: {sources}. Their licences
+hold for this text.
 
 {table}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from crossner_hf.corpora.levels import LEVELS
-from crossner_hf.data.lines import open_bytes
+from crossner_hf.data.lines import unpacked
 from crossner_hf.display import table
 from crossner_hf.results.published_corpora import published_ratio
 from crossner_hf.results.record_files import RECORD_FILE, read_record
@@ -72,7 +72,7 @@ def _authors_files(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
 def _count(path: Path) -> CorpusLevel:
     """Count a text file with one sentence or paragraph on each line."""
     sentences = words = size = 0
-    with open_bytes(path) as file:
+    with unpacked(path) as file:
         for line in file:
             size += len(line)
             found = len(line.split())
