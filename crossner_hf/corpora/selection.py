@@ -1,10 +1,9 @@
 """Which documents belong to a domain: by category, by title, by the type in the first sentence, or by a score."""
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain
 from typing import Literal
 
 from crossner_hf.corpora.definitions import Definition, definition, head_of, singular
@@ -57,6 +56,7 @@ class DomainSelector:
         by_type: Whether documents are selected whose first sentence says that they are about one of `entity_types`.
         entity_types: For `by_type`; by default `distinct_types(domain)`.
         min_score: Least score of a document.
+        whole_source: Whether every document is selected.
         combine: Whether one criterion is enough, or all that are given must be met.
 
     Raises:
@@ -69,13 +69,15 @@ class DomainSelector:
     by_type: bool = False
     entity_types: tuple[str, ...] = ()
     min_score: float | None = None
+    whole_source: bool = False
     combine: Literal["any", "all"] = "any"
 
     def __post_init__(self) -> None:
-        if not (self.categories or self.titles or self.by_type or self.min_score is not None):
+        by_score = self.min_score is not None
+        if not (self.categories or self.titles or self.by_type or by_score or self.whole_source):
             raise ValueError(
                 f"domain {self.domain.name!r}: nothing says which documents belong to it; give categories, titles, the "
-                "type in the first sentence or a least score"
+                "type in the first sentence or a least score, or take the whole source"
             )
         if unknown := sorted(set(self.entity_types) - set(self.domain.entity_types)):
             raise ValueError(f"domain {self.domain.name!r}: {unknown} are not among its entity types")
@@ -92,40 +94,30 @@ class DomainSelector:
         """Say why a document belongs to the domain.
 
         Returns:
-            `category`, `title`, `type band` (for each type in the first sentence) and `score`; empty if it does not
-            belong.
+            `category`, `title`, `type band` (for each type in the first sentence), `score` and `whole source`; empty
+            if it does not belong.
         """
-        met = [criterion(document) for criterion in self._criteria]
+        met: list[list[str]] = []
+        if self.categories:
+            met.append(["category"] if self._has_category(document.categories) else [])
+        if self.titles:
+            met.append(["title"] if _name_key(document.title) in self._title_keys else [])
+        if self.by_type:
+            met.append(self._types(document))
+        if self.min_score is not None:
+            met.append(["score"] if _at_least(document.score, self.min_score) else [])
+        if self.whole_source:
+            met.append(["whole source"])
         if self.combine == "all" and not all(met):
             return ()
-        return tuple(chain(*met))
+        return tuple(reason for reasons in met for reason in reasons)
 
-    @cached_property
-    def _criteria(self) -> list[Callable[[Document], Sequence[str]]]:
-        """The criteria that are given; each gives reasons."""
-        criteria = {
-            self._categories: bool(self.categories),
-            self._title: bool(self.titles),
-            self._types: self.by_type,
-            self._score: self.min_score is not None,
-        }
-        return [criterion for criterion, is_given in criteria.items() if is_given]
-
-    def _categories(self, document: Document) -> Sequence[str]:
-        names = map(_name_key, document.categories)
-        return ("category",) if any(path in self._category_keys for name in names for path in _prefixes(name)) else ()
-
-    def _title(self, document: Document) -> Sequence[str]:
-        return ("title",) if _name_key(document.title) in self._title_keys else ()
-
-    def _types(self, document: Document) -> Sequence[str]:
+    def _types(self, document: Document) -> list[str]:
         defined = _defined(document.title, document.text)
-        return [f"type {name}" for name in self._type_nouns.types_of(defined)] if defined else ()
+        return [f"type {name}" for name in self._type_nouns.types_of(defined)] if defined else []
 
-    def _score(self, document: Document) -> Sequence[str]:
-        if document.score is None or self.min_score is None or document.score < self.min_score:
-            return ()
-        return ("score",)
+    def _has_category(self, categories: Iterable[str]) -> bool:
+        return any(prefix in self._category_keys for name in categories for prefix in _prefixes(_name_key(name)))
 
     @cached_property
     def _type_nouns(self) -> TypeNouns:
@@ -149,6 +141,10 @@ def distinct_types(domain: Domain) -> tuple[str, ...]:
         other for other in DOMAINS.values() if domain.folder is None and other.entity_types != domain.entity_types
     ]
     return tuple(t for t in domain.specialised_types if not any(t in other.entity_types for other in others))
+
+
+def _at_least(score: float | None, least: float) -> bool:
+    return score is not None and score >= least
 
 
 def _name_key(name: str) -> str:
