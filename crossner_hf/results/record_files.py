@@ -18,7 +18,10 @@ GRID_FILE = "grid.json"  # in the folder of a grid
 COLLECTED_PREDICTIONS = ".predictions.json"  # NAME.predictions.json lies beside NAME.json
 
 AnyRecord = RunRecord | SourceStageRecord | EvaluationRecord | DaptRecord | OverlapRecord
-RECORD_TYPES: dict[str, type[AnyRecord]] = {record_type.KIND: record_type for record_type in get_args(AnyRecord)}
+RECORD_TYPES: dict[str, type[AnyRecord]] = {
+    **{record_type.KIND: record_type for record_type in get_args(AnyRecord)},
+    "gazetteer": RunRecord,
+}
 
 # Keys that schema version 1 named otherwise.
 _RENAMED = {
@@ -35,6 +38,11 @@ R = TypeVar("R", bound=Record)
 
 class NewerRecordError(ValueError):
     """The record is of a later schema version than this package knows."""
+
+
+def predictions_beside(path: Path) -> Path:
+    """Give the path of the predictions that belong to the record with this path."""
+    return path.with_name(PREDICTIONS_FILE if path.name == RECORD_FILE else f"{path.stem}{COLLECTED_PREDICTIONS}")
 
 
 def write_record(path: str | Path, record: Record) -> None:

@@ -9,7 +9,7 @@ import pytest
 from crossner_hf.corpora.gazetteer import Gazetteer
 from crossner_hf.schema import DOMAINS, get_domain
 
-ROWS = {("Jazz", "musicgenre", "music"), ("Queen", "band", "music"), ("Queen", "book", "literature")}
+ROWS = {("Jazz", "album", "music"), ("Queen", "band", "music"), ("Queen", "book", "literature")}
 RDF_TYPE = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
 RDFS_LABEL = "<http://www.w3.org/2000/01/rdf-schema#label>"
 
@@ -29,20 +29,20 @@ def rows(gazetteer):
 
 
 FILES = {
-    "a.tsv": "#name\tcrossner_type\tdomain\tsource\nJazz\tmusic genre\tmusic\tx\nQueen\tband\tmusic\n"
+    "a.tsv": "#name\tcrossner_type\tdomain\tsource\nJazz\tAlbum\tmusic\tx\nQueen\tband\tmusic\n"
     "Queen\tBook\tliterature\n",
-    "a.jsonl": '{"name": "Jazz", "type": "musicgenre", "domain": "music"}\n'
+    "a.jsonl": '{"name": "Jazz", "type": "album", "domain": "music"}\n'
     '{"name": "Queen", "type": "band", "domain": "music"}\n{"name": "Queen", "type": "book", "domain": "literature"}\n',
-    "a.csv": "item,itemLabel,type,domain\r\nQ8341,Jazz,musicgenre,music\r\nQ15862,Queen,band,music\r\n"
+    "a.csv": "item,itemLabel,type,domain\r\nQ8341,Jazz,album,music\r\nQ15862,Queen,band,music\r\n"
     'Q1,"Queen",book,literature\r\nQ2,Q2,band,music\r\n',
     "a.json": json.dumps(
         [
-            {"itemLabel": "Jazz", "type": "musicgenre", "domain": "music"},
+            {"itemLabel": "Jazz", "type": "album", "domain": "music"},
             {"itemLabel": "Queen", "type": "band", "domain": "music"},
             {"itemLabel": "Queen", "type": "book", "domain": "literature"},
         ]
     ),
-    "a.nt": f"# started\n<r/Jazz> {RDF_TYPE} <http://dbpedia.org/ontology/MusicGenre> .\n"
+    "a.nt": f"# started\n<r/Jazz> {RDF_TYPE} <http://dbpedia.org/ontology/Album> .\n"
     f'<r/Jazz> {RDFS_LABEL} "Jazz"@en .\n<r/Jazz> {RDFS_LABEL} "Dschäss"@de .\n'
     f'<r/Queen_(band)> {RDFS_LABEL} "Queen (band)"@en .\n'
     f"<r/Queen_(band)> {RDF_TYPE} <http://dbpedia.org/ontology/Band> .\n"
