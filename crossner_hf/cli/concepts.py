@@ -5,12 +5,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import CommandParser, quiet, signals_as_ctrl_c
+from crossner_hf.cli.options import CommandParser, quiet
 from crossner_hf.display import say
 
-EPILOG = """Concepts are what Wikipedia's first sentences say: "Miles Davis was an American trumpeter" makes every "Miles Davis"
-in text a mention of "trumpeter". An encoder that was trained on such mentions reads descriptions of types:
+if TYPE_CHECKING:
+    from crossner_hf.engine.tasks import Outcome
+
+EPILOG = """Concepts are what Wikipedia's first sentences say: "Miles Davis was an American trumpeter" makes every "Miles
+Davis" in text a mention of "trumpeter". An encoder that was trained on such mentions reads descriptions of types:
 
   crossner-hf concepts build --source simplewiki.parquet --output concepts/
   crossner-hf concepts train --data concepts/ --model minilm --max-tokens 1000000 --output runs/concepts
@@ -39,9 +43,7 @@ def _add_build_options(build: argparse.ArgumentParser) -> None:
     build.add_argument("--output", required=True, metavar="FOLDER", help="where the data go")
     build.add_argument("--text-column", default="text", help="column of the text (default: text)")
     build.add_argument("--title-column", default="title", help="column of the title (default: title)")
-    build.add_argument(
-        "--exclude-titles", metavar="FILE", help="pages that give no sentences, one title on each line"
-    )
+    build.add_argument("--exclude-titles", metavar="FILE", help="pages that give no sentences, one title on each line")
     build.add_argument(
         "--evaluation",
         nargs="*",
@@ -58,25 +60,20 @@ def run_build(args: argparse.Namespace) -> int:
     quiet()
     from crossner_hf.concepts.build import ConceptRules, Running, build_concepts
     from crossner_hf.corpora.documents import ReaderOptions
-    from crossner_hf.pretraining.dapt import first_columns
+    from crossner_hf.data.lines import first_columns
     from crossner_hf.schema import DOMAINS, get_domain
 
     evaluation = [*DOMAINS] if args.evaluation is None else args.evaluation
     exclude = frozenset(first_columns(args.exclude_titles)) if args.exclude_titles else frozenset()
     rules = ConceptRules(exclude=exclude, evaluation=tuple(map(get_domain, evaluation)))
-    with signals_as_ctrl_c():
-        about = build_concepts(
-            args.source,
-            args.output,
-            rules,
-            options=ReaderOptions(text_column=args.text_column, title_column=args.title_column),
-            data_dir=args.data_dir,
-            running=Running(
-                args.executor,
-                args.workers,
-                lambda outcome, _: say(f"{outcome.name}: {outcome.state}  {outcome.seconds:.0f} s", file=sys.stderr),
-            ),
-        )
+    about = build_concepts(
+        args.source,
+        args.output,
+        rules,
+        options=ReaderOptions(text_column=args.text_column, title_column=args.title_column),
+        data_dir=args.data_dir,
+        running=Running(args.executor, args.workers, _report),
+    )
     say(
         f"{about.get('pages', 0):,} pages, {about['names']:,} names; {about.get('sentences', 0):,} sentences with "
         f"{about.get('mentions', 0):,} mentions; {about['leaks']:,} sentences left out that share eight words in a row "
@@ -86,12 +83,15 @@ def run_build(args: argparse.Namespace) -> int:
     return 0
 
 
+def _report(outcome: "Outcome", workers: int) -> None:
+    say(f"{outcome.name}: {outcome.state}  {outcome.seconds:.0f} s  {outcome.reason}".rstrip(), file=sys.stderr)
+
+
 def run_train(argv: Sequence[str]) -> int:
     """Pre-train and print what was seen."""
     from crossner_hf.cli.run_options import add_resume, interrupted, parse_run, run_parser
     from crossner_hf.concepts.arguments import ConceptArguments
 
-    presets = {"published": {}, "small": {}}
     parser, task = run_parser(
         ConceptArguments,
         "concepts train",
@@ -102,13 +102,12 @@ def run_train(argv: Sequence[str]) -> int:
     task.add_argument("--data", required=True, metavar="FOLDER", help="what `crossner-hf concepts build` made")
     task.add_argument("--model", required=True, help="encoder: a folder, a Hub id, or minilm (extra: offline)")
     add_resume(task)
-    args, given = parse_run(parser, task, ConceptArguments, presets, argv)
+    args, given = parse_run(parser, task, ConceptArguments, {}, argv)
     quiet()
     from crossner_hf.concepts.pretrain import pretrain_concepts
 
     try:
-        with signals_as_ctrl_c():
-            record = pretrain_concepts(given.data, given.model, args, resume=given.resume)
+        record = pretrain_concepts(given.data, given.model, args, resume=given.resume)
     except KeyboardInterrupt:
         return interrupted(args)
     if args.should_save:

@@ -36,6 +36,21 @@ def domain_of_types(types: Sequence[str] | Mapping[str, str]) -> Domain:
     )
 
 
+def parse_types(text: str) -> dict[str, str]:
+    """Read types from a line: 'court, judge', or with descriptions 'party=political party, judge'.
+
+    Raises:
+        ValueError: A type is missing or named twice.
+    """
+    types: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, description = (piece.strip() for piece in part.partition("="))
+        if not name or (equals and not description) or name in types:
+            raise ValueError(f"types {text!r}: expected distinct types, as in 'court, judge'; got {part.strip()!r}")
+        types[name] = description or name
+    return types
+
+
 def tagger_for(
     types: Sequence[str] | Mapping[str, str] | Domain,
     checkpoint: str = CONCEPTS,
