@@ -4,6 +4,7 @@ import pytest
 import torch
 from transformers import AutoModel
 
+from crossner_hf.cli import main
 from crossner_hf.concepts.types_in_words import domain_of_types, tagger_for
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import TaggerChoice
@@ -108,3 +109,13 @@ def test_a_damaged_head_is_refused(checkpoint, tmp_path):
     (tmp_path / "concepts.safetensors").write_bytes(b"cut")
     with pytest.raises(ValueError, match=r"concepts\.safetensors: is not the head"):
         ConceptHead.load(tmp_path)
+
+
+def test_predict_takes_types_in_words(checkpoint, tmp_path, capsys, user_error):
+    (tmp_path / "a.txt").write_text("the fox in Paris\n", encoding="utf-8")
+    arguments = ["predict", "--model", checkpoint, "--types", "fox, city=new york", str(tmp_path / "a.txt")]
+    assert main([*arguments, "--to", "conll"]) == 0
+    labels = {line.split("\t")[1] for line in capsys.readouterr().out.splitlines() if line}
+    assert labels <= {"O", "B-fox", "I-fox", "B-city", "I-city"}
+    assert "expected distinct types" in user_error("predict", "--model", checkpoint, "--types", "fox,,owl")
+    assert "give --model, a tagger, or --types" in user_error("predict", str(tmp_path / "a.txt"))
