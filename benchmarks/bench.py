@@ -20,6 +20,7 @@ from corpus import bench_corpus
 from crf import bench_crf
 from dapt import bench_dapt
 from masking import bench_masking
+from matching import bench_matching
 from report import bench_report
 from settings import bench_settings
 from transformers import TrainerCallback, pipeline
@@ -173,6 +174,7 @@ ROWS = {
     "masking": bench_masking,
     "dapt": bench_dapt,
     "corpus": bench_corpus,
+    "matching": bench_matching,
     "settings": bench_settings,
     "report": bench_report,
     "crf": bench_crf,
