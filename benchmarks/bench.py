@@ -19,6 +19,7 @@ from bilstm import bench_bilstm
 from corpus import bench_corpus
 from crf import bench_crf
 from dapt import bench_dapt
+from dumps import bench_dumps
 from masking import bench_masking
 from matching import bench_matching
 from report import bench_report
@@ -175,6 +176,7 @@ ROWS = {
     "dapt": bench_dapt,
     "corpus": bench_corpus,
     "matching": bench_matching,
+    "dumps": bench_dumps,
     "settings": bench_settings,
     "report": bench_report,
     "crf": bench_crf,

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crossner_hf.data.lines import json_rows, numbered_lines
+from crossner_hf.data.lines import json_rows, numbered_lines, without_packing
 from crossner_hf.dbpedia_classes import DBPEDIA_CLASSES
 from crossner_hf.schema import DOMAINS, Domain, canonical
 
@@ -87,7 +87,7 @@ def check_paths(paths: Sequence[str | Path]) -> list[Path]:
 
 def file_ending(path: Path) -> str:
     """Give the ending of a file before `.gz` or `.bz2`."""
-    return Path(path.name.lower().removesuffix(".gz").removesuffix(".bz2")).suffix
+    return Path(without_packing(path.name.lower())).suffix
 
 
 class _Types:

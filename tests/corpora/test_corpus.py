@@ -1,5 +1,6 @@
 """Documents of raw text: what each kind of file gives, long documents in parts, and every error by its text."""
 
+import bz2
 import codecs
 import gzip
 import hashlib
@@ -57,10 +58,12 @@ def test_any_other_ending_is_text_when_the_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.txt", "é one\n\ntwo\n"), ("a.jsonl", '{"text": "é one"}\n')])
-def test_a_byte_order_mark_is_dropped_and_gz_is_unpacked(tmp_path, name, content):
+def test_a_byte_order_mark_is_dropped_and_gz_and_bz2_are_unpacked(tmp_path, name, content):
     plain = write(tmp_path / name, codecs.BOM_UTF8 + content.encode())
     packed = write(tmp_path / f"{name}.gz", gzip.compress(plain.read_bytes()))
     assert texts(plain)[0] == "é one"
+    assert texts(packed) == texts(plain)
+    packed = write(tmp_path / f"{name}.bz2", bz2.compress(plain.read_bytes()))
     assert texts(packed) == texts(plain)
 
 
@@ -106,15 +109,22 @@ def test_what_predict_writes_is_read_with_its_entities(tmp_path, random_tagger):
 
 
 def test_a_folder_gives_its_known_files_in_order_and_says_how_many_it_leaves_out(tmp_path, caplog):
-    files = {"b.txt": "2", "a/z.TXT": "1", "c.jsonl": '{"text": "3"}', "x.csv": "no", ".h.txt": "no"}
+    files = {
+        "b.txt": "2",
+        "a/z.TXT": "1",
+        "a/wiki_00": '{"text": "0"}',
+        "c.jsonl": '{"text": "3"}',
+        "x.csv": "no",
+        ".h.txt": "no",
+    }
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         write(tmp_path / name, content)
     corpus = Corpus(tmp_path)
-    assert [document.text for document in corpus.documents()] == ["1", "2", "3"]
+    assert [document.text for document in corpus.documents()] == ["0", "1", "2", "3"]
     assert "1 files with other endings are left out" in caplog.text
     sums = corpus.checksums()
-    assert list(sums) == [f"{tmp_path.name}/{name}" for name in ("a/z.TXT", "b.txt", "c.jsonl")]
+    assert list(sums) == [f"{tmp_path.name}/{name}" for name in ("a/wiki_00", "a/z.TXT", "b.txt", "c.jsonl")]
     assert sums[f"{tmp_path.name}/b.txt"] == hashlib.sha256(b"2").hexdigest()
 
 
@@ -203,7 +213,7 @@ def test_text_without_spaces_is_cut_too():
     assert [part.entities for part in actual] == [((99_990, 100_000),), ((0, 10),), ()]
 
 
-@pytest.mark.parametrize("line", [WORDS * 10 + "\n", WORDS], ids=["no blank line", "one line"])
+@pytest.mark.parametrize("line", [WORDS * 1000 + "\n", WORDS], ids=["long lines", "one line"])
 def test_a_long_text_file_is_read_in_little_memory_and_cut_as_the_text_itself(tmp_path, line):
     text = line * (8_000_000 // len(line))
     path = write(tmp_path / "long.txt", f"first\n\n{text}\n\nlast\n")
@@ -223,6 +233,19 @@ def test_a_long_text_file_is_read_in_little_memory_and_cut_as_the_text_itself(tm
     assert peak < 3_000_000
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_long_file_without_blank_lines_has_a_document_on_each_line(tmp_path, end, caplog):
+    caplog.set_level("INFO")
+    lines = [WORDS.strip()] * 2000 + ["x " * 70_000 + "x", WORDS.strip()]
+    path = write(tmp_path / "music_domainlevel.txt", end.join(lines))
+    assert whole(Corpus((path,)).documents()) == lines
+    assert "music_domainlevel.txt: no blank line in its first 100000 bytes, so each line is a document" in caplog.text
+    write(path, end.join([*lines[:20], "", *lines[20:]]))  # one blank line near the beginning
+    assert whole(Corpus((path,)).documents()) == [end.join(lines[:20]), end.join(lines[20:])]
+    write(path, end.join(lines[:20]))  # a short one
+    assert whole(Corpus((path,)).documents()) == [end.join(lines[:20])]
+
+
 def test_spaces_at_the_edge_of_a_read_are_no_blank_line(tmp_path):
     text = "x" * (PART_CHARACTERS - 1) + " " * (PART_CHARACTERS + 1) + "\n" + "y" * PART_CHARACTERS + "\n  end"
     path = write(tmp_path / "a.txt", text)
@@ -240,6 +263,8 @@ UNREADABLE = {
     "Latin-1 in gz": ("a.txt.gz", gzip.compress(b"one\ncaf\xe9\n"), r"a.txt.gz:2: not UTF-8 near .*iconv"),
     "cut UTF-8": ("a.txt", b"one\ncaf\xc3", r"a.txt:2: not UTF-8 near"),
     "no gz": ("a.txt.gz", b"plain text", r"a.txt.gz: cannot be unpacked by gzip"),
+    "no bz2": ("a.txt.bz2", b"plain text", r"a.txt.bz2: cannot be unpacked by bzip2"),
+    "half a bz2": ("a.jsonl.bz2", bz2.compress(b'{"text": "a"}\n')[:-9], r"a.jsonl.bz2: cannot be unpacked by bzip2"),
     "half a gz": ("a.txt.gz", gzip.compress(b"text " * 999)[:30], r"a.txt.gz: cannot be unpacked by gzip"),
     "no JSON": ("a.jsonl", b'{"text": "a"}\ntext\n', r"a.jsonl:2: expected a JSON object on each line"),
     "JSON array": ("a.json", b'[{"text": "a"}]', r"a.json:1: expected a JSON object on each line, got '\["),
