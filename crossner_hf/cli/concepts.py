@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from crossner_hf.engine.tasks import Outcome
 
 EPILOG = """Concepts are what Wikipedia's first sentences say. "Miles Davis was an American trumpeter" makes
-every "Miles Davis" in text a mention of "trumpeter". An encoder that was trained on such mentions reads descriptions of types:
+every "Miles Davis" in text a mention of "trumpeter". An encoder that was trained on such
+mentions reads descriptions of types:
 
   crossner-hf concepts build --source simplewiki.parquet --output concepts/
   crossner-hf concepts train --data concepts/ --model minilm --max-tokens 1000000 --output runs/concepts
