@@ -15,6 +15,8 @@ def write_text(path: str | Path, text: str) -> None:
     try:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{path}: cannot be written, {error.object[error.start]!r} is a lone surrogate") from None
     except OSError as error:
         if error.filename is None and error.errno is not None:  # as for a full disk
             raise type(error)(error.errno, error.strerror, str(path)) from error

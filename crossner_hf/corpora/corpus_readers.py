@@ -64,9 +64,10 @@ def read(path: Path, columns: Columns) -> Iterator[Row]:
             yield row_of(content, columns, where)
         return
     try:
-        yield from _text_rows(path)
-    except UnicodeDecodeError:
-        raise ValueError(_not_utf8(path)) from None
+        try:
+            yield from _text_rows(path)
+        except UnicodeDecodeError:
+            raise ValueError(_not_utf8(path)) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: cannot be unpacked by gzip: {error}") from None
 
@@ -154,7 +155,7 @@ def _parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
                     number += 1
                     yield row_of(content, columns, f"{path}: row {number}")
         except (UnicodeDecodeError, pyarrow.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{path}: cannot be read after row {number}: {error}") from None
+            raise ValueError(f"{path}: cannot be read after row {number}: {str(error).splitlines()[0]}") from None
 
 
 def row_of(content: Mapping[str, Any], columns: Columns, where: str) -> Row:

@@ -23,7 +23,7 @@ from crossner_hf.results.record_files import RECORD_FILE, read_record
 from crossner_hf.results.records import PreTraining
 from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import Domain
-from crossner_hf.tagger.checkpoint import check_encoder, loading
+from crossner_hf.tagger.checkpoint import check_encoder, check_vocabulary, loading
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
 from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER
 from crossner_hf.training.resume import weights_hash
@@ -133,6 +133,7 @@ class EncoderTaggers:
                     self.path, output_loading_info=True, trust_remote_code=self.trust_remote_code, **options
                 )
         check_encoder(self.path, model, report)
+        check_vocabulary(self.path, self.tokenizer, model)
         if _is_tagger(saved) and saved.id2label != config.id2label:
             for name, module in self._untrained(config).named_children():
                 if name != model.base_model_prefix:
@@ -175,7 +176,7 @@ def begins_word(tokenizer: PreTrainedTokenizerBase, size: int) -> torch.Tensor:
     Byte-level BPE and SentencePiece mark a beginning (`Ġthe`, `▁the`), WordPiece a continuation (`##s`). Of the special
     tokens only the one for unknown words begins a word.
     """
-    tokens = tokenizer.convert_ids_to_tokens(list(range(min(size, len(tokenizer)))))
+    tokens = [token or "" for token in tokenizer.convert_ids_to_tokens(list(range(min(size, len(tokenizer)))))]
     beginnings_are_marked = any(token.startswith(WORD_BEGINNINGS) for token in tokens)
     special = set(tokenizer.all_special_tokens) - {tokenizer.unk_token}
 

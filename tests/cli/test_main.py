@@ -83,3 +83,11 @@ def test_the_command_is_forgotten_when_it_ends(capsys):
     with pytest.raises(SystemExit):
         main(["evaluate", "--model", "m"])
     assert COMMAND not in os.environ
+
+
+def test_a_message_of_any_length_is_short_on_the_terminal(failing):
+    status, printed = failing(ValueError(f"a.json: seed must be 1, got {'9' * 5_000}; choose another"))
+    assert status == 2
+    assert printed.startswith("crossner-hf evaluate: error: a.json: seed must be 1, got 999")
+    assert printed.endswith("999; choose another\n")
+    assert len(printed) < 1_100

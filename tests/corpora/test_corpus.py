@@ -229,6 +229,7 @@ UNREADABLE = {
     "Latin-1 in gz": ("a.txt.gz", gzip.compress(b"one\ncaf\xe9\n"), r"a.txt.gz:2: not UTF-8 near .*iconv"),
     "cut UTF-8": ("a.txt", b"one\ncaf\xc3", r"a.txt:2: not UTF-8 near"),
     "no gz": ("a.txt.gz", b"plain text", r"a.txt.gz: cannot be unpacked by gzip"),
+    "Latin-1 in half a gz": ("a.txt.gz", gzip.compress(b"caf\xe9\n" * 99)[:-6], r"a.txt.gz"),
     "half a gz": ("a.txt.gz", gzip.compress(b"text " * 999)[:30], r"a.txt.gz: cannot be unpacked by gzip"),
     "no JSON": ("a.jsonl", b'{"text": "a"}\ntext\n', r"a.jsonl:2: expected a JSON object on each line"),
     "JSON array": ("a.json", b'[{"text": "a"}]', r"a.json:1: expected a JSON object on each line, got '\["),

@@ -20,7 +20,7 @@ from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.training.manifest import damage, write_manifest
 from crossner_hf.training.resumable_trainer import ResumableTrainer
-from crossner_hf.training.run_folder import last_checkpoint, locked, mend
+from crossner_hf.training.run_folder import last_checkpoint, locked, mend, open_run
 
 UMASK = 0o022
 
@@ -245,3 +245,27 @@ def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_taken_for_damaged
     with pytest.raises(OSError, match="Input/output error"):
         last_checkpoint(tmp_path, with_best=False)
     assert folder.is_dir()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "[" * 9_000, "{}", '{"a.txt": 3}', '{"a.txt": {"bytes": "2", "sha256": ""}}'),
+        *(
+            '{"a.txt": {"bytes": 2}}',
+            '{"../a.txt": {"bytes": 2, "sha256": ""}}',
+            '{"\\u0000": {"bytes": 2, "sha256": ""}}',
+        ),
+    ],
+)
+def test_whatever_is_in_a_manifest_is_damage(tmp_path, content):
+    (tmp_path / "a.txt").write_text("hm")
+    (tmp_path / "manifest.json").write_text(content)
+    assert damage(tmp_path).startswith(("has a damaged manifest.json", "lacks "))
+
+
+@pytest.mark.parametrize("content", ["[" * 9_000, "[]", "caf\udce9"])
+def test_a_run_json_that_is_no_json_object_is_refused_with_its_path(tmp_path, content):
+    (tmp_path / "run.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=r"run\.json: cannot be read as a run: .*; choose another folder"):
+        open_run(tmp_path, {"seed": 1}, resume=True)
