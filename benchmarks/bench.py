@@ -19,6 +19,7 @@ from bilstm import bench_bilstm
 from corpus import bench_corpus
 from crf import bench_crf
 from dapt import bench_dapt
+from dumps import bench_dumps
 from masking import bench_masking
 from report import bench_report
 from settings import bench_settings
@@ -173,6 +174,7 @@ ROWS = {
     "masking": bench_masking,
     "dapt": bench_dapt,
     "corpus": bench_corpus,
+    "dumps": bench_dumps,
     "settings": bench_settings,
     "report": bench_report,
     "crf": bench_crf,

@@ -9,11 +9,18 @@ from pathlib import Path
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a file by way of a temporary one beside it, so that it is never there in part."""
+    with new_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def new_file(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, which is renamed to `path` at the end and deleted if anything fails."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        yield temporary
         os.replace(temporary, path)
     except UnicodeEncodeError as error:
         raise ValueError(f"{path}: cannot be written, {error.object[error.start]!r} is a lone surrogate") from None

@@ -11,9 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from crossner_hf.json_file import read_json_object
+from crossner_hf.type_nouns import TYPE_NOUNS
 
 SPLITS = ("train", "validation", "test")
 
@@ -48,6 +50,7 @@ class Domain:
         descriptions: Types in words, for example 'political party'.
         generic_types: Types scored as generic; the others are the specialised types.
         folder: Folder with the files of a domain of your own; None for domains of this package.
+        nouns: Nouns that a first sentence uses for a type, as in `type_nouns.py`, where they differ from that table.
 
     Raises:
         ValueError: If types are missing, repeated or no words, or others are described or generic.
@@ -59,6 +62,7 @@ class Domain:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     generic_types: tuple[str, ...] = ()
     folder: Path | None = None
+    nouns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         repeated = sorted({t for t in self.entity_types if self.entity_types.count(t) > 1})
@@ -67,7 +71,11 @@ class Domain:
         odd = [t for t in self.entity_types if not t or t != "".join(t.split()) or t == "O"]
         if odd:
             raise ValueError(f"domain {self.name!r}: an entity type is a word without spaces, and not 'O'; got {odd}")
-        for what, types in (("generic types", self.generic_types), ("described types", self.descriptions)):
+        for what, types in (
+            ("generic types", self.generic_types),
+            ("described types", self.descriptions),
+            ("types with nouns", self.nouns),
+        ):
             unknown = sorted(set(types) - set(self.entity_types))
             if unknown:
                 raise ValueError(f"domain {self.name!r}: {what} {unknown} are not among its entity types")
@@ -96,12 +104,16 @@ class Domain:
         """Describe a type in words, for example 'political party'."""
         return self.descriptions.get(entity_type) or DESCRIPTIONS.get(entity_type, entity_type)
 
+    def nouns_of(self, entity_type: str) -> tuple[str, ...]:
+        """Give the nouns of a type in first sentences; the type in words if neither domain nor table has any."""
+        return self.nouns.get(entity_type) or TYPE_NOUNS.get(entity_type, (self.describe(entity_type),))
+
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Domain":
         """Read a domain of your own from `domain.json` in the folder of its files.
 
         The file contains `{"entity_types": [...]}` and optionally `name` (by default the folder's), `descriptions`
-        (type to words) and `generic_types`.
+        (type to words), `generic_types` and `nouns` (type to a list of nouns).
 
         Raises:
             ValueError: With the path, if the file contains anything else.
@@ -112,7 +124,7 @@ class Domain:
             content = read_json_object(path, "the description of a domain")
         except OSError as error:
             raise ValueError(f"{path}: cannot be read as the description of a domain: {error}") from error
-        kinds = {"name": str, "entity_types": list, "descriptions": dict, "generic_types": list}
+        kinds = {"name": str, "entity_types": list, "descriptions": dict, "generic_types": list, "nouns": dict}
         if "entity_types" not in content:
             raise ValueError(f'{path}: expected {{"entity_types": ["…", …]}}, got {str(content)[:80]!r}')
         for key, value in content.items():
@@ -120,7 +132,10 @@ class Domain:
                 raise ValueError(f"{path}: unknown key {key!r}; known are {', '.join(kinds)}")
             if not isinstance(value, kinds[key]):
                 raise ValueError(f"{path}: {key} must be a {kinds[key].__name__}, got {value!r}")
-            if not all(isinstance(text, str) for text in (value.values() if isinstance(value, dict) else value)):
+            if key == "nouns" and not all(isinstance(nouns, list) and nouns for nouns in value.values()):
+                raise ValueError(f'{path}: nouns must be lists, as {{"judge": ["judge", "jurist"]}}, got {value!r}')
+            texts = value.values() if isinstance(value, dict) else value
+            if not all(isinstance(text, str) for text in (chain(*texts) if key == "nouns" else texts)):
                 raise ValueError(f"{path}: {key} must contain strings, got {value!r}")
         types = content["entity_types"]
         name = content.get("name", folder.resolve().name)
@@ -136,6 +151,7 @@ class Domain:
                 descriptions=content.get("descriptions", {}),
                 generic_types=tuple(content.get("generic_types", [t for t in types if t in GENERIC_TYPES])),
                 folder=folder.resolve(),
+                nouns={entity_type: tuple(nouns) for entity_type, nouns in content.get("nouns", {}).items()},
             )
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None

@@ -7,7 +7,7 @@ from crossner_hf.atomic_write import write_text
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.results.collect import RunResult, collect
 from crossner_hf.results.record_files import read_record
-from crossner_hf.results.records import Record
+from crossner_hf.results.records import Record, RunRecord
 from crossner_hf.results.systems import group
 from crossner_hf.results.text_records import DaptRecord
 
@@ -18,8 +18,8 @@ RESULTS = "results"
 def render(results: str | Path) -> dict[str, str]:
     """File name to card: one for each system and domain of each folder in `results`, and for each pre-training there.
 
-    Runs on samples, and on data that is not the official one, get none. Names are those of the records without the
-    seed, `<folder>-<record>.md`. Raises ValueError where two cards would have one name.
+    Runs on samples, on data that is not the official one, and without a model get none. Names are those of the records
+    without the seed, `<folder>-<record>.md`. Raises ValueError where two cards would have one name.
     """
     results = Path(results)
     cards: dict[str, str] = {}
@@ -38,7 +38,7 @@ def render(results: str | Path) -> dict[str, str]:
         of_folder[_parts(name)[0]].append(record)
     for folder, runs in by_folder.items():
         for (_, split), cell in group(runs).cells.items():
-            if split.is_crossner:
+            if split.is_crossner and cell[0].record.kind == RunRecord.KIND:
                 add(_name(cell), [*(run.record for run in cell), *of_folder[folder]])
     for name, record in pre_training.items():
         add("-".join(_parts(name)), [record, *of_folder[_parts(name)[0]]])

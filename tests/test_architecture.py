@@ -19,13 +19,14 @@ LAYERS = [
     ["cli"],
     ["hub", "experiments"],
     ["finetuning", "pretraining"],
-    ["training", "engine"],
+    ["training"],
     ["corpora"],
+    ["engine"],
     ["results"],
     ["data", "masking", "models", "metric"],
     ["display"],
     ["tagger"],
-    ["schema", "packaged_encoder", "atomic_write", "json_file"],
+    ["schema", "type_nouns", "dbpedia_classes", "packaged_encoder", "atomic_write", "json_file"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 WITHOUT_TORCH = ["schema", "display", "tagger.iob2", "tagger.word_splitter", "metric", "corpora", "engine", "results"]

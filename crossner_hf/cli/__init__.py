@@ -4,17 +4,22 @@ import errno
 import importlib
 import logging
 import os
+import select
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from crossner_hf import __version__
+from crossner_hf.cli.options import signals_as_ctrl_c
 from crossner_hf.display import plain, say
 
 # What the user can mend: values and files, refusals of the system, missing extras. All else is our fault.
 USER_ERRORS = (ValueError, OSError, ImportError, MemoryError)
 OF_PATHLIB = ("Symlink loop from", "Could not determine home directory")
 FAULT = 70  # exit status EX_SOFTWARE of sysexits.h
+READER_ENDED = 141  # exit status of a program that SIGPIPE ends, in a shell: 128 + 13
 TRACEBACK = "CROSSNER_HF_TRACEBACK"
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # EDQUOT: the user's quota
 NO_ACCESS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
@@ -22,6 +27,7 @@ LONGEST = 1_000  # characters of a message: a value from a file may have any len
 # Name: (module of this folder, description for `--help`). A module is imported only when its command runs.
 COMMANDS = {
     "data": ("data", "show, check and export the labelled data"),
+    "corpus": ("corpus", "raw text of a domain at four levels, for pre-training"),
     "dapt": ("dapt", "pre-train an encoder further on raw text of a domain"),
     "train": ("train", "fine-tune an encoder on a domain, score it, save it with its record"),
     "experiment": ("experiment", "grids of runs, and the report on their records"),
@@ -42,39 +48,54 @@ HELP = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the status: 0, 2 for a user's error, 70 for a fault of ours, 130 after Ctrl-C."""
+    """Run the command line and return its status.
+
+    It is 0, 2 for a user's error, 70 for a fault of ours, 130 after Ctrl-C, 141 where the reader of our output ended.
+    """
     _open_closed_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
-    if not argv or argv[0] in ("-h", "--help"):
-        print(HELP, end="")
-        return 0
-    if argv[0] == "--version":
-        print(f"crossner-hf {__version__}")
-        return 0
-    if argv[0] not in COMMANDS:
-        import difflib
-
-        near = difflib.get_close_matches(argv[0], COMMANDS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(COMMANDS)}"
-        say(f"crossner-hf: unknown command {argv[0]!r}; {hint}", file=sys.stderr)
-        return 2
     if logging.lastResort:
         logging.lastResort.setFormatter(PlainFormatter())
     try:
-        return importlib.import_module(f"crossner_hf.cli.{COMMANDS[argv[0]][0]}").main(argv[1:]) or 0
+        return _run(argv)
     except KeyboardInterrupt:
-        say("\ncrossner-hf: stopped; no file is left incomplete", file=sys.stderr)
+        _tell("\ncrossner-hf: stopped; no file is left incomplete")
         return 130
-    except BrokenPipeError:  # the reader of our output has ended, as with `| head`
-        sys.stderr.close()
-        return 0
     except Exception as error:
-        say(f"crossner-hf {argv[0]}: error: {_explained(error)}", file=sys.stderr)
+        if isinstance(error, BrokenPipeError) and any(map(_has_lost_its_reader, (sys.stdout, sys.stderr))):
+            return READER_ENDED
+        _tell(f"crossner-hf {argv[0]}: error: {_explained(error)}")
         if os.environ.get(TRACEBACK):
             raise
         return 2 if _is_users(error) else FAULT
     finally:
         os.environ.pop("CROSSNER_HF_COMMAND", None)  # for records; see crossner_hf.results.environment
+        _drop_what_cannot_be_written()
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Run a command, or print the help or the version, up to the last byte of its output."""
+    try:
+        if not argv or argv[0] in ("-h", "--help"):
+            print(HELP, end="")
+        elif argv[0] == "--version":
+            print(f"crossner-hf {__version__}")
+        elif argv[0] in COMMANDS:
+            with signals_as_ctrl_c():
+                return importlib.import_module(f"crossner_hf.cli.{COMMANDS[argv[0]][0]}").main(argv[1:]) or 0
+        else:
+            import difflib
+
+            near = difflib.get_close_matches(argv[0], COMMANDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(COMMANDS)}"
+            say(f"crossner-hf: unknown command {argv[0]!r}; {hint}", file=sys.stderr)
+            return 2
+        return 0
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            raise type(error)(error.errno, error.strerror, "standard output") from None
 
 
 class PlainFormatter(logging.Formatter):
@@ -89,6 +110,32 @@ def _open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 open to the end
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):  # nobody reads it
+        say(text, file=sys.stderr)
+
+
+def _has_lost_its_reader(stream: TextIO) -> bool:
+    """Whether the reader of a stream has ended, as with `| head`. Other pipes than our output may be broken, too."""
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), 0)
+    except (OSError, ValueError):  # no file of the system
+        return False
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Lead a stream that fails into the null device; Python would try again at its end, and complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _is_users(error: BaseException) -> bool:

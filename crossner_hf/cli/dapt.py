@@ -5,7 +5,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from crossner_hf.cli.options import quiet, signals_as_ctrl_c
+from crossner_hf.cli.options import quiet
 from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, parse_run, run_parser
 from crossner_hf.display import say
 
@@ -57,15 +57,15 @@ def main(argv: Sequence[str]) -> int:
     args, given = parse_run(parser, task, DaptArguments, DAPT_PRESETS, argv)
     quiet()
     from crossner_hf.corpora.corpus import Corpus
-    from crossner_hf.pretraining.dapt import dapt, first_columns
+    from crossner_hf.data.lines import first_columns
+    from crossner_hf.pretraining.dapt import dapt
 
     excluded = frozenset(first_columns(given.exclude_titles) if given.exclude_titles else ())
     shared = {"text_column": given.text_column, "exclude_titles": excluded}
     corpus = Corpus(tuple(given.corpus), config=given.corpus_config, split=given.corpus_split, **shared)
     held_out = _held_out_corpus(given.held_out_corpus, shared)
     try:
-        with signals_as_ctrl_c():
-            record = dapt(corpus, given.model, args, held_out_corpus=held_out, resume=given.resume)
+        record = dapt(corpus, given.model, args, held_out_corpus=held_out, resume=given.resume)
     except KeyboardInterrupt:
         return interrupted(args)
     if args.should_save:

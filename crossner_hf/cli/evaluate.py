@@ -1,31 +1,47 @@
-"""crossner-hf evaluate: score a saved tagger, or check the scores that its card states."""
+"""crossner-hf evaluate: score a saved tagger or a gazetteer, or check the scores that a tagger's card states."""
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import CommandParser, add_data_options, add_trust_remote_code, domain_help, quiet
 from crossner_hf.display import say
+
+if TYPE_CHECKING:
+    from crossner_hf.results.records import EvaluationRecord, RunRecord
 
 CONVENTIONS = ("conlleval", "strict", "pooled")
 EPILOG = """examples:
   crossner-hf evaluate --model runs/music --domain music
   crossner-hf evaluate --model USER/NAME --domain politics_dedup --split validation --output politics-dev.json
   crossner-hf evaluate --model USER/NAME --check                       # check the scores on its card
+  crossner-hf evaluate --gazetteer names.tsv --domain music            # how far names alone go
 
 The table shows conlleval (a stray I- opens an entity; sentence by sentence). strict and pooled (the official script's)
 stand below it. Further conventions: --conventions conlleval no_misc token string_set."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Score a saved tagger and print the per-type table."""
+    """Score a saved tagger or a gazetteer and print the per-type table."""
     parser = CommandParser(
         prog="crossner-hf evaluate",
-        description="Score a saved tagger (a folder or Hub id) on a domain's split.",
+        description="Score a saved tagger (a folder or Hub id), or a gazetteer as one, on a domain's split.",
         epilog=EPILOG,
     )
-    parser.add_argument("--model", required=True, help="folder or Hub id of a token-classification model")
+    scored = parser.add_mutually_exclusive_group(required=True)
+    scored.add_argument("--model", help="folder or Hub id of a token-classification model")
+    scored.add_argument(
+        "--gazetteer",
+        nargs="+",
+        metavar="FILE",
+        help="files of names with types (TSV, JSON lines, DBpedia, Wikidata), or the folder of a saved gazetteer: "
+        "tag the leftmost longest names of the domain. With --output, the labels are written beside the record",
+    )
     parser.add_argument("--domain", help=domain_help())
-    parser.add_argument("--split", choices=("train", "validation", "test"), help="default: test")
+    parser.add_argument(
+        "--split", choices=("train", "validation", "test"), help="default: test; of a gazetteer, validation and test"
+    )
     parser.add_argument("--conventions", nargs="+", help=f"the first is shown; default: {' '.join(CONVENTIONS)}")
     parser.add_argument(
         "--check",
@@ -41,6 +57,10 @@ def main(argv: Sequence[str]) -> int:
         parser.error("--domain is needed, or --check for what the model's card states")
     if args.check and (args.split or args.conventions or args.output or args.no_verify):
         parser.error("--check takes splits, conventions and data from the model's record or card, so leave those out")
+    if args.gazetteer and (args.check or args.trust_remote_code):
+        parser.error("--check and --trust-remote-code are about a model, so leave them out with --gazetteer")
+    if args.gazetteer:
+        return _score_gazetteer(args)
 
     quiet()
     return _check(args) if args.check else _score(args)
@@ -64,7 +84,6 @@ def _check(args: argparse.Namespace) -> int:
 
 def _score(args: argparse.Namespace) -> int:
     from crossner_hf.finetuning.evaluation import evaluate
-    from crossner_hf.results.record_files import write_record
     from crossner_hf.results.score_table import score_table
     from crossner_hf.schema import get_domain
     from crossner_hf.tagger.tagger import Tagger
@@ -75,9 +94,37 @@ def _score(args: argparse.Namespace) -> int:
     record = evaluate(tagger, domain, split, data_dir=args.data_dir, verify=verify, conventions=conventions)
     say(f"{domain.name}/{split}, {args.model}")
     say(score_table(record.scores[split], conventions[0]))
+    _finish(args.output, record)
+    return 0
+
+
+def _score_gazetteer(args: argparse.Namespace) -> int:
+    from crossner_hf.corpora.gazetteer import Gazetteer
+    from crossner_hf.corpora.gazetteer_tagger import evaluate_gazetteer
+    from crossner_hf.results.predictions import write_predictions
+    from crossner_hf.results.record_files import predictions_beside
+    from crossner_hf.results.score_table import score_table
+    from crossner_hf.schema import get_domain
+
+    domain, conventions = get_domain(args.domain), args.conventions or CONVENTIONS
+    gazetteer = Gazetteer.read(args.gazetteer, domains=[domain] if domain.folder else [])
+    splits = (args.split,) if args.split else ("validation", "test")
+    verify = not args.no_verify
+    run = evaluate_gazetteer(gazetteer, domain, splits, data_dir=args.data_dir, verify=verify, conventions=conventions)
+    for split in splits:
+        say(f"{domain.name}/{split}, {run.record.encoder.name}: {len(gazetteer):,} names")
+        say(score_table(run.record.scores[split], conventions[0]))
+    if args.output and "test" in splits:
+        write_predictions(predictions_beside(Path(args.output)), domain, {"test": run.predictions["test"]})
+    _finish(args.output, run.record)
+    return 0
+
+
+def _finish(output: str | None, record: "EvaluationRecord | RunRecord") -> None:
+    from crossner_hf.results.record_files import write_record
+
     if not record.is_crossner:
         say("This is no CrossNER score: the data is not the official CrossNER data.")
-    if args.output:
-        write_record(args.output, record)
-        say(f"record: {args.output}")
-    return 0
+    if output:
+        write_record(output, record)
+        say(f"record: {output}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from crossner_hf.cli.options import CommandParser, add_data_options, quiet, signals_as_ctrl_c
+from crossner_hf.cli.options import CommandParser, add_data_options, quiet
 from crossner_hf.display import say
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def main(argv: Sequence[str]) -> int:
     if given.dry_run:
         return _dry_run(grid, given.output, options)
     try:
-        with signals_as_ctrl_c():
-            summary = run_grid(grid, given.output, options, say=_say)
+        summary = run_grid(grid, given.output, options, say=_say)
     except KeyboardInterrupt:
         say(f"\nstopped; the same command goes on ({given.output})", file=sys.stderr)
         return 130

@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -93,8 +94,11 @@ def wants_colour(choice: str, stream: TextIO | None = None) -> bool:
 def signals_as_ctrl_c() -> Iterator[None]:
     """Let SIGTERM, with which Slurm ends a job, and SIGHUP, of a closed terminal, do what Ctrl-C does.
 
-    A signal that is ignored, as `nohup` does, stays ignored.
+    A signal that is ignored, as `nohup` does, stays ignored. Only the main thread can do this.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
     before = {number: signal.getsignal(number) for number in (getattr(signal, name) for name in names)}
     changed = {number: handler for number, handler in before.items() if handler == signal.SIG_DFL}

@@ -5,7 +5,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import add_data_dir, domain_help, quiet, signals_as_ctrl_c
+from crossner_hf.cli.options import add_data_dir, domain_help, quiet
 from crossner_hf.cli.run_options import add_preset, add_resume, interrupted, parse_run, run_parser
 from crossner_hf.display import say
 
@@ -59,8 +59,7 @@ def main(argv: Sequence[str]) -> int:
     from crossner_hf.finetuning.fine_tune import fine_tune
 
     try:
-        with signals_as_ctrl_c():
-            record = fine_tune(given.domain, given.model, args, data_dir=given.data_dir, resume=given.resume)
+        record = fine_tune(given.domain, given.model, args, data_dir=given.data_dir, resume=given.resume)
     except KeyboardInterrupt:
         return interrupted(args)
     if args.should_save:

@@ -12,22 +12,24 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from crossner_hf.corpora.corpus_readers import (
     SUFFIXES,
     Columns,
-    Document,
+    DocumentPart,
     Row,
     file_format,
+    is_known_name,
+    parts_of,
     read,
     row_of,
-    split_document,
 )
 from crossner_hf.data.sources import SAMPLE_FOLDER, sha256_of
 
-__all__ = ["Corpus", "Document", "Selection"]
+__all__ = ["Corpus", "DocumentPart", "Selection"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +71,10 @@ class Corpus:
             raise ValueError(f"sources must not be empty, got {self.sources}; is a shell variable unset?")
         if not self.sources:
             raise ValueError("sources must name at least one file, folder or data set, got none")
-        if (self.config or self.split != "train") and not self._is_hub_id():
+        if (self.config or self.split != "train") and not self.is_hub_id():
             raise ValueError(f"config and split are for a data set of the Hub, not for files such as {self.sources[0]}")
 
-    def documents(self, skipped: Counter[str] | None = None, *, entities: bool = True) -> Iterator[Document]:
+    def documents(self, skipped: Counter[str] | None = None, *, entities: bool = True) -> Iterator[DocumentPart]:
         """Yield the documents in order, long ones in parts.
 
         Args:
@@ -84,11 +86,7 @@ class Corpus:
                 title.
         """
         skipped = Counter() if skipped is None else skipped
-        if (
-            self.exclude_titles
-            and not self._is_hub_id()
-            and {file_format(path) for _, path in self.files()} == {"text"}
-        ):
+        if self.exclude_titles and not self.is_hub_id() and {file_format(path) for _, path in self.files()} == {"text"}:
             raise ValueError(f"exclude_titles has no effect: the documents of text files as {self} have no titles")
         has_text = titled = False
         for row in self._rows(Columns(self.text_column, bool(self.exclude_titles), entities)):
@@ -99,7 +97,7 @@ class Corpus:
                 skipped["blank"] += 1
             else:
                 has_text = True
-                yield from split_document(row.document)
+                yield from parts_of(row.document)
         if self.exclude_titles and not titled:
             raise ValueError(f"exclude_titles has no effect: no document of {self} has a title")
         if not has_text:
@@ -107,27 +105,28 @@ class Corpus:
 
     def checksums(self) -> dict[str, str]:
         """Give the SHA-256 of every file by its name without outer folders; for a data set, its revision by its id."""
-        if self._is_hub_id():
+        if self.is_hub_id():
             return {"/".join(filter(None, (self.sources[0], self.config, self.split))): str(self._builder().hash)}
         sums: dict[str, str] = {}
         for name, path in self.files():
             number, unique = 2, name
             while unique in sums:
                 unique, number = f"{name}#{number}", number + 1
-            sums[unique] = sha256_of(path)
+            about = path.stat()
+            sums[unique] = _sha256_once(path, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
         return sums
 
     def identity(self) -> list[Any]:
         """Give everything that shapes the documents, for JSON: checksums of contents, not the names of files."""
         titles, sums = sorted(self.exclude_titles), self.checksums()
-        if self._is_hub_id():
+        if self.is_hub_id():
             return [self.text_column, titles, list(sums.items())]
         return [self.text_column, titles, [file_format(path) for _, path in self.files()], list(sums.values())]
 
     def files(self) -> list[tuple[str, Path]]:
         """List the files in the order of reading, each with its name for records; none for a data set."""
         files = []
-        for source in () if self._is_hub_id() else self.sources:
+        for source in () if self.is_hub_id() else self.sources:
             path = Path(source).expanduser()
             if path.is_dir():
                 files += _files_of(path)
@@ -143,16 +142,17 @@ class Corpus:
         return ", ".join(self.sources)
 
     def _rows(self, columns: Columns) -> Iterator[Row]:
-        if self._is_hub_id():
-            for number, example in enumerate(self._streamed(), start=1):
+        if self.is_hub_id():
+            for number, example in enumerate(self.streamed(), start=1):
                 yield row_of(example, columns, f"{self.sources[0]}: example {number}")
         for _, path in self.files():
             yield from read(path, columns)
 
-    def _is_hub_id(self) -> bool:
+    def is_hub_id(self) -> bool:
+        """Say whether the source is a data set of the Hub."""
         if len(self.sources) > 1 or not HUB_ID.fullmatch(self.sources[0]):
             return False
-        return not _has_known_ending(self.sources[0]) and not Path(self.sources[0]).exists()
+        return not is_known_name(self.sources[0]) and not Path(self.sources[0]).exists()
 
     def _builder(self) -> Any:
         import datasets
@@ -165,12 +165,19 @@ class Corpus:
                 f"{self.sources[0]}: no such file or folder, and no data set of this name can be loaded: {reason}"
             ) from error
 
-    def _streamed(self) -> Any:
+    def streamed(self) -> Any:
+        """Open the split of a data set of the Hub as a stream. Raises ValueError if that fails."""
         builder = self._builder()
         try:
             return builder.as_streaming_dataset(split=self.split)
         except ValueError as error:
             raise ValueError(f"{self.sources[0]}: cannot read the split {self.split!r}: {error}") from error
+
+
+@lru_cache(maxsize=1_024)
+def _sha256_once(path: Path, size: int, *changed_ns: int) -> str:
+    """The checksum of a file, computed again only if the file has changed: a run asks for it several times."""
+    return sha256_of(path)
 
 
 @dataclass(frozen=True)
@@ -215,13 +222,11 @@ def _below(text: str, percent: float, person: bytes) -> bool:
 def _files_of(folder: Path) -> list[tuple[str, Path]]:
     inside = {path: path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()}
     shown = {path: name for path, name in inside.items() if not any(part.startswith(".") for part in name.parts)}
-    known = {path: name for path, name in shown.items() if _has_known_ending(name.name)}
+    known = {path: name for path, name in shown.items() if is_known_name(name.name)}
     if not known:
-        raise ValueError(f"{folder}: contains no file that ends in {', '.join(SUFFIXES)} (or one of these and .gz)")
+        raise ValueError(
+            f"{folder}: contains no file that ends in {', '.join(SUFFIXES)} (or one of these and .gz or .bz2)"
+        )
     if len(known) < len(shown):
         logger.warning("%s: %d files with other endings are left out", folder, len(shown) - len(known))
     return [(f"{folder.resolve().name}/{name.as_posix()}", path) for path, name in known.items()]
-
-
-def _has_known_ending(name: str) -> bool:
-    return name.lower().removesuffix(".gz").endswith(SUFFIXES)

@@ -2,18 +2,23 @@
 
 import codecs
 import difflib
-import gzip
+import io
+import logging
 import re
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from crossner_hf.data.lines import json_rows, numbered_lines, open_bytes, text_of
+from crossner_hf.data.lines import json_rows, numbered_lines, text_of, unpacked, without_packing
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = (".txt", ".jsonl", ".ndjson", ".json", ".parquet")  # what is read of a folder
 PART_CHARACTERS = 100_000  # a longer document is handed out in parts, which bounds what a tokenizer holds at once
+LINE_DOCUMENTS = 10  # this many lines and no blank one in the first PART_CHARACTERS bytes: each line is a document
 PARQUET_ROWS = 32  # a batch: documents of any length, so not many at once
+
+WIKI_EXTRACTOR = re.compile(r"wiki_\d+")  # names of the files that WikiExtractor writes
 
 Offsets = tuple[tuple[int, int], ...]
 
@@ -26,7 +31,7 @@ class Columns(NamedTuple):
     entities: bool = True
 
 
-class Document(NamedTuple):
+class DocumentPart(NamedTuple):
     """A document, or a part of a long one.
 
     Args:
@@ -43,14 +48,23 @@ class Document(NamedTuple):
 class Row(NamedTuple):
     """A document as in a file, and its title if there is one and titles are read."""
 
-    document: Document
+    document: DocumentPart
     title: str | None = None
 
 
 def file_format(path: Path) -> str:
     """Give `jsonl`, `parquet` or, for any other ending, `text`."""
-    ending = Path(path.name.lower().removesuffix(".gz")).suffix
-    return {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}.get(ending, "text")
+    name = without_packing(path.name).lower()
+    if WIKI_EXTRACTOR.fullmatch(name):
+        return "jsonl"
+    formats = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
+    return formats.get(Path(name).suffix, "text")
+
+
+def is_known_name(name: str) -> bool:
+    """Say whether a file of this name is read where a folder is given."""
+    name = without_packing(name).lower()
+    return name.endswith(SUFFIXES) or WIKI_EXTRACTOR.fullmatch(name) is not None
 
 
 def read(path: Path, columns: Columns) -> Iterator[Row]:
@@ -63,16 +77,26 @@ def read(path: Path, columns: Columns) -> Iterator[Row]:
         for where, content in json_rows(numbered_lines(path), str(path)):
             yield row_of(content, columns, where)
         return
-    try:
-        try:
-            yield from _text_rows(path)
-        except UnicodeDecodeError:
-            raise ValueError(_not_utf8(path)) from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path}: cannot be unpacked by gzip: {error}") from None
+    with unpacked(path) as file:
+        yield from text_rows(file, path, lines=holds_a_document_a_line(path))
 
 
-def split_document(document: Document) -> Iterator[Document]:
+def holds_a_document_a_line(path: Path) -> bool:
+    """Say whether each line of a text file is a document.
+
+    That is so where the file is longer than PART_CHARACTERS bytes and these have at least LINE_DOCUMENTS lines and no
+    blank one between them, as in the corpora that the authors of CrossNER offer.
+    """
+    with unpacked(path) as file:
+        head = file.read(PART_CHARACTERS + 1)
+    lines = head.splitlines()
+    if len(head) <= PART_CHARACTERS or len(lines) < LINE_DOCUMENTS or not all(line.strip() for line in lines):
+        return False
+    logger.info("%s: no blank line in its first %d bytes, so each line is a document", path, PART_CHARACTERS)
+    return True
+
+
+def parts_of(document: DocumentPart) -> Iterator[DocumentPart]:
     """Split a document into parts of at most PART_CHARACTERS, before a single space and outside entities if possible.
 
     WordPiece, byte-level BPE and SentencePiece with word marks split text there anyway, so the tokens of the parts are
@@ -82,12 +106,12 @@ def split_document(document: Document) -> Iterator[Document]:
     begin = 0
     while len(text) - begin > PART_CHARACTERS:
         end = _part_end(text, begin + PART_CHARACTERS // 2, begin + PART_CHARACTERS, entities)
-        yield Document(text[begin:end], _within(entities, begin, end), continues)
+        yield DocumentPart(text[begin:end], _within(entities, begin, end), continues)
         begin, continues = end, True
     if begin == 0:
         yield document
     else:
-        yield Document(text[begin:], _within(entities, begin, len(text)), continues)
+        yield DocumentPart(text[begin:], _within(entities, begin, len(text)), continues)
 
 
 def _part_end(text: str, least: int, most: int, entities: Offsets) -> int:
@@ -104,68 +128,105 @@ def _within(entities: Offsets, begin: int, end: int) -> Offsets:
     return tuple((max(s, begin) - begin, min(e, end) - begin) for s, e in entities if s < end and e > begin)
 
 
-def _open(path: Path) -> IO[str]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    return opened(path, "rt", encoding="utf-8-sig", newline="\n")  # -sig drops a byte-order mark
+def text_rows(file: IO[bytes], path: Path, *, lines: bool, first: int = 1) -> Iterator[Row]:
+    """Yield the documents of a text file, a long one in parts while it is read.
+
+    Args:
+        file: The bytes to read.
+        path: Where they stand, for error messages.
+        lines: Each line is a document; otherwise blank lines separate documents.
+        first: The number of the first line.
+
+    Raises:
+        ValueError: Bytes that are not UTF-8, or a NUL, with path:line.
+    """
+    try:
+        # utf-8-sig drops a byte-order mark
+        yield from _decoded_rows(io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n"), path, lines, first)
+    except UnicodeDecodeError:
+        raise ValueError(_not_utf8(path)) from None
 
 
-def _text_rows(path: Path) -> Iterator[Row]:
-    """Yield documents between blank lines; a long one in parts while it is read."""
+def _decoded_rows(file: IO[str], path: Path, lines: bool, number: int) -> Iterator[Row]:
     held: list[str] = []
-    size, number, fresh, continues = 0, 1, True, False  # fresh: at the beginning of a line
-    with _open(path) as file:
-        while line := file.readline(PART_CHARACTERS):
-            if "\x00" in line:
-                raise ValueError(f"{path}:{number}: contains a NUL character; expected text, and this looks binary")
-            ended = line.endswith("\n")
-            number += ended
-            if fresh and ended and line.isspace():
-                if held:
-                    yield Row(Document("".join(held).rstrip("\r\n"), (), continues))
-                held, size, continues = [], 0, False
-                continue
-            fresh = ended
+    size, fresh, continues = 0, True, False  # fresh: at the beginning of a line
+    while line := file.readline(PART_CHARACTERS):
+        if "\x00" in line:
+            raise ValueError(f"{path}:{number}: contains a NUL character; expected text, and this looks binary")
+        ended = line.endswith("\n")
+        number += ended
+        blank = fresh and ended and line.isspace()
+        fresh = ended
+        if not blank:
             held.append(line)
             size += len(line)
-            if size > PART_CHARACTERS:
-                *done, rest = split_document(Document("".join(held), (), continues))
-                yield from map(Row, done)
-                held, size, continues = [rest.text], len(rest.text), rest.continues
+        if blank or (lines and ended):
+            if held:
+                yield Row(DocumentPart("".join(held).rstrip("\r\n"), (), continues))
+            held, size, continues = [], 0, False
+        elif size > PART_CHARACTERS:
+            *done, rest = parts_of(DocumentPart("".join(held), (), continues))
+            yield from map(Row, done)
+            held, size, continues = [rest.text], len(rest.text), rest.continues
     if held:
-        yield Row(Document("".join(held).rstrip("\r\n"), (), continues))
+        yield Row(DocumentPart("".join(held).rstrip("\r\n"), (), continues))
 
 
 def _parquet_rows(path: Path, columns: Columns) -> Iterator[Row]:
+    optional = tuple(name for name in ("title", "entities") if getattr(columns, name))
+    for where, content in parquet_contents(path, columns.text, optional):
+        yield row_of(content, columns, where)
+
+
+def open_parquet(path: Path) -> Any:
+    """Open a Parquet file, to be read as a stream. Raises ValueError if it is none."""
     import pyarrow
     import pyarrow.parquet
 
     try:
-        file = pyarrow.parquet.ParquetFile(path, buffer_size=1 << 20)
+        return pyarrow.parquet.ParquetFile(path, buffer_size=1 << 20)
     except (pyarrow.ArrowInvalid, OSError) as error:
         raise ValueError(f"{path}: not a Parquet file: {str(error).splitlines()[0]}") from None
-    number = 0
-    with file:
-        if columns.text not in file.schema_arrow.names:
-            raise ValueError(f"{path}: {_no_column(columns.text, file.schema_arrow.names)}")
-        optional = [name for name in ("title", "entities") if getattr(columns, name)]
-        wanted = [columns.text, *(name for name in optional if name in file.schema_arrow.names)]
+
+
+def parquet_contents(
+    path: Path, text_column: str, optional: Sequence[str], row_groups: Sequence[int] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a Parquet file, each with its place for error messages.
+
+    Args:
+        path: The file.
+        text_column: A column that must be there.
+        optional: Columns that are read if they are there.
+        row_groups: Which row groups to read; by default all. Rows are numbered within them.
+
+    Raises:
+        ValueError: If the file cannot be read or has no column `text_column`.
+    """
+    import pyarrow
+
+    number, part = 0, "" if row_groups is None else f" of row groups {row_groups[0]} to {row_groups[-1]}"
+    with open_parquet(path) as file:
+        if text_column not in file.schema_arrow.names:
+            raise ValueError(f"{path}: {no_column(text_column, file.schema_arrow.names)}")
+        wanted = [text_column, *(name for name in optional if name in file.schema_arrow.names)]
         try:
-            for batch in file.iter_batches(PARQUET_ROWS, columns=wanted, use_threads=False):
+            for batch in file.iter_batches(PARQUET_ROWS, row_groups, wanted, use_threads=False):
                 for content in batch.to_pylist():
                     number += 1
-                    yield row_of(content, columns, f"{path}: row {number}")
+                    yield f"{path}: row {number}{part}", content
         except (UnicodeDecodeError, pyarrow.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{path}: cannot be read after row {number}: {str(error).splitlines()[0]}") from None
+            raise ValueError(f"{path}: cannot be read after row {number}{part}: {str(error).splitlines()[0]}") from None
 
 
 def row_of(content: Mapping[str, Any], columns: Columns, where: str) -> Row:
     """Read the document of one JSON object, Parquet row or example of a data set."""
     text = text_of(content, where, columns.text)
     if text is None:
-        raise ValueError(f"{where}: {_no_column(columns.text, content)}")
+        raise ValueError(f"{where}: {no_column(columns.text, content)}")
     title = content.get("title") if columns.title else None
     entities = _offsets(content.get("entities"), text, where) if columns.entities else ()
-    return Row(Document(text, entities), None if title is None else str(title))
+    return Row(DocumentPart(text, entities), None if title is None else str(title))
 
 
 def _offsets(entities: Any, text: str, where: str) -> Offsets:
@@ -186,17 +247,18 @@ def _offsets(entities: Any, text: str, where: str) -> Offsets:
     return tuple(sorted(offsets))
 
 
-def _no_column(wanted: str, columns: Iterable[str]) -> str:
+def no_column(wanted: str, columns: Iterable[str], hint: str = "name the one with the text (--text-column)") -> str:
+    """Say that a column is missing, which ones are there, and what to do."""
     columns = sorted(columns)
     near = ", ".join(difflib.get_close_matches(wanted, columns, n=3) or columns[:5])
-    return f"has no column {wanted!r} but {near}; name the one with the text (--text-column)"
+    return f"has no column {wanted!r} but {near}; {hint}"
 
 
 def _not_utf8(path: Path) -> str:
     """Say where a file stops being UTF-8, by reading it again: text is decoded ahead of its lines."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     number, shown = 1, b"the end of the file"
-    with open_bytes(path) as file:
+    with unpacked(path) as file:
         while raw := file.readline(PART_CHARACTERS):
             try:
                 decoder.decode(raw)
@@ -204,6 +266,6 @@ def _not_utf8(path: Path) -> str:
                 shown = error.object[max(error.start - 20, 0) : error.start + 20]
                 break
             number += raw.endswith(b"\n")
-    with open_bytes(path) as file:
+    with unpacked(path) as file:
         source = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "latin1"
     return f"{path}:{number}: not UTF-8 near {shown!r}; convert the file, e.g. iconv -f {source} -t utf-8"

@@ -9,6 +9,7 @@ from typing import Any
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.data import deduplicate
 from crossner_hf.data.download import domain_files
+from crossner_hf.data.lines import without_packing
 from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.sources import FILE_NAMES, sha256_of
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAIN_FILE, SPLITS, Domain, get_domain
@@ -165,4 +166,4 @@ def _label_and_source(text: str) -> tuple[str, str]:
 
 
 def _name_of(path: Path) -> str:
-    return path.name if path.is_dir() else path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    return path.name if path.is_dir() else without_packing(path.name).rpartition(".")[0] or path.name

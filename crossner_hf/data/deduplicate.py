@@ -7,7 +7,8 @@ and one text of politics/train is also in science/test, a leak for training on s
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from crossner_hf.data.conll import read_conll
+from crossner_hf.data.conll import Sentence, read_conll
+from crossner_hf.data.sentences import read_sentences
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, SPLITS, Domain
 
 
@@ -27,6 +28,13 @@ def seen_texts(domain: Domain, split: str, files_of: Callable[[Domain], dict[str
         for other_split in (s for s in SPLITS if s != split) if is_same else ("train",):
             seen.update(sentence_text(s.tokens) for s in read_conll(files_of(other)[other_split], other.label2id))
     return seen
+
+
+def split_sentences(domain: Domain, split: str, files_of: Callable[[Domain], dict[str, Path]]) -> list[Sentence]:
+    """Read the sentences of a split, without those that a `_dedup` domain leaves out; see `seen_texts`."""
+    seen = seen_texts(domain, split, files_of) if domain.name in DEDUPLICATED else set()
+    sentences = read_sentences(domain, files_of(domain)[split])
+    return [sentence for sentence in sentences if sentence_text(sentence.tokens) not in seen]
 
 
 def sentence_text(tokens: Sequence[str]) -> str:

@@ -1,49 +1,73 @@
 """Lines of text files and of standard input, and the rows of JSON lines: what every command reads."""
 
+import bz2
 import codecs
 import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 Lines = Iterable[tuple[int, str]]
 
 
-def open_bytes(path: Path) -> gzip.GzipFile | IO[bytes]:
-    """Open a file, or what is packed in it if its name ends in `.gz`."""
-    return gzip.open(path) if path.suffix == ".gz" else open(path, "rb")
+PACKINGS: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}
 
 
-def numbered_lines(source: str | Path | Iterable[bytes], name: str | None = None) -> Iterator[tuple[int, str]]:
-    """Yield the lines of UTF-8 text without their line ends, numbered from 1.
+@contextmanager
+def unpacked(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, or what is packed in it if its name ends in `.gz` or `.bz2`.
+
+    Raises:
+        ValueError: If it cannot be unpacked, also if that shows while it is read.
+    """
+    try:
+        with PACKINGS.get(path.suffix.lower(), open)(path, "rb") as file:
+            yield file
+    except (EOFError, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # not found, no right to read, a broken disk
+            raise
+        packing = "bzip2" if path.suffix.lower() == ".bz2" else "gzip"
+        raise ValueError(f"{path}: cannot be unpacked by {packing}: {error}") from None
+
+
+def without_packing(name: str) -> str:
+    """Give the name of what is packed in a file."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in PACKINGS else name
+
+
+def numbered_lines(
+    source: str | Path | Iterable[bytes], name: str | None = None, first: int = 1
+) -> Iterator[tuple[int, str]]:
+    """Yield the lines of UTF-8 text without their line ends, numbered from `first`.
 
     Only a line feed, or a carriage return and a line feed, end a line. A byte-order mark before the first line is left
     out.
 
     Args:
-        source: A file, unpacked if its name ends in `.gz`, or an open stream of bytes, which is read from where it is.
+        source: A file, unpacked if its name ends in `.gz` or `.bz2`, or an open stream of bytes, which is read from
+            where it is.
         name: What errors call the source; by default its path.
+        first: The number of the first line, for a source that is the rest of a file.
 
     Raises:
         ValueError: Bytes that are not UTF-8, a NUL, or a carriage return within a line, with name:line; or a file that
-            gzip cannot unpack.
+            cannot be unpacked.
     """
     if isinstance(source, str | Path):
         name = name or str(source)
-        try:
-            with open_bytes(Path(source)) as file:
-                yield from _decoded(file, name)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{name}: cannot be unpacked by gzip: {error}") from None
+        with unpacked(Path(source)) as file:
+            yield from _decoded(file, name, first)
     else:
-        yield from _decoded(source, name or "input")
+        yield from _decoded(source, name or "input", first)
 
 
-def _decoded(file: Iterable[bytes], name: str) -> Iterator[tuple[int, str]]:
+def _decoded(file: Iterable[bytes], name: str, first: int) -> Iterator[tuple[int, str]]:
     utf16 = False
-    for number, raw in enumerate(file, start=1):
+    for number, raw in enumerate(file, start=first):
         if number == 1:
             utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
             raw = raw.removeprefix(codecs.BOM_UTF8)
@@ -119,3 +143,19 @@ def starts_of(words: Sequence[Any], text: str, where: str) -> list[int]:
         starts.append(start)
         end = start + len(word)
     return starts[:-1]
+
+
+def first_columns(path: str | Path) -> list[str]:
+    """Read the lines of a file, each up to its first tab; lines without text are left out.
+
+    Raises:
+        ValueError: The file is not UTF-8, or has no line of text.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: byte {error.start} is not UTF-8; convert it (iconv -f latin1 -t utf-8)") from error
+    columns = [line.partition("\t")[0].strip() for line in lines if line.strip()]
+    if not columns:
+        raise ValueError(f"{path}: holds no line of text")
+    return columns

@@ -17,10 +17,8 @@ class RayExecutor:
     """
 
     def __init__(self, workers: int | None):
-        try:
-            import ray
-        except ImportError as error:
-            raise ImportError("the executor 'ray' comes with the extra: pip install 'crossner-hf[cluster]'") from error
+        import ray
+
         self._ray, self._most = ray, workers
         self._is_ours = not ray.is_initialized()
         if self._is_ours:

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from graphlib import CycleError, TopologicalSorter
+from importlib.util import find_spec
 from typing import Literal, Protocol
 
 from crossner_hf.engine.tasks import EngineTask, Outcome
@@ -63,8 +64,7 @@ def run_tasks(
         ImportError: Ray is asked for and not installed.
     """
     _check(tasks)
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
+    check_executor(executor, workers)
     run = _Run(tasks, report or _log)
     if run.waiting:
         pool = open_executor(executor, workers, gpus)
@@ -103,16 +103,22 @@ class _Run:
                     self.saved.setdefault(task.name, _progress(task))
                     pool.start(task)
             for outcome in pool.wait() if self.running else ():
-                task = self.running.pop(outcome.name)
-                if outcome.state != "died":
-                    self._end(outcome, pool)
-                elif task.is_done():
-                    self._end(Outcome(task.name, "done"), pool)
-                elif self._gives_up(task):
-                    reason = f"its process died {MAX_ATTEMPTS} times and saved nothing new; out of memory?"
-                    self._end(Outcome(task.name, "failed", f"{reason} {outcome.reason}".rstrip()), pool)
-                else:
-                    self.waiting.insert(0, task)
+                self._settle(self.running.pop(outcome.name), outcome, pool)
+
+    def _settle(self, task: EngineTask, outcome: Outcome, pool: Executor) -> None:
+        """Record how an attempt at a task ended, or let the task wait again."""
+        if outcome.state == "done" and not task.is_done():
+            reason = f"it has ended, but {task.done} is not here; all machines need the same folders"
+            self._end(Outcome(task.name, "failed", reason), pool)
+        elif outcome.state != "died":
+            self._end(outcome, pool)
+        elif task.is_done():
+            self._end(Outcome(task.name, "done"), pool)
+        elif self._gives_up(task):
+            reason = f"its process died {MAX_ATTEMPTS} times and saved nothing new; out of memory?"
+            self._end(Outcome(task.name, "failed", f"{reason} {outcome.reason}".rstrip()), pool)
+        else:
+            self.waiting.insert(0, task)
 
     def _end(self, outcome: Outcome, pool: Executor) -> None:
         self.outcomes[outcome.name] = outcome
@@ -141,6 +147,14 @@ def _check(tasks: Sequence[EngineTask]) -> None:
         TopologicalSorter({task.name: task.needs for task in tasks}).prepare()
     except CycleError as error:
         raise ValueError(f"tasks need each other: {', '.join(error.args[1])}") from None
+
+
+def check_executor(name: ExecutorName, workers: int | None) -> None:
+    """Raise what `run_tasks` raises for an executor that cannot be opened."""
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    if name == "ray" and find_spec("ray") is None:
+        raise ImportError("the executor 'ray' comes with the extra: pip install 'crossner-hf[cluster]'")
 
 
 def open_executor(name: ExecutorName, workers: int | None, gpus: int) -> Executor:

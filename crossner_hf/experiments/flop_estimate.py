@@ -93,7 +93,7 @@ class Counter:
             blocks = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps
             return per_token * blocks * args.block_size
         files = Corpus(dapt.corpus).files()
-        if not files or any(path.suffix in (".gz", ".parquet") for _, path in files):
+        if not files or any(path.suffix in (".gz", ".bz2", ".parquet") for _, path in files):
             return None
         tokens = sum(path.stat().st_size for _, path in files) / BYTES_PER_TOKEN * args.percent / 100
         return per_token * min(tokens, args.max_tokens or tokens) * args.num_train_epochs

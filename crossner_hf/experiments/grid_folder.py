@@ -35,7 +35,7 @@ Checksums = Callable[[str], Mapping[str, str]]  # of a domain's files, by split
 class Standing(NamedTuple):
     """How a run or checkpoint stands in the folder."""
 
-    state: str  # finished, broken record, holds another run, another version, failed before, resumable, to do
+    state: str  # finished, broken record, holds another run, not readable, failed before, resumable, to do
     record: RunRecord | DaptRecord | None = None
     reason: str = ""  # what is wrong with the record
 
@@ -130,8 +130,8 @@ class GridFolder:
         try:
             path = folder / RECORD_FILE
             record = read_record(path, RunRecord) if isinstance(task, Run) else read_record(path, DaptRecord)
-        except NewerRecordError as error:
-            return Standing("another version", reason=str(error))
+        except (OSError, NewerRecordError) as error:
+            return Standing("not readable", reason=str(error))
         except ValueError as error:
             return Standing("broken record", reason=str(error))
         if reason := difference(task, record, checksums):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.display import in_words
-from crossner_hf.engine.run import ExecutorName, run_tasks
+from crossner_hf.engine.run import ExecutorName, check_executor, run_tasks
 from crossner_hf.engine.tasks import EngineTask, Outcome
 from crossner_hf.experiments.grid import Grid, Run, SourceStage, source_stage_of
 from crossner_hf.experiments.grid_entries import Dapt
@@ -84,6 +84,7 @@ def run_grid(
             "a grid is not for torchrun: it runs several runs at once by itself; torchrun is for one run, as in: "
             "torchrun --nproc_per_node 2 -m crossner_hf train …"
         )
+    check_executor(options.executor, options.workers)
     import torch
 
     from crossner_hf.experiments.flop_estimate import Counter

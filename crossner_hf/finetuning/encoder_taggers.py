@@ -12,11 +12,12 @@ from transformers import (
     AutoModelForTokenClassification,
     PreTrainedConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
 )
 
 from crossner_hf.finetuning.config_overrides import override
 from crossner_hf.finetuning.settings import LINEAR, WORD_TAGGERS, TaggerChoice
+from crossner_hf.masking.subword_boundaries import model_of
 from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.results.record_files import RECORD_FILE, read_record
@@ -56,7 +57,7 @@ class EncoderTaggers:
         self.name = encoder_name(model)
 
     @cached_property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
+    def tokenizer(self) -> PreTrainedTokenizerFast:
         """The encoder's tokenizer."""
         return load_tokenizer(self.path, trust_remote_code=self.trust_remote_code)
 
@@ -134,7 +135,9 @@ class EncoderTaggers:
                 )
         check_encoder(self.path, model, report)
         check_vocabulary(self.path, self.tokenizer, model)
-        if _is_tagger(saved) and saved.id2label != config.id2label:
+        # The head of another kind of classifier can have the names and the shapes of a tagger's.
+        same_shape = _is_tagger(saved) or saved.num_labels == config.num_labels
+        if same_shape and saved.id2label != config.id2label:
             for name, module in self._untrained(config).named_children():
                 if name != model.base_model_prefix:
                     setattr(model, name, module)
@@ -162,7 +165,7 @@ class EncoderTaggers:
         """Return what the encoder's own record says of its domain-adaptive pre-training; None if it has none."""
         try:
             return read_record(Path(self.path) / RECORD_FILE, DaptRecord).as_pre_training()
-        except ValueError:
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # no record, or not one of pre-training
             return None
 
 
@@ -170,19 +173,25 @@ def _is_tagger(config: PreTrainedConfig) -> bool:
     return any(name.endswith("ForTokenClassification") for name in config.architectures or ())
 
 
-def begins_word(tokenizer: PreTrainedTokenizerBase, size: int) -> torch.Tensor:
+def begins_word(tokenizer: PreTrainedTokenizerFast, size: int) -> torch.Tensor:
     """Return which tokens of the vocabulary can begin a word, (size,) bool, by the marks that tokenizers use.
 
     Byte-level BPE and SentencePiece mark a beginning (`Ġthe`, `▁the`), WordPiece a continuation (`##s`). Of the special
     tokens only the one for unknown words begins a word.
     """
-    tokens = [token or "" for token in tokenizer.convert_ids_to_tokens(list(range(min(size, len(tokenizer)))))]
-    beginnings_are_marked = any(token.startswith(WORD_BEGINNINGS) for token in tokens)
-    special = set(tokenizer.all_special_tokens) - {tokenizer.unk_token}
+    model, vocabulary = model_of(tokenizer.backend_tokenizer), tokenizer.get_vocab()
+    marks_beginnings = model["type"] in ("BPE", "Unigram") and any(t.startswith(WORD_BEGINNINGS) for t in vocabulary)
+    continuing = model.get("continuing_subword_prefix")
+    special = set(tokenizer.all_special_tokens)
 
     def begins(token: str) -> bool:
-        if token in special or token == tokenizer.unk_token:
+        if token in special:
             return token == tokenizer.unk_token
-        return token.startswith(WORD_BEGINNINGS) if beginnings_are_marked else not token.startswith("##")
+        if marks_beginnings:
+            return token.startswith(WORD_BEGINNINGS)
+        return not (continuing and token.startswith(continuing))
 
-    return torch.tensor([*map(begins, tokens), *[False] * (size - len(tokens))])
+    numbers = [number for token, number in vocabulary.items() if number < size and begins(token)]
+    beginnings = torch.zeros(size, dtype=torch.bool)
+    beginnings[numbers] = True
+    return beginnings

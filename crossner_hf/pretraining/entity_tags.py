@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from crossner_hf.corpora.corpus_readers import Document
+from crossner_hf.corpora.corpus_readers import DocumentPart
 from crossner_hf.masking.subword_boundaries import model_of, token_boundaries
 
 MOST_TOKENS = 16  # of a name; longer ones are titles of works, which running text seldom repeats in full
@@ -54,7 +54,9 @@ class EntityTagger:
             raise ValueError(f"none of {len(names)} names has 1 to {MOST_TOKENS} tokens, all of them known ones")
         self.tables = {length: NameTable(by_length[length]) for length in sorted(by_length)}
 
-    def tags(self, ids: np.ndarray, begins: np.ndarray, documents: Sequence[Document], encodings: Any) -> np.ndarray:
+    def tags(
+        self, ids: np.ndarray, begins: np.ndarray, documents: Sequence[DocumentPart], encodings: Any
+    ) -> np.ndarray:
         """Return the tags of token ids.
 
         Args:

@@ -40,9 +40,9 @@ def load_masked_lm(
     tokenizer = load_tokenizer(name_or_path, **trust)
     if tokenizer.mask_token is None:
         raise ValueError(f"{name_or_path}: its tokenizer has no mask token, which masked-language modelling needs")
-    if config.is_encoder_decoder:
+    if config.is_encoder_decoder or getattr(config, "is_decoder", False):
         raise ValueError(
-            f"{name_or_path}: {config.model_type} has a decoder; masked-language modelling is for encoders"
+            f"{name_or_path}: {config.model_type} has, or is, a decoder; masked-language modelling is for encoders"
         )
     limit = position_limit(config)
     if limit is not None and block_size > limit:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from crossner_hf.corpora.corpus import Corpus, Document, Selection
+from crossner_hf.corpora.corpus import Corpus, DocumentPart, Selection
 from crossner_hf.pretraining.entity_tags import EntityTagger
 from crossner_hf.results.text_records import BlockCounts
 
@@ -64,7 +64,7 @@ class Rows(NamedTuple):
 class Chosen(NamedTuple):
     """A selected document, and the counts of what had been read up to it."""
 
-    document: Document
+    document: DocumentPart
     seen: dict[str, int]
 
 
@@ -201,7 +201,7 @@ class Packing:
         return np.insert(ids, places, self.frame.separator), np.insert(marks, places, SEPARATOR)
 
     def _separator_places(
-        self, documents: Sequence[Document], begins: np.ndarray, ends: np.ndarray, first: bool
+        self, documents: Sequence[DocumentPart], begins: np.ndarray, ends: np.ndarray, first: bool
     ) -> list[int]:
         """Where documents begin, except the very first; one that has no token needs no separator."""
         begun = [

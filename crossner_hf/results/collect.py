@@ -13,6 +13,7 @@ from crossner_hf.results.record_files import (
     PREDICTIONS_FILE,
     RECORD_FILE,
     RUN_FILE,
+    predictions_beside,
     read_record,
 )
 from crossner_hf.results.records import RunRecord
@@ -101,10 +102,10 @@ def _add(collected: Collected, path: Path, shown: str) -> None:
             return
         if "test" not in record.scores:
             raise ValueError("its test split was not scored")
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         collected.set_aside.append(SetAside(shown, str(error).removeprefix(f"{path}: ")))
         return
-    beside = path.with_name(PREDICTIONS_FILE if path.name == RECORD_FILE else f"{path.stem}{COLLECTED_PREDICTIONS}")
+    beside = predictions_beside(path)
     collected.runs.append(RunResult(shown, record, beside if beside.is_file() else None))
 
 

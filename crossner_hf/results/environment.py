@@ -85,11 +85,11 @@ def hardware() -> Hardware:
 
 def git_commit() -> str | None:
     """The commit of the checkout this package runs from, '+' behind it with uncommitted changes; None outside one."""
-    folder = Path(__file__).resolve().parent
+    checkout = Path(__file__).resolve().parents[2]
     try:
-        if not (folder.parent / ".git").exists():
+        if not (checkout / ".git").exists():
             return None
-        run = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+        run = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
         return subprocess.run(run, capture_output=True, text=True, timeout=10, check=True).stdout.strip() or None
     except (OSError, subprocess.SubprocessError):
         return None

@@ -15,14 +15,14 @@ import numpy as np
 from pydantic_core import from_json
 
 from crossner_hf.atomic_write import write_text
-from crossner_hf.data import deduplicate
+from crossner_hf.data.deduplicate import split_sentences
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.sources import FILE_NAMES, domain_folder, sha256_of
 from crossner_hf.metric.crossner.span_f1 import find_spans  # label ids of a domain are its codes
 from crossner_hf.results.collect import RunResult
 from crossner_hf.results.systems import EvalSet
-from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAIN_FILE, Domain, get_domain
+from crossner_hf.schema import BUILT_IN, DOMAIN_FILE, Domain, get_domain
 
 SCHEMA_VERSION = 1  # of files of predictions
 
@@ -102,8 +102,7 @@ def read_gold(eval_set: EvalSet, entity_types: Sequence[str], data_dirs: Sequenc
         raise ValueError(
             f"{files['test'].parent.name}/{files['test'].name} is not the file that was scored (its SHA-256 differs)"
         )
-    seen = deduplicate.seen_texts(domain, "test", files_of) if domain.name in DEDUPLICATED else set()
-    sentences = [s for s in read_sentences(domain, files["test"]) if deduplicate.sentence_text(s.tokens) not in seen]
+    sentences = split_sentences(domain, "test", files_of)
     lengths = np.array([len(s.tags) for s in sentences])
     ids = np.array([domain.label2id[tag] for s in sentences for tag in s.tags])
     return Gold(domain, [s.tokens for s in sentences], ids, lengths, files["train"])

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.results.records import SCHEMA_VERSION, EvaluationRecord, Record, RunRecord, SourceStageRecord
-from crossner_hf.results.text_records import DaptRecord, OverlapRecord
+from crossner_hf.results.text_records import CorpusRecord, DaptRecord, OverlapRecord
 
 RUN_FILE = "run.json"  # what defines the run, written first
 RECORD_FILE = "record.json"  # its result, written last
@@ -17,8 +17,11 @@ PREDICTIONS_FILE = "predictions.json"  # the labels that its model gave to the t
 GRID_FILE = "grid.json"  # in the folder of a grid
 COLLECTED_PREDICTIONS = ".predictions.json"  # NAME.predictions.json lies beside NAME.json
 
-AnyRecord = RunRecord | SourceStageRecord | EvaluationRecord | DaptRecord | OverlapRecord
-RECORD_TYPES: dict[str, type[AnyRecord]] = {record_type.KIND: record_type for record_type in get_args(AnyRecord)}
+AnyRecord = RunRecord | SourceStageRecord | EvaluationRecord | DaptRecord | OverlapRecord | CorpusRecord
+RECORD_TYPES: dict[str, type[AnyRecord]] = {
+    **{record_type.KIND: record_type for record_type in get_args(AnyRecord)},
+    "gazetteer": RunRecord,
+}
 
 # Keys that schema version 1 named otherwise.
 _RENAMED = {
@@ -35,6 +38,11 @@ R = TypeVar("R", bound=Record)
 
 class NewerRecordError(ValueError):
     """The record is of a later schema version than this package knows."""
+
+
+def predictions_beside(path: Path) -> Path:
+    """Give the path of the predictions that belong to the record with this path."""
+    return path.with_name(PREDICTIONS_FILE if path.name == RECORD_FILE else f"{path.stem}{COLLECTED_PREDICTIONS}")
 
 
 def write_record(path: str | Path, record: Record) -> None:
@@ -63,10 +71,12 @@ def read_record(path: str | Path, record_type: type[Record] = Record) -> Record:
 
     Raises:
         ValueError: It is no such record. The message names the path and the first field that is wrong.
+        OSError: The file is not there, or cannot be read now.
     """
+    data = Path(path).read_bytes()
     try:
-        content = from_json(Path(path).read_bytes())
-    except (OSError, ValueError) as error:
+        content = from_json(data)
+    except ValueError as error:
         raise ValueError(f"{path}: cannot be read as a record: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("schema_version"), int) or "kind" not in content:
         raise ValueError(f"{path}: is no record of a run; it lacks schema_version or kind")

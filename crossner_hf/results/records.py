@@ -22,6 +22,7 @@ SETTINGS = {
     "direct": "direct",
     "pre_train_then_fine_tune": "pre-train, then fine-tune",
     "joint": "joint",
+    "no_training": "no training",
 }
 
 Checksums = dict[str, str]  # file or split to SHA-256
@@ -131,7 +132,9 @@ class Record(RecordPart):
 
 
 class RunRecord(Record):
-    """A fine-tuned tagger. `record.scores["test"]["conlleval"].overall.f1` is its F1 on the test split.
+    """A fine-tuned tagger, or a gazetteer as one.
+
+    `record.scores["test"]["conlleval"].overall.f1` is its F1 on the test split.
 
     Attributes:
         is_crossner: Whether the data were the official files.
@@ -143,9 +146,9 @@ class RunRecord(Record):
 
     KIND = "fine_tuning"
 
-    kind: Literal["fine_tuning"]
+    kind: Literal["fine_tuning", "gazetteer"]
     is_crossner: bool = False
-    setting: Literal["direct", "pre_train_then_fine_tune", "joint"] = "direct"
+    setting: Literal["direct", "pre_train_then_fine_tune", "joint", "no_training"] = "direct"
     few_shot: FewShotSample | None = None
     seed: int
     domain: str

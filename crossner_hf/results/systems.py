@@ -10,7 +10,13 @@ from crossner_hf.results.collect import RunResult, SetAside
 from crossner_hf.results.records import SETTINGS, RunRecord
 from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAINS
 
-TAGGERS = {"linear": "{}", "crf": "{} + CRF", "bilstm-crf": "BiLSTM-CRF ({})", "coach": "Coach ({})"}
+TAGGERS = {
+    "linear": "{}",
+    "crf": "{} + CRF",
+    "bilstm-crf": "BiLSTM-CRF ({})",
+    "coach": "Coach ({})",
+    "gazetteer": "gazetteer ({})",
+}
 
 # Arguments that the record also holds elsewhere, and those without an effect on the scores.
 _ELSEWHERE = ("setting", "source", "num_sentences", "few_shot_draw", "target_repeats", "seed", "tagger")

@@ -33,9 +33,9 @@ def loading(name_or_path: str, what: str) -> Iterator[None]:
     except (ImportError, MemoryError, RemoteCodeRefused):
         raise
     except Exception as error:
-        if type(error).__name__ == "OutOfMemoryError" or str(error).startswith(
-            f"{name_or_path}: "
-        ):  # of torch; of ours
+        if type(error).__name__ == "OutOfMemoryError":  # of torch
+            raise
+        if str(error).startswith(f"{name_or_path}: "):  # of ours
             raise
         if isinstance(error, OSError) and error.errno and not isinstance(error, FileNotFoundError):
             raise  # of the file system, which is full, say
@@ -67,13 +67,18 @@ def _reason(error: Exception) -> str:
 
 
 def check_encoder(name_or_path: str, model: PreTrainedModel, report: Mapping[str, Any]) -> None:
-    """Raise ValueError if weights of the encoder are missing or have another shape than its config says.
+    """Raise ValueError if weights of the encoder are missing, have another shape than its config says, or are not told.
 
     Args:
         name_or_path: The checkpoint.
         model: The model that was loaded from it.
         report: The loading info of `from_pretrained`.
     """
+    if model.base_model is model:  # of remote code alone
+        raise ValueError(
+            f"{name_or_path}: {type(model).__name__} does not say which of its weights are the encoder's; its class "
+            "must set base_model_prefix to the name of the encoder in it"
+        )
     encoder = f"{model.base_model_prefix}."
     missing = [key for key in report["missing_keys"] if key.startswith(encoder) and "pooler" not in key]
     if missing:

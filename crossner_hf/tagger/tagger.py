@@ -32,6 +32,11 @@ BATCH_TOKENS = 2_048  # padding included; on two cores larger batches leave the 
 GPU_BATCH_TOKENS = 16_384
 MOST_LAYERS = 1_000
 PROBE = ("The first.", "Two")  # padded, so of two lengths
+# Options of `from_pretrained` that say where the files are, for the tokenizer as for the model.
+OF_DOWNLOADS = (
+    *("revision", "code_revision", "token", "trust_remote_code", "subfolder"),
+    *("cache_dir", "local_files_only", "force_download"),
+)
 
 
 class Tagged(NamedTuple):
@@ -144,9 +149,10 @@ class Tagger:
 
         Args:
             name_or_path: A folder that `save_pretrained` wrote, or a Hub id.
-            device: Where to run; by default a GPU if there is one.
+            device: Where to run; by default as `device_map` says, else on a GPU if there is one.
             trust_remote_code: Whether code that comes with the checkpoint may run.
-            **kwargs: For `AutoModelForTokenClassification.from_pretrained`, for example `revision`.
+            **kwargs: For `AutoModelForTokenClassification.from_pretrained`, for example `revision`, `subfolder` or
+                `device_map`.
 
         Returns:
             The tagger.
@@ -156,8 +162,9 @@ class Tagger:
                 own and `trust_remote_code` is not set.
         """
         kwargs["trust_remote_code"] = bool(trust_remote_code)
-        known = {name: kwargs[name] for name in ("revision", "token", "trust_remote_code") if name in kwargs}
-        tokenizer = load_tokenizer(name_or_path, **known)
+        if device is not None and kwargs.get("device_map") is not None:
+            raise ValueError("device and device_map both say where the model runs; give one of them")
+        tokenizer = load_tokenizer(name_or_path, **{name: kwargs[name] for name in OF_DOWNLOADS if name in kwargs})
         with loading(name_or_path, "tagger"):
             model, report = AutoModelForTokenClassification.from_pretrained(
                 name_or_path, output_loading_info=True, **kwargs
@@ -165,11 +172,12 @@ class Tagger:
         if report["missing_keys"]:
             lacking = ", ".join(sorted(report["missing_keys"])[:3])
             raise ValueError(f"{name_or_path}: is no trained tagger, it lacks {lacking}; fine-tune it first")
-        chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        model = model.to(chosen)
+        if kwargs.get("device_map") is None:
+            model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         with loading(name_or_path, "tagger"):
             tagger = cls(model, tokenizer)
-            list(tagger.tag_texts(PROBE))  # fails if the files do not fit each other
+            if model.device.type != "meta":
+                list(tagger.tag_texts(PROBE))  # fails if the files do not fit each other
             return tagger
 
     def tag_words(self, sentences: Iterable[Sequence[str]]) -> Iterator[Tagged]:

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from safetensors import SafetensorError
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.json_file import read_json_object
-from crossner_hf.results.record_files import RECORD_FILE, RUN_FILE, read_record
+from crossner_hf.results.record_files import RECORD_FILE, RUN_FILE, NewerRecordError, read_record
 from crossner_hf.results.records import Record
 from crossner_hf.training.manifest import MANIFEST_FILE, damage, settle_files
 
@@ -72,16 +73,19 @@ def _is_ours(path: Path) -> bool:
 @contextmanager
 def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes out of the folder. If one is at work there, wait for it or raise FolderInUse."""
-    if folder.exists() and not folder.is_dir():
-        raise FolderInUse(f"{folder}: is a file; choose another folder")
     new, lock = False, FileLock(folder / LOCK_FILE)
     while not lock.is_locked:
         new = new or not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=-1 if wait else 0)
         except FileNotFoundError:  # the process before this one ended and removed the folder, which was empty
             continue
+        except FileExistsError as error:
+            if os.path.islink(error.filename):  # to nowhere
+                raise
+            if not _is_folder_or_gone(error.filename):
+                raise FolderInUse(f"{error.filename}: is a file; choose another folder") from None
         except Timeout:
             raise FolderInUse(
                 f"{folder}: another process is at work on this run; wait, or choose another folder"
@@ -94,6 +98,13 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
         if new:
             with suppress(OSError):  # it holds something, such as the lock of the next process
                 folder.rmdir()
+
+
+def _is_folder_or_gone(path: str) -> bool:
+    """Ask once: another process may remove the folder between two questions."""
+    with suppress(FileNotFoundError):
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    return True
 
 
 def release(folder: Path) -> None:
@@ -219,6 +230,8 @@ def mend(folder: Path, settings: Mapping[str, Any]) -> None:
         problem = damage(folder)
         try:
             read_record(record)
+        except NewerRecordError:
+            raise
         except ValueError as error:
             problem = problem or str(error).removeprefix(f"{record}: ")
         if problem:
@@ -229,6 +242,9 @@ def mend(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Remove all checkpoints of the run."""
-    for path in folder.glob("checkpoint-*"):
+    """Remove all checkpoints of the run, after the disk has the record and the model that replace them."""
+    checkpoints = list(folder.glob("checkpoint-*"))
+    if checkpoints:
+        settle_files(folder)
+    for path in checkpoints:
         shutil.rmtree(path)

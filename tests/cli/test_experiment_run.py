@@ -13,6 +13,7 @@ import grid_jobs
 import pytest
 import torch
 
+from crossner_hf.cli import main as crossner_hf
 from crossner_hf.cli.experiment_run import EPILOG, main
 from crossner_hf.engine import run as engine_run
 from crossner_hf.experiments.grid import Grid
@@ -108,7 +109,7 @@ def test_a_grid_that_is_stopped_and_killed_ends_as_if_it_had_not_been(
 
 def test_sigterm_ends_as_ctrl_c_does(grid_file, tmp_path, capsys, jobs):
     jobs.during = lambda task, folder: signal.raise_signal(signal.SIGTERM)
-    assert main([str(grid_file()), "--output", str(tmp_path / "out")]) == 130
+    assert crossner_hf(["experiment", "run", str(grid_file()), "--output", str(tmp_path / "out")]) == 130
     assert f"stopped; the same command goes on ({tmp_path / 'out'})" in capsys.readouterr().err
 
 

@@ -2,6 +2,9 @@
 
 import errno
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +86,41 @@ def test_the_command_is_forgotten_when_it_ends(capsys):
     with pytest.raises(SystemExit):
         main(["evaluate", "--model", "m"])
     assert COMMAND not in os.environ
+
+
+def closed_pipe():
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.mark.parametrize("arguments", ["--version", "data show sample_music", "data show --help"])
+def test_output_that_nobody_reads_gives_the_status_of_sigpipe(arguments, child_environment):
+    command = [sys.executable, "-m", "crossner_hf", *arguments.split()]
+    done = subprocess.run(command, env=child_environment, stdout=closed_pipe(), stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 141
+    assert b"rror" not in done.stderr
+    done = subprocess.run(command, env=child_environment, stdout=closed_pipe(), stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_under_standard_output_is_one_sentence(child_environment):
+    command = [sys.executable, "-m", "crossner_hf", "data", "show", "sample_music"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, env=child_environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "crossner-hf data: error: [Errno 28] No space left on device: 'standard output'; free"
+    )
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_broken_pipe_elsewhere_is_an_error(failing):
+    status, printed = failing(BrokenPipeError(errno.EPIPE, "Broken pipe"))
+    assert (status, printed) == (2, "crossner-hf evaluate: error: [Errno 32] Broken pipe\n")
 
 
 def test_a_message_of_any_length_is_short_on_the_terminal(failing):

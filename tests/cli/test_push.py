@@ -1,5 +1,7 @@
 """crossner-hf push: what a dry run writes, and what is refused before anything is sent."""
 
+import signal
+
 import pytest
 import report_runs
 
@@ -84,7 +86,7 @@ def test_raw_text_is_a_further_configuration(push, tmp_path):
     assert push("dataset", "sample_music", "--corpus", "raw=sample_music", "--corpus", "more=sample_music")[0] == 0
     assert {p.name for p in (tmp_path / "out").iterdir() if p.is_dir()} == {"sample_music", "raw", "more"}
     status, _, err = push("dataset", "sample_music", "--corpus", "music.txt", output=tmp_path / "other")
-    message = "--corpus music.txt: expected NAME=FILE, such as corpus_music=music.txt"
+    message = "--corpus music.txt: expected NAME=FILE, such as corpus_music=music.txt, or a folder of `corpus build`"
     assert (status, err) == (2, f"crossner-hf push: error: {message}\n")
 
 
@@ -101,3 +103,14 @@ def test_a_metric_with_the_name_of_one_of_its_files_is_refused(push, name):
     status, _, err = push("metric", repo=f"me/{name}")
     assert status == 2
     assert "none of app, labels, span_f1" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_push_that_is_ended_leaves_no_folder(push, tmp_path, monkeypatch, number):
+    monkeypatch.setattr("crossner_hf.cli.push._write", lambda args, folder: signal.raise_signal(number))
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        assert push("metric")[0] == 130
+    finally:
+        signal.signal(number, before)
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """Documents of raw text: what each kind of file gives, long documents in parts, and every error by its text."""
 
+import bz2
 import codecs
 import gzip
 import hashlib
@@ -15,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crossner_hf.corpora.corpus import Corpus, Document
-from crossner_hf.corpora.corpus_readers import PART_CHARACTERS, split_document
+from crossner_hf.corpora import corpus as corpus_module
+from crossner_hf.corpora.corpus import Corpus, DocumentPart
+from crossner_hf.corpora.corpus_readers import PART_CHARACTERS, parts_of
 
 WORDS = "The old sea eagle left Oslo , and then it came back to Ulm . "
 
@@ -56,10 +58,12 @@ def test_any_other_ending_is_text_when_the_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.txt", "é one\n\ntwo\n"), ("a.jsonl", '{"text": "é one"}\n')])
-def test_a_byte_order_mark_is_dropped_and_gz_is_unpacked(tmp_path, name, content):
+def test_a_byte_order_mark_is_dropped_and_gz_and_bz2_are_unpacked(tmp_path, name, content):
     plain = write(tmp_path / name, codecs.BOM_UTF8 + content.encode())
     packed = write(tmp_path / f"{name}.gz", gzip.compress(plain.read_bytes()))
     assert texts(plain)[0] == "é one"
+    assert texts(packed) == texts(plain)
+    packed = write(tmp_path / f"{name}.bz2", bz2.compress(plain.read_bytes()))
     assert texts(packed) == texts(plain)
 
 
@@ -75,7 +79,7 @@ def test_json_lines_and_parquet_give_text_entities_and_skip_blank_documents(tmp_
     for path in (lines, tmp_path / "a.parquet"):
         skipped = Counter()
         actual = list(Corpus((path,), text_column="body").documents(skipped))
-        assert actual == [Document("Oslo and Ulm", ((0, 4), (9, 12))), Document("nothing")]
+        assert actual == [DocumentPart("Oslo and Ulm", ((0, 4), (9, 12))), DocumentPart("nothing")]
         assert skipped == {"blank": 2}
 
 
@@ -86,7 +90,7 @@ def test_entities_may_be_pairs_in_any_order(tmp_path):
 
 def test_a_foreign_column_named_entities_does_no_harm_where_none_are_wanted(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"text": "Oslo", "entities": ["Oslo"]}')
-    assert list(Corpus((path,)).documents(entities=False)) == [Document("Oslo")]
+    assert list(Corpus((path,)).documents(entities=False)) == [DocumentPart("Oslo")]
 
 
 def test_what_predict_writes_is_read_with_its_entities(tmp_path, random_tagger):
@@ -105,16 +109,33 @@ def test_what_predict_writes_is_read_with_its_entities(tmp_path, random_tagger):
 
 
 def test_a_folder_gives_its_known_files_in_order_and_says_how_many_it_leaves_out(tmp_path, caplog):
-    files = {"b.txt": "2", "a/z.TXT": "1", "c.jsonl": '{"text": "3"}', "x.csv": "no", ".h.txt": "no"}
+    files = {
+        "b.txt": "2",
+        "a/z.TXT": "1",
+        "a/wiki_00": '{"text": "0"}',
+        "c.jsonl": '{"text": "3"}',
+        "x.csv": "no",
+        ".h.txt": "no",
+    }
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         write(tmp_path / name, content)
     corpus = Corpus(tmp_path)
-    assert [document.text for document in corpus.documents()] == ["1", "2", "3"]
+    assert [document.text for document in corpus.documents()] == ["0", "1", "2", "3"]
     assert "1 files with other endings are left out" in caplog.text
     sums = corpus.checksums()
-    assert list(sums) == [f"{tmp_path.name}/{name}" for name in ("a/z.TXT", "b.txt", "c.jsonl")]
+    assert list(sums) == [f"{tmp_path.name}/{name}" for name in ("a/wiki_00", "a/z.TXT", "b.txt", "c.jsonl")]
     assert sums[f"{tmp_path.name}/b.txt"] == hashlib.sha256(b"2").hexdigest()
+
+
+def test_a_file_is_hashed_once_until_it_changes(tmp_path, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(corpus_module, "sha256_of", lambda path: hashed.append(path) or str(len(hashed)))
+    corpus = Corpus((write(tmp_path / "a.txt", "one"),))
+    assert corpus.checksums() == Corpus(corpus.sources).checksums() == {"a.txt": "1"}
+    assert corpus.identity()[-1] == ["1"]
+    write(tmp_path / "a.txt", "two!")
+    assert corpus.checksums() == {"a.txt": "2"}
 
 
 def test_files_of_one_name_have_separate_checksums(tmp_path):
@@ -173,7 +194,7 @@ def test_long_documents_come_in_parts_cut_before_single_spaces_and_through_no_en
     while entities and (at := text.find("Oslo , and", at)) >= 0:
         marked.append((at, at + 10))
         at += 10
-    actual = list(split_document(Document(text, tuple(marked))))
+    actual = list(parts_of(DocumentPart(text, tuple(marked))))
     assert "".join(part.text for part in actual) == text
     assert len(actual) > 3
     assert [part.continues for part in actual] == [False] + [True] * (len(actual) - 1)
@@ -187,16 +208,16 @@ def test_long_documents_come_in_parts_cut_before_single_spaces_and_through_no_en
 
 
 def test_text_without_spaces_is_cut_too():
-    actual = list(split_document(Document("x" * 250_000, ((99_990, 100_010),))))
+    actual = list(parts_of(DocumentPart("x" * 250_000, ((99_990, 100_010),))))
     assert [len(part.text) for part in actual] == [100_000, 100_000, 50_000]
     assert [part.entities for part in actual] == [((99_990, 100_000),), ((0, 10),), ()]
 
 
-@pytest.mark.parametrize("line", [WORDS * 10 + "\n", WORDS], ids=["no blank line", "one line"])
+@pytest.mark.parametrize("line", [WORDS * 1000 + "\n", WORDS], ids=["long lines", "one line"])
 def test_a_long_text_file_is_read_in_little_memory_and_cut_as_the_text_itself(tmp_path, line):
     text = line * (8_000_000 // len(line))
     path = write(tmp_path / "long.txt", f"first\n\n{text}\n\nlast\n")
-    expected = [Document("first"), *split_document(Document(text.rstrip("\n"))), Document("last")]
+    expected = [DocumentPart("first"), *parts_of(DocumentPart(text.rstrip("\n"))), DocumentPart("last")]
     actual = Counter()
     corpus = Corpus((path,))
     tracemalloc.start()
@@ -210,6 +231,19 @@ def test_a_long_text_file_is_read_in_little_memory_and_cut_as_the_text_itself(tm
         tracemalloc.stop()
     assert actual["documents"] == len(expected) > 50
     assert peak < 3_000_000
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_long_file_without_blank_lines_has_a_document_on_each_line(tmp_path, end, caplog):
+    caplog.set_level("INFO")
+    lines = [WORDS.strip()] * 2000 + ["x " * 70_000 + "x", WORDS.strip()]
+    path = write(tmp_path / "music_domainlevel.txt", end.join(lines))
+    assert whole(Corpus((path,)).documents()) == lines
+    assert "music_domainlevel.txt: no blank line in its first 100000 bytes, so each line is a document" in caplog.text
+    write(path, end.join([*lines[:20], "", *lines[20:]]))  # one blank line near the beginning
+    assert whole(Corpus((path,)).documents()) == [end.join(lines[:20]), end.join(lines[20:])]
+    write(path, end.join(lines[:20]))  # a short one
+    assert whole(Corpus((path,)).documents()) == [end.join(lines[:20])]
 
 
 def test_spaces_at_the_edge_of_a_read_are_no_blank_line(tmp_path):
@@ -230,6 +264,8 @@ UNREADABLE = {
     "cut UTF-8": ("a.txt", b"one\ncaf\xc3", r"a.txt:2: not UTF-8 near"),
     "no gz": ("a.txt.gz", b"plain text", r"a.txt.gz: cannot be unpacked by gzip"),
     "Latin-1 in half a gz": ("a.txt.gz", gzip.compress(b"caf\xe9\n" * 99)[:-6], r"a.txt.gz"),
+    "no bz2": ("a.txt.bz2", b"plain text", r"a.txt.bz2: cannot be unpacked by bzip2"),
+    "half a bz2": ("a.jsonl.bz2", bz2.compress(b'{"text": "a"}\n')[:-9], r"a.jsonl.bz2: cannot be unpacked by bzip2"),
     "half a gz": ("a.txt.gz", gzip.compress(b"text " * 999)[:30], r"a.txt.gz: cannot be unpacked by gzip"),
     "no JSON": ("a.jsonl", b'{"text": "a"}\ntext\n', r"a.jsonl:2: expected a JSON object on each line"),
     "JSON array": ("a.json", b'[{"text": "a"}]', r"a.json:1: expected a JSON object on each line, got '\["),

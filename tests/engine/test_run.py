@@ -12,7 +12,9 @@ import engine_jobs
 import pytest
 from engine_jobs import ALL, EXPECTED, hold, is_alive, noted, release, states, task, texts, wait_for
 
+from crossner_hf.engine import run
 from crossner_hf.engine.run import run_tasks
+from crossner_hf.engine.tasks import Outcome
 
 
 def test_a_task_is_done_once_for_each_key(tmp_path):
@@ -117,6 +119,28 @@ def test_tasks_that_cannot_be_ordered_are_refused(tmp_path):
             run_tasks(tasks)
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
         run_tasks([task(tmp_path, "a")], workers=0)
+
+
+class Elsewhere:
+    """An executor on a machine with folders of its own."""
+
+    workers = 1
+
+    def start(self, task):
+        self.task = task
+
+    def wait(self):
+        return [Outcome(self.task.name, "done")]
+
+    def close(self):
+        pass
+
+
+def test_a_task_whose_done_file_is_on_another_machine_has_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "open_executor", lambda *options: Elsewhere())
+    first, second = run_tasks([task(tmp_path, "one"), task(tmp_path, "two", needs=("one",))])
+    assert (first.state, second.state) == ("failed", "failed")
+    assert "one.done is not here; all machines need the same folders" in first.reason
 
 
 def test_without_ray_its_extra_is_named(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The runner: finished runs are skipped, and a run that fails or kills its process does not stop the others."""
 
+import errno
 import functools
 import json
 import subprocess
@@ -110,6 +111,17 @@ def test_ctrl_c_is_no_failure_and_leaves_the_folder_free(jobs, grid_of, folder):
     assert len(run(grid_of(2), folder).done_here) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"workers": 0}, "workers must be at least 1, got 0"), ({"executor": "ray"}, "comes with the extra")],
+)
+def test_what_cannot_run_is_refused_before_anything_is_written(grid_of, folder, monkeypatch, options, message):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises((ValueError, ImportError), match=message):
+        run_grid(grid_of(1), folder, GridOptions(**options))
+    assert not folder.exists()
+
+
 def test_a_second_process_on_the_folder_is_refused(jobs, grid_of, folder, child_environment):
     hold = "import sys, filelock; a = filelock.FileLock(sys.argv[1]); a.acquire(); print('held', flush=True); input()"
     folder.mkdir()
@@ -134,6 +146,23 @@ def test_a_truncated_record_is_set_aside_and_the_run_done_again(jobs, grid_of, f
     assert path.with_name("record.json.broken").read_text() == truncated
     assert read_record(path).seed == 0
     assert any("cannot be read as a record" in line and "now record.json.broken" in line for line in lines)
+
+
+def test_a_record_that_cannot_be_read_now_stays_and_no_other_run_is_affected(jobs, grid_of, folder, monkeypatch):
+    grid = grid_of(2)
+    run(grid, folder)
+    path = folder / "runs" / names(grid)[0] / "record.json"
+
+    def read(place, kind):
+        if place == path:
+            raise OSError(errno.EIO, "Input/output error", str(place))
+        return read_record(place, kind)
+
+    monkeypatch.setattr("crossner_hf.experiments.grid_folder.read_record", read)
+    summary = run(grid, folder)
+    assert "Input/output error" in summary.failed[names(grid)[0]]
+    assert summary.finished == (names(grid)[1],)
+    assert path.is_file()
 
 
 def test_a_record_of_another_version_is_left_as_it_is(jobs, grid_of, folder):

@@ -1,8 +1,10 @@
 """What is fuzzed: a sound file of every kind that the package reads, each with its reader."""
 
+import bz2
 import gzip
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -17,6 +19,8 @@ from training_fixtures import SMALL
 
 from crossner_hf.cli.predict import read_items, tagged_lines
 from crossner_hf.corpora.corpus import Corpus
+from crossner_hf.corpora.dumps import unpack_dump
+from crossner_hf.corpora.gazetteer_files import LABEL, ONTOLOGY, TYPE, read_entries
 from crossner_hf.data.conll import read_conll
 from crossner_hf.engine.tasks import EngineTask
 from crossner_hf.experiments.grid import Grid
@@ -97,7 +101,7 @@ class Target:
 
 def make_targets(folder: Path) -> dict[str, Target]:
     """Name to target; the sound files lie below the folder."""
-    parts = (text_files, corpora, word_vectors, metric_input, records, grids, runs, models)
+    parts = (text_files, corpora, names_and_dumps, word_vectors, metric_input, records, grids, runs, models)
     made = {name: target for part in parts for name, target in part(folder / part.__name__).items()}
     assert all(target.sound for target in made.values())
     return made
@@ -164,6 +168,35 @@ def corpora(folder: Path) -> dict[str, Target]:
         "corpus.parquet": parquet.getvalue().to_pybytes(),
     }
     return {name: Target(written(folder / name, text), documents, share=1.5) for name, text in contents.items()}
+
+
+def names_and_dumps(folder: Path) -> dict[str, Target]:
+    def entries(path: Path) -> None:
+        list(read_entries([path], Counter()))
+
+    def dump(path: Path) -> None:
+        try:
+            unpack_dump(path, folder / "unpacked")
+        finally:
+            shutil.rmtree(folder / "unpacked", ignore_errors=True)
+
+    row = {"name": "Miles Davis", "type": "musicalartist", "domain": "music"}
+    triples = (
+        f"<a> <{TYPE}> <{ONTOLOGY}MusicalArtist> .",
+        f'<a> <{LABEL}> "Miles\\u0020Davis (artist)"@en .',
+    )
+    contents = {
+        "names.tsv": "name\ttype\nMiles Davis\tmusicalartist\nRio\tlocation\n",
+        "names.jsonl": f"{json.dumps(row)}\n" * 2,
+        "names.csv": 'itemLabel,type\n"Miles ""Dewey"" Davis",musicalartist\n',
+        "names.json": json.dumps([{"itemLabel": "Rio", "type": "location"}] * 2),
+        "names.nt": "\n".join(triples) + "\n",
+    }
+    page = (Path(__file__).parents[1] / "corpora" / "wiki.xml").read_bytes()
+    dumps = {"wiki.xml": page, "wiki.xml.bz2": bz2.compress(page)}
+    return {name: Target(written(folder / name, text), entries, share=0.7) for name, text in contents.items()} | {
+        name: Target(written(folder / name, text), dump, share=0.7) for name, text in dumps.items()
+    }
 
 
 def word_vectors(folder: Path) -> dict[str, Target]:

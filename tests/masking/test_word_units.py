@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import PreTrainedTokenizerFast
 
-from crossner_hf.corpora.corpus import Document
+from crossner_hf.corpora.corpus import DocumentPart
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
 from crossner_hf.masking.subword_boundaries import token_boundaries
 from crossner_hf.pretraining.entity_tags import EntityTagger
@@ -150,7 +150,7 @@ def test_a_gazetteers_name_matches_whole_characters_only(byte_fallback):
     # U+6F22 and U+6F23 have their first two bytes in common.
     tagger = EntityTagger(byte_fallback, 0, False, ["漢", "ab"])
     ids = np.array(byte_fallback.encode("漢, 漢字 ab 漣 漢").ids)
-    tags = tagger.tags(ids, np.zeros(1, int), [Document("…")], [None])
+    tags = tagger.tags(ids, np.zeros(1, int), [DocumentPart("…")], [None])
     tokens = [byte_fallback.id_to_token(i) for i in ids]
     assert [token for token, tag in zip(tokens, tags.tolist(), strict=True) if tag == 1] == ["<0xE6>", "a", "<0xE6>"]
     assert np.flatnonzero(tags == 1).tolist()[0] == 1

@@ -142,3 +142,14 @@ def test_a_head_that_mixes_positions_runs_everywhere_and_it_is_said(tiny_model, 
         logits = model(input_ids=ids).logits
     assert logits.shape[:2] == labels.shape
     assert torch.equal(masked_targets(logits, labels), labels)
+
+
+def test_a_decoder_is_refused(tiny_model):
+    with pytest.raises(ValueError, match="bert has, or is, a decoder; masked-language modelling is for encoders"):
+        load_masked_lm(tiny_model("bert", is_decoder=True), 16)
+
+
+def test_a_model_that_does_not_name_its_encoder_is_refused(tiny_model, monkeypatch):
+    monkeypatch.setattr(BertForMaskedLM, "base_model_prefix", "")
+    with pytest.raises(ValueError, match="BertForMaskedLM does not say which of its weights are the encoder's"):
+        load_masked_lm(tiny_model("bert"), 16)

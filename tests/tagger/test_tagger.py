@@ -1,6 +1,7 @@
 """Tagging: the same whatever the batches, in order, lazily, at any length, with offsets that fit."""
 
 import re
+import shutil
 from itertools import chain
 
 import pytest
@@ -276,3 +277,12 @@ def test_a_model_whose_labels_tell_nothing_is_refused(random_tagger):
         ValueError, match="bert: no entities can be read from the labels LABEL_0, LABEL_1, LABEL_2, LAB"
     ):
         renamed(random_tagger("bert"), [f"LABEL_{i}" for i in range(5)])
+
+
+def test_options_of_from_pretrained_reach_config_tokenizer_and_model(random_tagger, tmp_path):
+    shutil.copytree(random_tagger("bert"), tmp_path / "part")
+    tagger = Tagger.from_pretrained(str(tmp_path), subfolder="part", local_files_only=True, device_map="meta")
+    assert tagger.tokenizer.is_fast
+    assert tagger.model.device.type == "meta"  # and was not moved
+    with pytest.raises(ValueError, match="device and device_map both say where the model runs"):
+        Tagger.from_pretrained(str(tmp_path), subfolder="part", device="cpu", device_map="cpu")

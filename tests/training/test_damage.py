@@ -18,9 +18,10 @@ from transformers import TrainerCallback, TrainingArguments
 from crossner_hf.atomic_write import write_text
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
+from crossner_hf.results.record_files import NewerRecordError
 from crossner_hf.training.manifest import damage, write_manifest
 from crossner_hf.training.resumable_trainer import ResumableTrainer
-from crossner_hf.training.run_folder import last_checkpoint, locked, mend, open_run
+from crossner_hf.training.run_folder import last_checkpoint, locked, mend
 
 UMASK = 0o022
 
@@ -110,6 +111,19 @@ def test_a_finished_folder_with_damage_is_trained_again(write_stage, caplog, nam
     assert not (folder / "record.json").exists()
     assert name in caplog.text
     assert caplog.text.rstrip().endswith("; it is trained again")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), NewerRecordError("of version 9")])
+def test_a_record_that_cannot_be_read_now_stays(write_stage, monkeypatch, error):
+    folder, settings = write_stage
+
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr("crossner_hf.training.run_folder.read_record", fail)
+    with pytest.raises(type(error)):
+        mend(folder, settings)
+    assert (folder / "record.json").is_file()
 
 
 def test_a_damaged_run_json_of_a_shared_folder_is_written_again(write_stage):
@@ -250,22 +264,13 @@ def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_taken_for_damaged
 @pytest.mark.parametrize(
     "content",
     [
-        *("", "[]", "[" * 9_000, "{}", '{"a.txt": 3}', '{"a.txt": {"bytes": "2", "sha256": ""}}'),
-        *(
-            '{"a.txt": {"bytes": 2}}',
-            '{"../a.txt": {"bytes": 2, "sha256": ""}}',
-            '{"\\u0000": {"bytes": 2, "sha256": ""}}',
-        ),
+        *("", "[]", "[" * 9_000, "{}", '{"a.txt": 3}', '{"a.txt": {"bytes": 2}}'),
+        '{"a.txt": {"bytes": "2", "sha256": ""}}',
+        '{"../a.txt": {"bytes": 2, "sha256": ""}}',
+        '{"\\u0000": {"bytes": 2, "sha256": ""}}',
     ],
 )
 def test_whatever_is_in_a_manifest_is_damage(tmp_path, content):
     (tmp_path / "a.txt").write_text("hm")
     (tmp_path / "manifest.json").write_text(content)
     assert damage(tmp_path).startswith(("has a damaged manifest.json", "lacks "))
-
-
-@pytest.mark.parametrize("content", ["[" * 9_000, "[]", "caf\udce9"])
-def test_a_run_json_that_is_no_json_object_is_refused_with_its_path(tmp_path, content):
-    (tmp_path / "run.json").write_bytes(content.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ValueError, match=r"run\.json: cannot be read as a run: .*; choose another folder"):
-        open_run(tmp_path, {"seed": 1}, resume=True)

@@ -1,11 +1,15 @@
 """A run's folder is its own while it runs, and what comes of nothing leaves nothing."""
 
+import os
+import shutil
+import sys
+
 import pytest
 from transformers import TrainerCallback
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
-from crossner_hf.training.run_folder import RUN_FILE, FolderInUse, locked, open_run
+from crossner_hf.training.run_folder import RUN_FILE, FolderInUse, locked, open_run, remove_checkpoints
 
 
 class Break(TrainerCallback):
@@ -24,6 +28,32 @@ def test_two_processes_cannot_be_in_one_folder(tmp_path):
     with locked(folder):
         pass
     assert [path.name for path in folder.iterdir()] == ["model"]
+
+
+PROCESSES = """
+    import os, sys
+    from multiprocessing import get_context
+    from pathlib import Path
+    from crossner_hf.training.run_folder import locked
+
+    def enter_again_and_again(folder):
+        for _ in range(400):
+            with locked(folder, wait=True):
+                (folder / "inside").touch(exist_ok=False)
+                (folder / "inside").unlink()
+
+    processes = [get_context("fork").Process(target=enter_again_and_again, args=(Path("run"),)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    sys.exit(any(process.exitcode for process in processes))
+    """
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+def test_of_processes_that_come_and_go_one_at_a_time_is_in_the_folder(run_python):
+    run_python(PROCESSES)
 
 
 def test_a_folder_that_stays_empty_goes_again_unless_it_was_there(tmp_path):
@@ -59,9 +89,13 @@ def test_what_a_kill_left_of_run_json_is_no_other_content(tmp_path):
     assert (tmp_path / RUN_FILE).exists()
 
 
-def test_a_run_json_that_is_none_is_said_with_its_path(tmp_path):
-    (tmp_path / RUN_FILE).write_text("[1]")
-    with pytest.raises(FolderInUse, match=r"run\.json cannot be read \(holds \[1\]\)"):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("[1]", r"expected a JSON object, got '\[1\]'"), ("[" * 100_000, "maximum recursion depth exceeded")],
+)
+def test_a_run_json_that_is_none_is_said_with_its_path(tmp_path, content, message):
+    (tmp_path / RUN_FILE).write_text(content)
+    with pytest.raises(FolderInUse, match=rf"run\.json: cannot be read as a run: {message}"):
         open_run(tmp_path, {"seed": 1}, resume=True)
 
 
@@ -83,3 +117,17 @@ def test_a_run_json_that_is_none_is_said_with_its_path(tmp_path):
 def test_numbers_that_cannot_be_are_refused_at_once(changes, said):
     with pytest.raises(ValueError, match=said):
         FineTuningArguments(**{"output_dir": "run", "use_cpu": True, **changes})
+
+
+def test_checkpoints_go_when_the_disk_has_what_replaces_them(tmp_path, monkeypatch):
+    events = []
+    sync, remove = os.fsync, shutil.rmtree
+    monkeypatch.setattr(os, "fsync", lambda file: events.append(os.fstat(file).st_ino) or sync(file))
+    monkeypatch.setattr(shutil, "rmtree", lambda path: events.append("removed") or remove(path))
+    (tmp_path / "record.json").write_text("{}")
+    remove_checkpoints(tmp_path)
+    assert events == []  # a finished run of another account is only read
+    (tmp_path / "checkpoint-3").mkdir()
+    remove_checkpoints(tmp_path)
+    assert events[-1] == "removed"
+    assert {path.stat().st_ino for path in (tmp_path / "record.json", tmp_path)} == set(events[:-1])

@@ -1,0 +1,192 @@
+"""Repeated sentences, found over all shards of a corpus through sorted hashes; sentences that the labelled data has.
+
+Each shard's task writes the 64-bit hashes of its sentences, sorted. One task merges these files, one range of hashes
+after the other. A range has about RANGE_ENTRIES hashes of some 80 bytes each, 170 MB, however large the corpus is. Two
+of 100 million different texts have the same hash with a probability of 0.03 %.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossner_hf.atomic_write import new_file
+from crossner_hf.data.download import domain_files
+from crossner_hf.data.sentences import read_sentences
+from crossner_hf.schema import Domain
+
+RANGE_ENTRIES = 1 << 21
+ALL_DOMAINS = (1 << 32) - 1
+ENTRY = np.dtype([("key", "<u8"), ("position", "<u4"), ("domains", "<u4")])
+
+Keys = NDArray[np.uint64]
+Masks = NDArray[np.uint32]  # bit i stands for domain i of a build
+
+
+class KeyRange(NamedTuple):
+    """The entries of all files whose keys lie in one range.
+
+    Args:
+        parts: The entries of each file, in the order of their keys.
+        entries: All of them, sorted by key; equal keys in the order of files and positions.
+        order: Where each of `entries` is in the joined parts.
+    """
+
+    parts: list[NDArray[np.void]]
+    entries: NDArray[np.void]
+    order: NDArray[np.intp]
+
+
+def sentence_key(text: str) -> int:
+    """Give the 64-bit hash of a text, the same on every machine."""
+    return int(sentence_keys([text])[0])
+
+
+def sentence_keys(texts: Iterable[str]) -> Keys:
+    """Give the 64-bit hashes of texts, (texts,) uint64."""
+    blake2b = hashlib.blake2b
+    digests = b"".join([blake2b(text.encode(), digest_size=8).digest() for text in texts])
+    return np.frombuffer(digests, "<u8").astype(np.uint64, copy=False)
+
+
+def write_sorted_hashes(path: Path, keys: Keys, domains: Masks | None = None) -> None:
+    """Write the sorted keys of a shard's sentences with their positions.
+
+    Args:
+        path: The file, `.npy`.
+        keys: A key for each sentence in order, (sentences,).
+        domains: The domains to which each sentence belongs, as bits, (sentences,); by default all.
+    """
+    entries = sorted_entries(keys, np.full(len(keys), ALL_DOMAINS, np.uint32) if domains is None else domains)
+    entries["domains"] = first_domains(entries["key"], entries["domains"])
+    save_array(path, entries)
+
+
+def mark_repeats(hash_files: Sequence[Path], keep_files: Sequence[Path], range_entries: int = RANGE_ENTRIES) -> None:
+    """Find the first of equal sentences for each domain alone: five domains in one pass give what five passes give.
+
+    Args:
+        hash_files: A file of `write_sorted_hashes` for each shard, in the order of the corpus.
+        keep_files: A file to write for each shard: `.npy`, (sentences,) uint32, a bit for each domain to which the
+            sentence belongs and in which no earlier sentence has its text.
+        range_entries: How many entries are held at once.
+    """
+    with ExitStack() as stack:
+        temporaries = [stack.enter_context(new_file(path)) for path in keep_files]
+        sizes = [len(np.load(path, mmap_mode="r")) for path in hash_files]
+        kept = [new_array(path, size) for path, size in zip(temporaries, sizes, strict=True)]
+        for part in key_ranges(hash_files, range_entries):
+            firsts = np.empty(len(part.order), np.uint32)
+            firsts[part.order] = first_domains(part.entries["key"], part.entries["domains"])
+            ends = np.cumsum([len(entries) for entries in part.parts])
+            for masks, entries, of_file in zip(kept, part.parts, np.split(firsts, ends[:-1]), strict=True):
+                masks[entries["position"]] = of_file
+        for masks in kept:
+            masks.flush()
+
+
+def first_domains(keys: Keys, domains: Masks) -> Masks:
+    """Keep of each entry's domains those in which no entry before it has its key; `keys` are sorted."""
+    firsts = np.zeros(len(keys), np.uint32)
+    for bits in domain_bits(domains):
+        of_domain = np.flatnonzero(domains & bits)
+        firsts[of_domain[starts_of_equal(keys[of_domain])]] |= bits
+    return firsts
+
+
+def starts_of_equal(keys: Keys) -> NDArray[np.bool_]:
+    """Say of each of one or more sorted keys whether it differs from the one before it."""
+    return np.concatenate([[True], keys[1:] != keys[:-1]])
+
+
+def domain_bits(domains: Masks) -> Iterator[np.uint32]:
+    """Give the bit of one domain after the other; all bits at once where all entries are in the same domains."""
+    bits = int(np.bitwise_or.reduce(domains, initial=0))
+    if bits and np.all(domains == domains[0]):
+        yield np.uint32(bits)
+        return
+    while bits:
+        yield np.uint32(bits & -bits)
+        bits &= bits - 1
+
+
+def sorted_entries(keys: Keys, domains: Masks) -> NDArray[np.void]:
+    """Join keys, positions and domains into entries sorted by key, equal keys by position."""
+    order = np.argsort(keys, kind="stable")
+    entries = np.empty(len(keys), ENTRY)
+    entries["key"], entries["position"], entries["domains"] = keys[order], order, domains[order]
+    return entries
+
+
+def key_ranges(hash_files: Sequence[Path], range_entries: int) -> Iterator[KeyRange]:
+    """Yield the entries of all files range by range, those in no domain left out."""
+    files = [np.load(path, mmap_mode="r") for path in hash_files]
+    num_ranges = max(1, -(-sum(map(len, files)) // range_entries))
+    bounds = np.array([number * (1 << 64) // num_ranges for number in range(1, num_ranges)], np.uint64)
+    cuts = [[0, *np.searchsorted(entries["key"], bounds), len(entries)] for entries in files]
+    for number in range(num_ranges):
+        slices = [entries[cut[number] : cut[number + 1]] for entries, cut in zip(files, cuts, strict=True)]
+        parts = [entries[entries["domains"] != 0] for entries in slices]
+        joined = np.concatenate(parts) if parts else np.empty(0, ENTRY)
+        order = np.argsort(joined["key"], kind="stable")
+        yield KeyRange(parts, joined[order], order)
+
+
+def save_array(path: Path, array: NDArray[np.generic]) -> None:
+    """Write a `.npy` file whole or not at all."""
+    with new_file(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, array)
+
+
+def new_array(path: Path, size: int) -> "np.memmap[tuple[int], np.dtype[np.uint32]]":
+    """Create a memory-mapped `.npy` file of zeros, (size,) uint32."""
+    return np.lib.format.open_memmap(path, "w+", np.uint32, (size,))
+
+
+def labelled_keys(
+    domains: Iterable[Domain], data_dir: str | Path | None = None, *, verify: bool = True
+) -> frozenset[str]:
+    """Collect the labelled sentences of domains as `labelled_key` spells them.
+
+    Args:
+        domains: Whose training, validation and test sentences.
+        data_dir: Folder of the official files, as for `crossner_hf.load`.
+        verify: Check the official files, as for `crossner_hf.load`.
+    """
+    return frozenset(
+        labelled_key(" ".join(words))
+        for domain in domains
+        for path in domain_files(domain, data_dir, verify=verify).values()
+        for words, _ in read_sentences(domain, path)
+    )
+
+
+def labelled_key(text: str) -> str:
+    """Give a text without white space and case, as sentences are compared with labelled ones."""
+    return "".join(text.split()).casefold()
+
+
+def without_labelled(
+    sentences: list[str], labelled: Collection[str], drops: Counter[str], drop_article: bool = False
+) -> list[str]:
+    """Leave out the labelled sentences of a document, or the whole document if it has one.
+
+    Args:
+        sentences: The document's sentences.
+        labelled: What `labelled_keys` gives.
+        drops: Counts what is left out: `labelled`, and `beside labelled` for other sentences of the document.
+        drop_article: Leave out the whole document.
+    """
+    others = [sentence for sentence in sentences if labelled_key(sentence) not in labelled]
+    if len(others) == len(sentences):
+        return sentences
+    drops["labelled"] += len(sentences) - len(others)
+    if drop_article:
+        drops["beside labelled"] += len(others)
+        return []
+    return others

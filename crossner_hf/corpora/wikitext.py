@@ -1,0 +1,165 @@
+"""Wikitext: the plain text, categories and links of a page.
+
+Templates, tables, galleries, images and references are left out; so are sections of references and links. An item of a
+list stays as a paragraph if it ends like a sentence.
+"""
+
+import re
+from collections import Counter
+from typing import Any, NamedTuple
+
+from crossner_hf.corpora.wiki_markup import cut_markup
+
+LONGEST_LINE = 10_000  # characters; mwparserfromhell's time can grow with the square of them
+
+MISSING = "MediaWiki dumps need mwxml and mwparserfromhell: pip install 'crossner-hf[corpora]'"
+HEADING = re.compile(r"(={1,6})\s*(.+?)\s*\1\s*")
+LEFT_OUT_SECTIONS = {
+    *("references", "external links", "see also", "further reading", "notes", "bibliography", "sources", "footnotes"),
+    *("citations", "works cited", "notes and references", "other websites", "related pages"),
+}
+LIST_ITEM = re.compile(r"[*#:;]+\s*")
+SENTENCE_END = re.compile(r"[.!?…。][\"'”’»)\]]*\s*$")
+REMAINS = re.compile(r"\||! ")  # a line of a table or template whose begin or end is missing
+MARKUP = re.compile(r"\[|''|&|://")
+LINK_TRAIL = re.compile(r"[^\W\d_]+")
+INTERLANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]+)*")
+
+
+class Link(NamedTuple):
+    """A link to another page: the title that it points to, and the text that it stands under."""
+
+    target: str
+    anchor: str
+
+
+class SiteNames(NamedTuple):
+    """The prefixes of categories and of images in a wiki, in lower case."""
+
+    category: frozenset[str] = frozenset(("category",))
+    file: frozenset[str] = frozenset(("file", "image", "media"))
+
+
+ENGLISH = SiteNames()
+
+
+class PageText(NamedTuple):
+    """The plain text of a page with its categories and its links, each in the order of the page."""
+
+    text: str
+    categories: tuple[str, ...]
+    links: tuple[Link, ...]
+
+
+def plain_text(wikitext: str, names: SiteNames = ENGLISH, drops: Counter[str] | None = None) -> PageText:
+    """Give the running text of a page.
+
+    Args:
+        wikitext: The page.
+        names: The prefixes of its wiki, beside which the English ones hold.
+        drops: Counts `list item` (no sentence), `section` (references and the like), `unclosed markup`, and
+            `line without parsing` (longer than LONGEST_LINE; it keeps its text, and its links are lost).
+
+    Returns:
+        Paragraphs with a line end between them, without headings; the categories without prefix and sort key; the
+        links.
+    """
+    drops = Counter() if drops is None else drops
+    page = _Page(names, drops)
+    lines, skipped_level = [], 0
+    for line in cut_markup(wikitext, drops).split("\n"):
+        if heading := HEADING.fullmatch(line.strip()):
+            level, title = len(heading[1]), heading[2].lower()
+            if title in LEFT_OUT_SECTIONS:
+                drops["section"] += 1
+                skipped_level = level
+            elif level <= skipped_level:
+                skipped_level = 0
+            continue
+        text = page.paragraph(line)
+        if text and not skipped_level:
+            lines.append(text)
+    return PageText("\n".join(lines), tuple(dict.fromkeys(page.categories)), tuple(page.links))
+
+
+class _Page:
+    """What the lines of a page have given so far."""
+
+    def __init__(self, names: SiteNames, drops: Counter[str]):
+        try:
+            from mwparserfromhell import parse
+        except ImportError as error:
+            raise ImportError(MISSING) from error
+        self.parse, self.names, self.drops = parse, names, drops
+        self.categories: list[str] = []
+        self.links: list[Link] = []
+
+    def paragraph(self, line: str) -> str:
+        """Give the text of a line; empty if it is no paragraph."""
+        line = line.strip()
+        if not line or REMAINS.match(line):
+            return ""
+        item = LIST_ITEM.match(line)
+        text = self._parsed(line[item.end() :] if item else line).strip()
+        if item and text and not SENTENCE_END.search(text):
+            self.drops["list item"] += 1
+            return ""
+        return text
+
+    def _parsed(self, line: str) -> str:
+        if not MARKUP.search(line):
+            return line
+        if len(line) > LONGEST_LINE:
+            self.drops["line without parsing"] += 1
+            return re.sub(r"\[\[(?:[^\[\]|]*\|)?|\]\]|'{2,}|\[\w+://\S*\s*", "", line)
+        return self._text(self.parse(line))
+
+    def _text(self, code: Any) -> str:
+        parts: list[str] = []
+        linked = False  # the node before is a link
+        for node in code.nodes:
+            kind = type(node).__name__
+            if kind == "Text" and linked and (trail := LINK_TRAIL.match(node.value)):
+                target, anchor = self.links[-1]
+                self.links[-1] = Link(target, anchor + trail[0])
+            before = len(self.links)
+            parts.append(self._node(kind, node))
+            linked = kind == "Wikilink" and len(self.links) > before
+        return "".join(parts)
+
+    def _node(self, kind: str, node: Any) -> str:
+        if kind == "Text":
+            return node.value
+        if kind == "Wikilink":
+            return self._link(str(node.title).strip(), node.text)
+        if kind == "ExternalLink":
+            return self._text(node.title) if node.brackets and node.title else ""
+        if kind == "HTMLEntity":
+            return _character(node)
+        return self._text(node.contents) if kind == "Tag" and node.contents else ""
+
+    def _link(self, title: str, text: Any) -> str:
+        prefix, colon, rest = title.partition(":")
+        prefix = prefix.strip().lower().replace("_", " ")
+        if prefix in self.names.category and colon:
+            self.categories.append(page_title(rest))
+            return ""
+        is_interlanguage = text is None and INTERLANGUAGE.fullmatch(title.partition(":")[0])
+        if colon and (prefix in self.names.file or is_interlanguage):
+            return ""
+        shown = title.removeprefix(":")
+        anchor = self._text(text) if text else shown
+        if target := page_title(shown.partition("#")[0]):
+            self.links.append(Link(target, anchor))
+        return anchor
+
+
+def page_title(name: str) -> str:
+    """Give a title as MediaWiki writes it: spaces for underscores, one at a time, and a capital first letter."""
+    name = " ".join(name.replace("_", " ").split())
+    return name[:1].upper() + name[1:]
+
+
+def _character(entity: Any) -> str:
+    """Give the character of an entity; none for half a surrogate pair, which is no text."""
+    return entity.normalize().encode("utf-8", "ignore").decode()
