@@ -26,6 +26,7 @@ NO_ACCESS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS
 # Name: (module of this folder, description for `--help`). A module is imported only when its command runs.
 COMMANDS = {
     "data": ("data", "show, check and export the labelled data"),
+    "corpus": ("corpus", "raw text of a domain at four levels, for pre-training"),
     "dapt": ("dapt", "pre-train an encoder further on raw text of a domain"),
     "train": ("train", "fine-tune an encoder on a domain, score it, save it with its record"),
     "experiment": ("experiment", "grids of runs, and the report on their records"),

@@ -57,7 +57,8 @@ def main(argv: Sequence[str]) -> int:
     args, given = parse_run(parser, task, DaptArguments, DAPT_PRESETS, argv)
     quiet()
     from crossner_hf.corpora.corpus import Corpus
-    from crossner_hf.pretraining.dapt import dapt, first_columns
+    from crossner_hf.data.lines import first_columns
+    from crossner_hf.pretraining.dapt import dapt
 
     excluded = frozenset(first_columns(given.exclude_titles) if given.exclude_titles else ())
     shared = {"text_column": given.text_column, "exclude_titles": excluded}

@@ -12,6 +12,7 @@ from crossner_hf.display import say
 
 if TYPE_CHECKING:
     from crossner_hf.corpora.corpus import Corpus
+    from crossner_hf.hub.dataset_files import BuiltLevel
 
 EPILOG = """Each push is one commit, or none if nothing has changed. After a broken connection, run the same command
 again. The token is the one of `hf auth login`, or HF_TOKEN.
@@ -20,6 +21,7 @@ examples:
   crossner-hf push model runs/music --repo USER/music-tagger
   crossner-hf push dataset --repo USER/crossner --data-dir ner_data --private
   crossner-hf push dataset music --corpus corpus_music=music.txt --repo USER/crossner-music
+  crossner-hf push dataset music --corpus corpora/ --repo USER/crossner-music     # of `crossner-hf corpus build`
   crossner-hf push metric --repo USER/crossner
   crossner-hf push results exp/main --repo USER/crossner-results
   crossner-hf push model runs/music --repo USER/music-tagger --dry-run --output out/    # only writes the files
@@ -84,17 +86,24 @@ def _write(args: argparse.Namespace, folder: Path) -> None:
         write_results_repository(folder, args.runs, report, reuters_licence=args.i_have_the_reuters_licence)
 
 
-def _corpora(arguments: Sequence[str]) -> "dict[str, Corpus]":
-    """Corpora from NAME=FILE, once for each file of a corpus."""
+def _corpora(arguments: Sequence[str]) -> "dict[str, Corpus | BuiltLevel]":
+    """Corpora from NAME=FILE, once for each file of a corpus; and all levels of a folder of `corpus build`."""
     from crossner_hf.corpora.corpus import Corpus
+    from crossner_hf.hub.dataset_files import BuiltLevel, levels_of
 
     sources: dict[str, list[str]] = {}
+    levels: dict[str, BuiltLevel] = {}
     for text in arguments:
         name, equals, source = text.partition("=")
-        if not (name and equals and source):
-            raise ValueError(f"--corpus {text}: expected NAME=FILE, such as corpus_music=music.txt")
-        sources.setdefault(name, []).append(source)
-    return {name: Corpus(tuple(files)) for name, files in sources.items()}
+        if Path(text).is_dir():
+            levels |= levels_of(text)
+        elif name and equals and source:
+            sources.setdefault(name, []).append(source)
+        else:
+            raise ValueError(
+                f"--corpus {text}: expected NAME=FILE, such as corpus_music=music.txt, or a folder of `corpus build`"
+            )
+    return {**levels, **{name: Corpus(tuple(files)) for name, files in sources.items()}}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,8 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     kinds = parser.add_subparsers(dest="what", required=True, metavar="dataset | model | metric | results")
     dataset = kinds.add_parser("dataset", help="Parquet of each configuration and split, with a card")
     dataset.add_argument("configs", nargs="*", help="which; default: the five domains and their _dedup variants")
-    text = "raw text as a further configuration: text, JSON lines or Parquet, or a folder of such"
-    dataset.add_argument("--corpus", nargs="+", action="extend", default=[], metavar="NAME=FILE", help=text)
+    text = "raw text as further configurations: text, JSON lines or Parquet, or the folder of a built corpus"
+    dataset.add_argument("--corpus", nargs="+", action="extend", default=[], metavar="NAME=FILE|FOLDER", help=text)
     add_data_options(dataset)
     model = kinds.add_parser("model", help="a run of `crossner-hf train` or `dapt`: weights, tokenizer, code, card")
     model.add_argument("run", metavar="RUN", help="the run's folder")

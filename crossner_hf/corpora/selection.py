@@ -56,6 +56,7 @@ class DomainSelector:
         by_type: Whether documents are selected whose first sentence says that they are about one of `entity_types`.
         entity_types: For `by_type`; by default `distinct_types(domain)`.
         min_score: Least score of a document.
+        whole_source: Whether every document is selected.
         combine: Whether one criterion is enough, or all that are given must be met.
 
     Raises:
@@ -68,13 +69,15 @@ class DomainSelector:
     by_type: bool = False
     entity_types: tuple[str, ...] = ()
     min_score: float | None = None
+    whole_source: bool = False
     combine: Literal["any", "all"] = "any"
 
     def __post_init__(self) -> None:
-        if not (self.categories or self.titles or self.by_type or self.min_score is not None):
+        by_score = self.min_score is not None
+        if not (self.categories or self.titles or self.by_type or by_score or self.whole_source):
             raise ValueError(
                 f"domain {self.domain.name!r}: nothing says which documents belong to it; give categories, titles, the "
-                "type in the first sentence or a least score"
+                "type in the first sentence or a least score, or take the whole source"
             )
         if unknown := sorted(set(self.entity_types) - set(self.domain.entity_types)):
             raise ValueError(f"domain {self.domain.name!r}: {unknown} are not among its entity types")
@@ -91,19 +94,21 @@ class DomainSelector:
         """Say why a document belongs to the domain.
 
         Returns:
-            `category`, `title`, `type band` (for each type in the first sentence) and `score`; empty if it does not
-            belong.
+            `category`, `title`, `type band` (for each type in the first sentence), `score` and `whole source`; empty
+            if it does not belong.
         """
-        met = (
-            ["category"] if self.categories and self._has_category(document.categories) else [],
-            ["title"] if self.titles and page_title(document.title) in self._title_keys else [],
-            self._types(document) if self.by_type else [],
-            ["score"] if self.min_score is not None and _at_least(document.score, self.min_score) else [],
-        )
-        given = (bool(self.categories), bool(self.titles), self.by_type, self.min_score is not None)
-        if self.combine == "all" and not all(
-            map(bool, (m for m, is_given in zip(met, given, strict=True) if is_given))
-        ):
+        met: list[list[str]] = []
+        if self.categories:
+            met.append(["category"] if self._has_category(document.categories) else [])
+        if self.titles:
+            met.append(["title"] if page_title(document.title) in self._title_keys else [])
+        if self.by_type:
+            met.append(self._types(document))
+        if self.min_score is not None:
+            met.append(["score"] if _at_least(document.score, self.min_score) else [])
+        if self.whole_source:
+            met.append(["whole source"])
+        if self.combine == "all" and not all(met):
             return ()
         return tuple(reason for reasons in met for reason in reasons)
 

@@ -143,3 +143,19 @@ def starts_of(words: Sequence[Any], text: str, where: str) -> list[int]:
         starts.append(start)
         end = start + len(word)
     return starts[:-1]
+
+
+def first_columns(path: str | Path) -> list[str]:
+    """Read the lines of a file, each up to its first tab; lines without text are left out.
+
+    Raises:
+        ValueError: The file is not UTF-8, or has no line of text.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: byte {error.start} is not UTF-8; convert it (iconv -f latin1 -t utf-8)") from error
+    columns = [line.partition("\t")[0].strip() for line in lines if line.strip()]
+    if not columns:
+        raise ValueError(f"{path}: holds no line of text")
+    return columns

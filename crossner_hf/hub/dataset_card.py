@@ -70,14 +70,16 @@ def _header(configurations: Sequence[Configuration], corpora: Sequence[CorpusFil
     configs.to_dataset_card_data(data)
     for entry in [data["dataset_info"]] if len(infos) == 1 else data["dataset_info"]:
         for feature in entry["features"]:
-            if "list" in feature:  # which datasets < 4 reads as a Python list with no `.feature`
+            if "list" in feature and not isinstance(
+                feature["list"], list
+            ):  # which datasets < 4 reads as a Python list with no `.feature`
                 feature["sequence"] = feature.pop("list")
     return f"---\n{data.to_yaml()}\n---\n"
 
 
 def _metadata(configurations: Sequence[Configuration], corpora: Sequence[CorpusFiles]) -> DatasetCardData:
     rows = sum(size.sentences for c in _without_variants(configurations) for size in c.sizes.values())
-    rows += sum(corpus.documents for corpus in corpora)
+    rows += sum(corpus.rows for corpus in corpora)
     domains = [c.domain for c in configurations]
     has_reuters = any(map(_is_reuters, domains))
     is_ours = all(is_official(domain) or domain.name in SAMPLES for domain in domains)

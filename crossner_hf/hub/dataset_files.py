@@ -1,6 +1,7 @@
 """The Parquet files of a data set: the rows of a domain, and raw text with one document in each row."""
 
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +12,23 @@ import pyarrow.parquet
 
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.corpus_readers import DocumentPart
+from crossner_hf.corpora.corpus_sizes import read_corpus
+from crossner_hf.data.sources import sha256_of
 from crossner_hf.data.statistics import SplitStatistics, statistics
+from crossner_hf.results.text_records import CorpusLevel
 from crossner_hf.schema import Domain
 
 FILE_CHARACTERS = 200_000_000  # of text in a file
 BATCH_CHARACTERS = 4_000_000  # of text in memory, and in a row group of Parquet
+LEVEL_FEATURES = datasets.Features(
+    {
+        "title": datasets.Value("string"),
+        "text": datasets.Value("string"),
+        "entities": [
+            {"start": datasets.Value("int32"), "end": datasets.Value("int32"), "type": datasets.Value("string")}
+        ],
+    }
+)
 SCHEMA = pyarrow.schema({"text": pyarrow.string()})
 
 
@@ -32,10 +45,19 @@ class CorpusFiles(NamedTuple):
     """A corpus in the folder of a data set: its entry in the card, its size, the SHA-256 of its sources by name."""
 
     info: datasets.DatasetInfo
-    documents: int
+    rows: int
     words: int
-    characters: int
+    characters: int | None
     checksums: Mapping[str, str]
+    row: str = "document"
+
+
+class BuiltLevel(NamedTuple):
+    """A level of a corpus of `crossner-hf corpus build`: the corpus' folder, what its record says, its sources."""
+
+    folder: Path
+    size: CorpusLevel
+    sources: Mapping[str, str]
 
 
 def write_configuration(folder: Path, domain: Domain, splits: datasets.DatasetDict) -> Configuration:
@@ -86,6 +108,38 @@ def write_corpus(folder: Path, name: str, corpus: Corpus) -> CorpusFiles:
     features = datasets.Features({"text": datasets.Value("string")})
     info = _info(target, features, [datasets.SplitInfo("train", num_bytes, documents)])
     return CorpusFiles(info, documents, words, characters, corpus.checksums())
+
+
+def levels_of(folder: str | Path) -> dict[str, BuiltLevel]:
+    """List the levels of a corpus of `crossner-hf corpus build` by the names of their configurations.
+
+    Raises ValueError for a folder that holds none, or text files.
+    """
+    folder = Path(folder).expanduser()
+    record = read_corpus(folder)
+    if record.parameters["format"] != "parquet":
+        raise ValueError(f"{folder}: has files of text; push them as NAME=FILE, or build the corpus as Parquet")
+    return {
+        f"{name}_{level}": BuiltLevel(folder, size, record.sources)
+        for name, domain in record.domains.items()
+        for level, size in domain.levels.items()
+    }
+
+
+def copy_level(folder: Path, name: str, level: BuiltLevel) -> CorpusFiles:
+    """Copy a level to `<name>/train-…-of-….parquet`. Raises ValueError if a file is not the one of the record."""
+    target = folder / name
+    target.mkdir()
+    num_bytes = 0
+    for number, (file, checksum) in enumerate(level.size.sha256.items()):
+        path = target / f"train-{number:05}-of-{len(level.size.sha256):05}.parquet"
+        shutil.copyfile(level.folder / file, path)
+        if sha256_of(path) != checksum:
+            raise ValueError(f"{level.folder / file}: is not the file that the corpus' record names; build it again")
+        metadata = pyarrow.parquet.read_metadata(path)
+        num_bytes += sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    info = _info(target, LEVEL_FEATURES, [datasets.SplitInfo("train", num_bytes, level.size.sentences)])
+    return CorpusFiles(info, level.size.sentences, level.size.words, None, level.sources, "sentence")
 
 
 def _info(folder: Path, features: datasets.Features, sizes: list[datasets.SplitInfo]) -> datasets.DatasetInfo:

@@ -11,7 +11,7 @@ from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.data.builder import load
 from crossner_hf.data.sources import official_name
 from crossner_hf.hub.dataset_card import dataset_card
-from crossner_hf.hub.dataset_files import check_names, write_configuration, write_corpus
+from crossner_hf.hub.dataset_files import BuiltLevel, check_names, copy_level, write_configuration, write_corpus
 from crossner_hf.schema import DEDUPLICATED, DOMAINS, SOURCE, get_domain
 
 
@@ -22,12 +22,12 @@ def write_dataset_repository(
     data_dir: str | Path | None = None,
     verify: bool = True,
     repo: str | None = None,
-    corpora: Mapping[str, Corpus] | None = None,
+    corpora: Mapping[str, Corpus | BuiltLevel] | None = None,
 ) -> list[str]:
     """Write `<configuration>/<split>-00000-of-00001.parquet` and README.md; the same data gives the same bytes.
 
     `names` are domains or folders of domains, and their configurations' names are returned. `corpora` has raw text by
-    the name of its configuration, which has one split, `train`, and one column, `text`. Raises ValueError for bad names
+    the name of its configuration, which has one split, `train`, and a column `text`. Raises ValueError for bad names
     and malformed files, FileExistsError for a folder that is not empty.
     """
     if repo:
@@ -43,7 +43,10 @@ def write_dataset_repository(
         for domain in domains:
             splits = load(domain.folder or domain.name, data_dir=data_dir, verify=verify)
             configurations.append(write_configuration(temporary, domain, splits))
-        texts = [write_corpus(temporary, name, corpus) for name, corpus in corpora.items()]
+        texts = [
+            copy_level(temporary, name, c) if isinstance(c, BuiltLevel) else write_corpus(temporary, name, c)
+            for name, c in corpora.items()
+        ]
         card = dataset_card(configurations, texts, repo=repo, verify=verify)
         (temporary / "README.md").write_text(card, encoding="utf-8")
     return [domain.name for domain in domains]

@@ -14,6 +14,7 @@ from transformers import TrainerCallback, set_seed
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.corpora.corpus import Corpus, Selection
+from crossner_hf.data.lines import first_columns
 from crossner_hf.display import is_terminal
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.pretraining.arguments import DaptArguments
@@ -111,22 +112,6 @@ def dapt(
         about = {**settings, "wall_seconds": round(seconds, 1), "resumed": checkpoint is not None}
         record = _save(trainer, texts, about) if args.should_save else None
         return broadcast_object_list([record])[0]
-
-
-def first_columns(path: str | Path) -> list[str]:
-    """Read the lines of a file, each up to its first tab; lines without text are left out.
-
-    Raises:
-        ValueError: The file is not UTF-8, or has no line of text.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: byte {error.start} is not UTF-8; convert it (iconv -f latin1 -t utf-8)") from error
-    columns = [line.partition("\t")[0].strip() for line in lines if line.strip()]
-    if not columns:
-        raise ValueError(f"{path}: holds no line of text")
-    return columns
 
 
 def _save(trainer: DaptTrainer, texts: Texts, about: dict[str, Any]) -> DaptRecord:

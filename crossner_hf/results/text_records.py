@@ -1,11 +1,11 @@
-"""Records of what was done with raw text: domain-adaptive pre-training, and vocabulary overlap."""
+"""Records of what was done with raw text: corpora that were built, domain-adaptive pre-training, vocabulary overlap."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from crossner_hf.results.records import Checksums, Names, PreTraining, Record, RecordedArguments, Seconds
-from crossner_hf.results.scores import RecordPart
+from crossner_hf.results.scores import Count, Fraction, RecordPart
 
 
 class BlockCounts(RecordPart):
@@ -165,3 +165,79 @@ class OverlapRecord(Record):
     ties: str
     streams: Annotated[tuple[OverlapStream, ...], Field(strict=False)]
     matrix: OverlapMatrix
+
+
+class CorpusLevel(RecordPart):
+    """The size of a level of a corpus; sentences that stand in it twice count twice.
+
+    documents: articles with a sentence in the level
+    words:     between white space
+    bytes:     of the sentences' text in UTF-8
+    names:     matches of the gazetteer
+    ratio:     bytes to those of the domain level
+    sha256:    of the level's files by their names below the corpus' folder
+    covered:   share of the distinct gold mentions of the labelled sentences that occur in the level, if it was counted
+    """
+
+    documents: Count
+    sentences: Count
+    words: Count
+    bytes: Count
+    names: Count
+    ratio: float
+    sha256: Checksums
+    covered: Fraction | None = None
+
+
+class CorpusDomain(RecordPart):
+    """The corpus of a domain.
+
+    Attributes:
+        entity_types: Of the domain.
+        specialised_types: Those that are special to it: the task level is made of their names.
+        selection: How documents were selected.
+        selected: Documents by the reasons for which they were selected.
+        dropped: Sentences that were dropped, by reason.
+        name_counts: Names of the gazetteer that the domain may match, and how many do not count and why.
+        types: Matches at the domain level by type.
+        levels: By name.
+    """
+
+    entity_types: Names
+    specialised_types: Names
+    selection: dict[str, Any]
+    documents: Count
+    selected: dict[str, int]
+    dropped: dict[str, int]
+    name_counts: dict[str, int]
+    types: dict[str, int]
+    levels: dict[str, CorpusLevel]
+
+
+class CorpusRecord(Record):
+    """Corpora of raw text at four levels: the manifest of the folder that `crossner-hf corpus build` writes.
+
+    Attributes:
+        key: Hash of the input and of the parameters.
+        parameters: Of sentences, matching and levels.
+        sources: By name; for a data set of the Hub, its revision.
+        source_dropped: Documents of the source that were not read, by reason.
+        gazetteer: Its files by name.
+        gazetteer_dropped: Names of the gazetteer that were dropped when it was read, by reason.
+        domains: By name.
+    """
+
+    KIND = "corpus"
+
+    kind: Literal["corpus"]
+    key: str
+    parameters: dict[str, Any]
+    sources: Checksums
+    documents: Count
+    source_dropped: dict[str, int]
+    gazetteer: Checksums
+    gazetteer_names: Count
+    gazetteer_dropped: dict[str, int]
+    domains: dict[str, CorpusDomain]
+    shards: Count
+    wall_seconds: Seconds

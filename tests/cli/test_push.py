@@ -86,7 +86,7 @@ def test_raw_text_is_a_further_configuration(push, tmp_path):
     assert push("dataset", "sample_music", "--corpus", "raw=sample_music", "--corpus", "more=sample_music")[0] == 0
     assert {p.name for p in (tmp_path / "out").iterdir() if p.is_dir()} == {"sample_music", "raw", "more"}
     status, _, err = push("dataset", "sample_music", "--corpus", "music.txt", output=tmp_path / "other")
-    message = "--corpus music.txt: expected NAME=FILE, such as corpus_music=music.txt"
+    message = "--corpus music.txt: expected NAME=FILE, such as corpus_music=music.txt, or a folder of `corpus build`"
     assert (status, err) == (2, f"crossner-hf push: error: {message}\n")
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-from pathlib import Path
 
 import engine_jobs
 import pytest
@@ -12,27 +11,8 @@ from engine_jobs import ALL, EXPECTED, hold, is_alive, noted, release, states, t
 from crossner_hf.engine.run import run_tasks
 from crossner_hf.results.environment import command_line
 
-ray = pytest.importorskip("ray", reason="needs the extra `cluster`")
+pytest.importorskip("ray", reason="needs the extra `cluster`")
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two nodes with one core each; gives the one that may be lost."""
-    from ray.cluster_utils import Cluster
-
-    tests = Path(engine_jobs.__file__).parent
-    quick_to_notice = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
-    size = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
-    head = {**size, "include_dashboard": False, "_system_config": quick_to_notice}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "disabled")  # else Ray writes a token into the home folder
-        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tests.parent, tests))))
-        nodes = Cluster(initialize_head=True, head_node_args=head)
-        patch.setenv("RAY_ADDRESS", nodes.address)
-        yield nodes, nodes.add_node(**size)
-        ray.shutdown()
-        nodes.shutdown()
 
 
 def test_a_cluster_gives_what_this_machine_gives_though_a_node_is_lost_and_a_process_dies(tmp_path, cluster):

@@ -1,0 +1,139 @@
+"""Builds corpora at four levels with the tasks of a plan, in processes of this machine or on a cluster."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from filelock import FileLock, Timeout
+
+from crossner_hf.atomic_write import write_text
+from crossner_hf.corpora.build_job import BuildJob, work_folder
+from crossner_hf.corpora.build_plan import BuildPlan
+from crossner_hf.corpora.build_record import make_record, write_samples
+from crossner_hf.corpora.corpus_card import write_cards
+from crossner_hf.corpora.levels import LEVELS
+from crossner_hf.engine.run import ExecutorName, run_tasks
+from crossner_hf.engine.tasks import EngineTask, Outcome
+from crossner_hf.results.record_files import RECORD_FILE, read_record, write_record
+from crossner_hf.results.text_records import CorpusRecord
+
+PLAN_FILE = "plan.json"  # the domains of an unfinished build
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How a build is run; nothing here changes its result.
+
+    Args:
+        executor: 'local' or 'ray', as in `engine.run.run_tasks`.
+        workers: How many tasks run at once; by default one for each core.
+        keep_work: Keep what tasks leave for others, so that a build with other levels need not read again.
+        overwrite: Replace the corpus that the output folder holds.
+        report: Gets the outcome of each task, and the number of tasks that are planned so far.
+    """
+
+    executor: ExecutorName = "local"
+    workers: int | None = None
+    keep_work: bool = False
+    overwrite: bool = False
+    report: Callable[[Outcome, int], None] | None = None
+
+
+def build_corpus(plan: BuildPlan, options: BuildOptions | None = None) -> CorpusRecord:
+    """Build the corpora of a plan.
+
+    `OUTPUT/<domain>/<level>/` then holds a file for each shard of the source, with one row for each sentence (`title`,
+    `text`, and the names that were found as `entities`). `OUTPUT/<domain>/README.md` lets `load_dataset` read it,
+    `OUTPUT/dropped.jsonl` has some dropped sentences, and `OUTPUT/record.json` is the manifest, written last. After a
+    kill, the same call resumes, with the bytes of an undisturbed one.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ValueError: A task failed, the selection is empty, another process builds there, or the folder holds another
+            corpus.
+        FileExistsError: The folder holds something else.
+    """
+    options = options or BuildOptions()
+    begun = time.monotonic()
+    with _claimed(plan, overwrite=options.overwrite) as record:
+        if record is not None:
+            return record
+        _run(plan.unpack_tasks(), options)
+        job, shards = plan.job()
+        write_text(job.labelled, "\n".join(sorted(plan.labelled)))
+        _run(plan.tasks(job, shards), options)
+        _sweep(job)
+        record = make_record(job, plan, time.monotonic() - begun)
+        write_samples(job)
+        write_cards(plan.output, record)
+        write_record(plan.output / RECORD_FILE, record)
+        if not options.keep_work:
+            shutil.rmtree(job.work, ignore_errors=True)
+    return record
+
+
+@contextmanager
+def _claimed(plan: BuildPlan, *, overwrite: bool) -> Iterator[CorpusRecord | None]:
+    """Keep other processes out; give the record if the folder holds this corpus, else prepare the folder for it."""
+    output, work = plan.output, work_folder(plan.output)
+    is_ours = (output / RECORD_FILE).is_file() or work.is_dir()
+    if output.exists() and not is_ours and any(output.iterdir()):
+        raise FileExistsError(f"{output}: is not empty and holds no corpus; name a new folder")
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(work / "lock", timeout=0):
+            yield _prepared(plan, overwrite=overwrite)
+    except Timeout:
+        raise ValueError(f"{output}: another process builds a corpus there; wait for its end") from None
+    finally:
+        if not (work / PLAN_FILE).exists():  # nothing was begun
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _prepared(plan: BuildPlan, *, overwrite: bool) -> CorpusRecord | None:
+    """Give the record of this corpus if the folder holds it; else remove what another build has left there."""
+    record_file, plan_file = plan.output / RECORD_FILE, work_folder(plan.output) / PLAN_FILE
+    before: list[str] = []
+    if record_file.exists():
+        record = read_record(record_file, CorpusRecord)
+        if record.key == plan.key:
+            return record
+        if not overwrite:
+            raise ValueError(f"{plan.output}: holds a corpus of other sources or parameters; --overwrite replaces it")
+        before = list(record.domains)
+        record_file.unlink()
+    elif plan_file.exists():
+        before = json.loads(plan_file.read_text(encoding="utf-8"))
+    names = [selector.domain.name for selector in plan.selectors]
+    for name in set(before) - set(names):
+        shutil.rmtree(plan.output / name, ignore_errors=True)
+    write_text(plan_file, json.dumps(names) + "\n")
+    return None
+
+
+def _run(tasks: Sequence[EngineTask], options: BuildOptions) -> None:
+    """Perform tasks; name those that failed, without those that only needed one of them."""
+    report = options.report
+    counted = report and (lambda outcome, _: report(outcome, len(tasks)))
+    outcomes = run_tasks(tasks, options.executor, workers=options.workers, report=counted)
+    failed = {outcome.name: outcome.reason for outcome in outcomes if outcome.state == "failed"}
+    needs = {task.name: task.needs for task in tasks}
+    first = [f"{name}: {reason}" for name, reason in failed.items() if not failed.keys() & set(needs[name])]
+    if first:
+        more = f" (and {len(first) - 1} more)" if len(first) > 1 else ""
+        done = len(outcomes) - len(failed)
+        raise ValueError(f"{first[0]}{more}; {done} of {len(outcomes)} tasks are done, the same command does the rest")
+
+
+def _sweep(job: BuildJob) -> None:
+    """Remove files of an earlier, unfinished build that had other shards."""
+    for domain in job.domains:
+        expected = {job.level_file(domain, level, number) for level in LEVELS for number in range(job.shards)}
+        for path in (job.output / domain.name).rglob("*"):
+            if path.is_file() and path not in expected:
+                path.unlink()
