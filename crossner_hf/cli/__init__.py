@@ -108,7 +108,9 @@ def _open_closed_streams() -> None:
     """Open the null device in the place of standard streams that the caller closed, for which Python has None."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 open to the end
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 open to the end
+            os.set_inheritable(stream.fileno(), stream.fileno() <= 2)  # for processes that run parts of the work
+            setattr(sys, name, stream)
 
 
 def _tell(text: str) -> None:
