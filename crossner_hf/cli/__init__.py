@@ -29,6 +29,7 @@ COMMANDS = {
     "data": ("data", "show, check and export the labelled data"),
     "corpus": ("corpus", "raw text of a domain at four levels, for pre-training"),
     "dapt": ("dapt", "pre-train an encoder further on raw text of a domain"),
+    "concepts": ("concepts", "data of what things are, and pre-training on them for types in words"),
     "train": ("train", "fine-tune an encoder on a domain, score it, save it with its record"),
     "experiment": ("experiment", "grids of runs, and the report on their records"),
     "overlap": ("overlap", "how many frequent words domains and corpora share"),
