@@ -11,11 +11,15 @@ from crossner_hf.tagger.iob2 import Span
 COLOURS = (33, 70, 166, 133, 37, 172, 63, 161, 29, 136, 99, 203, 31, 64, 130, 169, 26)
 COLOUR_SEED = 2_822  # of 30,000 tried, the one with which the fewest types of one CrossNER domain share a colour
 
-_CODES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
+# Control characters, those that turn the direction of writing around, lone surrogates.
+_CODES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def plain(text: str) -> str:
-    r"""Show control characters but tabs and line feeds as `\u001b`, so that a terminal does not obey them."""
+    r"""Show control characters but tabs and line feeds as `\u001b`, so that a terminal does not obey them.
+
+    So are the characters that override or embed a direction of writing: text would not read as it stands.
+    """
     return _CODES.sub(lambda code: f"\\u{ord(code[0]):04x}", text)
 
 

@@ -60,6 +60,10 @@ def test_no_code_for_the_terminal_comes_from_words_labels_or_names(code, colour,
         assert f"a\\u{ord(code):04x}[2Jb" in text
 
 
+def test_characters_that_turn_writing_around_are_shown():
+    assert plain("a\u202eb\u2066c\u200f") == "a\\u202eb\\u2066c\u200f"
+
+
 def test_plain_text_keeps_what_is_no_code():
     text = "tab\tline\nBjörk \u200d\xad\u3000\U0001f600"
     assert plain(text) == text

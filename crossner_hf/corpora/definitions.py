@@ -24,7 +24,7 @@ from crossner_hf.corpora.definition_words import (
 )
 
 OPENING_CHARACTERS = 700  # what is read of a page
-PHRASE_CHARACTERS = 150
+PHRASE_CHARACTERS = 120
 MAX_WORDS = 10  # a longer phrase is no noun phrase
 
 

@@ -6,8 +6,8 @@ of 100 million different texts have the same hash with a probability of 0.03 %.
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -159,34 +159,13 @@ def labelled_keys(
         verify: Check the official files, as for `crossner_hf.load`.
     """
     return frozenset(
-        labelled_key(" ".join(words))
+        labelled_key("".join(unicodedata.normalize("NFC", " ".join(words)).split()))
         for domain in domains
         for path in domain_files(domain, data_dir, verify=verify).values()
         for words, _ in read_sentences(domain, path)
     )
 
 
-def labelled_key(text: str) -> str:
-    """Give a text without white space and case, as sentences are compared with labelled ones."""
-    return "".join(text.split()).casefold()
-
-
-def without_labelled(
-    sentences: list[str], labelled: Collection[str], drops: Counter[str], drop_article: bool = False
-) -> list[str]:
-    """Leave out the labelled sentences of a document, or the whole document if it has one.
-
-    Args:
-        sentences: The document's sentences.
-        labelled: What `labelled_keys` gives.
-        drops: Counts what is left out: `labelled`, and `beside labelled` for other sentences of the document.
-        drop_article: Leave out the whole document.
-    """
-    others = [sentence for sentence in sentences if labelled_key(sentence) not in labelled]
-    if len(others) == len(sentences):
-        return sentences
-    drops["labelled"] += len(sentences) - len(others)
-    if drop_article:
-        drops["beside labelled"] += len(others)
-        return []
-    return others
+def labelled_key(sentence: str) -> str:
+    """Give a sentence of `split_document` without spaces and case, as sentences are compared with labelled ones."""
+    return sentence.replace(" ", "").casefold()

@@ -50,7 +50,7 @@ class NameIndex:
     def __init__(self, parts: dict[str, Array]):
         self.parts = parts
         self.characters, self.offsets, self.hashes = parts["characters"], parts["offsets"], parts["hashes"]
-        self.prefixes, self.whole = parts["prefixes"], parts["whole"]
+        self.prefixes, self.whole, self.first = parts["prefixes"], parts["whole"], parts["first"]
         self.most_tokens = int(parts["most_tokens"][0])
 
     @classmethod
@@ -83,12 +83,16 @@ class NameIndex:
         every = np.concatenate(hashes)
         sorted_hashes, order = np.unique(every, return_index=True)
         ordered = [names[i].encode() for i in order.tolist()]
+        bits = max(1, (len(order) - 1).bit_length())
+        begins = np.arange(1 << bits, dtype=np.uint64) << np.uint64(64 - bits)
+        first = np.minimum(np.searchsorted(sorted_hashes, begins), len(order) - 1).astype(np.int32)
         parts = {
             "characters": np.frombuffer(b"".join(ordered), np.uint8),
             "offsets": np.concatenate(([0], np.cumsum(np.fromiter(map(len, ordered), np.int64, len(ordered))))),
             "hashes": sorted_hashes,
             "prefixes": _bitmap(np.unique(np.concatenate(prefixes))),
             "whole": _bitmap(sorted_hashes),
+            "first": first,
             "most_tokens": np.array([most_tokens]),
         }
         return cls(parts), order
@@ -101,7 +105,7 @@ class NameIndex:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Map the arrays of a folder into memory, where processes share them."""
-        names = ("characters", "offsets", "hashes", "prefixes", "whole", "most_tokens")
+        names = ("characters", "offsets", "hashes", "first", "prefixes", "whole", "most_tokens")
         return cls({name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names})
 
     def __len__(self) -> int:
@@ -152,8 +156,7 @@ class NameIndex:
             begun = _is_set(self.prefixes, hashes)
             alive, hashes = alive[begun], hashes[begun]
             at = np.flatnonzero(_is_set(self.whole, hashes))
-            number = np.searchsorted(self.hashes, hashes[at])
-            number[number == len(self.hashes)] = 0
+            number = self._number(hashes[at])
             same = self.hashes[number] == hashes[at]
             if allowed is not None:
                 same &= allowed[number].astype(bool)
@@ -161,6 +164,15 @@ class NameIndex:
             same = self._is_name(tokens, first, first + (tokens_of_name - 1), number)
             length[first[same]], name[first[same]] = tokens_of_name, number[same]
         return length, name
+
+    def _number(self, hashes: Array) -> Array:
+        """The number of the name with each hash; of some other name if there is none."""
+        number = self.first.take((hashes >> np.uint64(65 - len(self.first).bit_length())).astype(np.int64))
+        behind, last = np.arange(len(number)), len(self) - 1
+        while len(behind):  # names with the same first bits: on average less than one
+            behind = behind[(self.hashes.take(number[behind]) < hashes[behind]) & (number[behind] < last)]
+            number[behind] += 1
+        return number
 
     def _is_name(self, tokens: "Tokens", first: Array, last: Array, number: Array) -> Array:
         """Whether each stretch of tokens is the name with that number, byte by byte."""

@@ -45,13 +45,22 @@ _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|<!--.*?-->", re.DOTALL)
 # Words that stand beside a template alone: "(born )", "(pronounced )", "( or )".
 _EMPTY_BRACKET = re.compile(r"\([\s\"',;:/–-]*(?:(?:born|died|pronounced|or|and|also|IPA|from)\b[\s\"',;:/–-]*)*\)")
 _BRACKET_START = re.compile(r"\((?:\s*(?:\"\"|[,;:/]|or\b(?= ?[,;])))+\s*|\(\s+")
-_BRACKET_END = re.compile(r"(?:\s*[,;:])*\s+\)|[,;]\)")
-_BRACKET_ENDS = (" )", ",)", ";)")
+_BRACKET_END = re.compile(r"[,;:]*\s+[,;:\s]*\)")
 _REPEATED_COMMA = re.compile(r" ?[,;](?= ?[,;])")
-_REPEATED_COMMAS = (", ,", ",,", "; ;", ";;", "; ,", ", ;")
 _SPACE_BEFORE_POINT = re.compile(r"(?<=\S) +(?=[,.;:](?:\s|$))", re.MULTILINE)
 _MARKUP = ("{{", "}}", "[[", "]]", "{|", "|}", "||", '="', "http://", "https://", "Category:")
-_LOST = ("formula_", '""')
+_MARKS = (
+    "{",
+    "}",
+    "[[",
+    "]]",
+    "|",
+    "=",
+    "://",
+    "Category:",
+    "formula_",
+    '""',
+)  # one character is found five times faster
 _LOST_CONTENT = re.compile(
     r'\bformula_\d|(?<!\S)\(?""(?![\w"])'
 )  # a formula's template; a title's: "starred in "" (1999)"
@@ -93,7 +102,7 @@ def judge_document(text: str, rules: SentenceRules = DEFAULT_RULES) -> tuple[lis
     """Split a document into sentences; give those to keep and those to drop, each in order."""
     segment = _segmenter()
     text = clean_text(text)
-    marks = [mark for mark in (*_MARKUP, *_LOST) if mark in text]  # most documents have none: nothing to search for
+    may_have_remains = any(map(text.__contains__, _MARKS))  # most documents have none: nothing to search for
     kept: list[str] = []
     dropped: list[DroppedSentence] = []
     for line in text.split("\n"):
@@ -107,7 +116,7 @@ def judge_document(text: str, rules: SentenceRules = DEFAULT_RULES) -> tuple[lis
         for sentence in segment("en", line):
             sentence = sentence.strip()
             reason = _reason(sentence, rules)
-            if marks and reason is None:
+            if may_have_remains and reason is None:
                 reason = _remains(sentence)
             if reason is None:
                 kept.append(sentence)
@@ -126,9 +135,9 @@ def clean_text(text: str) -> str:
     if "(" in text:
         text, num_removed = _EMPTY_BRACKET.subn("", text)
         text = _BRACKET_START.sub("(", text)
-        if any(map(text.__contains__, _BRACKET_ENDS)):
+        if " )" in text:
             text = _BRACKET_END.sub(")", text)
-    if any(map(text.__contains__, _REPEATED_COMMAS)):
+    if ", ," in text or "; ;" in text:
         text, num_removed = _REPEATED_COMMA.subn("", text)
     return _SPACE_BEFORE_POINT.sub("", text) if num_removed else text
 

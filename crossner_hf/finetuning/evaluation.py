@@ -1,5 +1,6 @@
 """Scores of a saved tagger on a domain's split, under the three conventions that every record holds."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +12,10 @@ from crossner_hf.metric.calibration import calibration
 from crossner_hf.metric.crossner.span_f1 import check_conventions
 from crossner_hf.results.records import EvaluationRecord
 from crossner_hf.schema import Domain, canonical, get_domain
-from crossner_hf.tagger.iob2 import split_tag, stray_inside_opens
+from crossner_hf.tagger.iob2 import spans, split_tag, stray_inside_opens
 from crossner_hf.tagger.tagger import Tagger
+
+logger = logging.getLogger(__name__)
 
 
 def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[str, str]:
@@ -129,4 +132,18 @@ def tagged_split(
     gold = [[domain.labels[i] for i in tags] for tags in dataset["ner_tags"]]
     tagged = list(tagger.tag_words(tokens))
     predicted = [[names[label] for label in labels] for labels, _ in tagged]
-    return TaggedSplit(domain, tokens, gold, predicted, [scores for _, scores in tagged])
+    confidence = [scores for _, scores in tagged]
+    entities = [(span, scores) for tags, scores in zip(gold, confidence, strict=True) for span in spans(tags)]
+    edges = [0.0 in (scores[span.start], scores[span.end - 1]) for span, scores in entities]  # 0: no token
+    warn_of_edges_without_tokens(sum(edges), len(entities), split)
+    return TaggedSplit(domain, tokens, gold, predicted, confidence)
+
+
+def warn_of_edges_without_tokens(number: int, total: int, name: str) -> None:
+    """Warn of the entities of a set that no model can find whole: nothing tells where a word without tokens belongs."""
+    if number:
+        logger.warning(
+            "%d of %d entities of %s begin or end with a word of which the tokenizer makes no token, such as U+200B; "
+            "they cannot be predicted whole",
+            *(number, total, name),
+        )

@@ -10,6 +10,7 @@ from datasets import Dataset
 from transformers import PreTrainedConfig
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.finetuning.evaluation import warn_of_edges_without_tokens
 from crossner_hf.finetuning.settings import Stage
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.transfer import label_map
@@ -130,10 +131,5 @@ def _entities_lost(
             "%d of %d entities of %s lie beyond max_length=%d tokens; they can be neither learned nor predicted",
             *(beyond, total, name, limit),
         )
-    if without_tokens:
-        logger.warning(
-            "%d of %d entities of %s begin or end with a word of which the tokenizer makes no token, such as U+200B; "
-            "they cannot be predicted whole",
-            *(without_tokens, total, name),
-        )
+    warn_of_edges_without_tokens(without_tokens, total, name)
     return beyond

@@ -106,8 +106,6 @@ class TaggerTrainer(ResumableTrainer):
         new = self.optimizer is None
         optimizer = super().create_optimizer(model)
         if new and self.carried is not None:
-            if self.is_fsdp_enabled or self.is_deepspeed_enabled:
-                raise ValueError("FSDP and DeepSpeed cannot carry the optimizer's state over: --source-optimizer fresh")
             self.carried.into_optimizer(optimizer, self.model)
         return optimizer
 
@@ -115,7 +113,7 @@ class TaggerTrainer(ResumableTrainer):
         return SequentialSampler(eval_dataset)
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
-        if grad_norm is None and not self.is_fsdp_enabled and not self.is_deepspeed_enabled:
+        if grad_norm is None:
             # Without clipping the norm is only logged. The stock way also multiplies every gradient by 1.
             grads = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
             return torch.nn.utils.get_total_norm(grads)

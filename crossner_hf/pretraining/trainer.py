@@ -133,8 +133,6 @@ class DaptTrainer(ResumableTrainer):
         )
         self.head = MaskedHead(self.model, sparse=args.n_gpu <= 1)
         self.masked = {} if held_out is None else _masked_once(held_out, tokenizer)
-        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
-            raise ValueError("DAPT runs on one process or under torchrun (DDP); FSDP and DeepSpeed are not supported")
 
     def _prepare_inputs(self, inputs: Mapping[str, Any]) -> Any:
         # Blocks have no padding; with no mask at all, attention skips its additions (a tenth of a step on a CPU).

@@ -178,7 +178,8 @@ class Tagger:
 
         Yields:
             Labels and scores of each sentence, in order. A word for which the tokenizer makes no token belongs to the
-            entity around it; elsewhere it is `O` with score 0. The labels of a constrained CRF are always IOB2.
+            entity around it; elsewhere, also before the first and after the last word of an entity, it is `O` with
+            score 0. The labels of a constrained CRF are always IOB2.
         """
         stream = iter(sentences)
         while chunk := list(islice(stream, CHUNK)):

@@ -43,20 +43,30 @@ def encode_windows(
     room = max_length - tokenizer.num_special_tokens_to_add()
     if room < 2:
         raise ValueError(f"max_length={max_length} leaves room for {room} tokens in a window; at least 2 are needed")
-    encoded = tokenizer(
-        filled,
-        is_split_into_words=True,
-        truncation=True,
-        max_length=max_length,
-        stride=room // 2,
-        return_overflowing_tokens=True,
-    )
+    try:
+        encoded = tokenizer(
+            filled,
+            is_split_into_words=True,
+            truncation=True,
+            max_length=max_length,
+            stride=room // 2,
+            return_overflowing_tokens=True,
+        )
+    except TypeError as error:  # of the tokenizers library, which does not say of what
+        if bad := [word for words in filled for word in words if not _is_text(word)]:
+            raise ValueError(f"a word must be text that can be written as UTF-8, got {bad[0]!r}") from error
+        raise
     sentence_of_row = encoded.pop("overflow_to_sample_mapping")
     windows = []
     for row, sentence in enumerate(sentence_of_row):
         words, starts = first_tokens(encoded.word_ids(row))
         windows.append(Window(sentence, {name: values[row] for name, values in encoded.items()}, words, starts))
     return windows
+
+
+def _is_text(word: object) -> bool:
+    """Whether this is a string without lone surrogates."""
+    return isinstance(word, str) and word == word.encode(errors="replace").decode()
 
 
 def best_context(windows: Sequence[Window]) -> Iterator[list[int]]:

@@ -1,6 +1,9 @@
 """What fine-tuning and pre-training add to transformers' TrainingArguments: checks, and which values are recorded."""
 
+import os
+import shutil
 from dataclasses import MISSING, Field, dataclass, field, fields
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -9,6 +12,7 @@ from transformers.integrations import get_available_reporting_integrations
 from transformers.training_args import trainer_log_levels
 
 _PUSH = "`crossner-hf push model` pushes a finished model with its card and code, with the token of `hf auth login`"
+_DATA_PARALLEL = "runs are data-parallel (torchrun)"
 # Fields of TrainingArguments that must keep their default in every run, and why.
 REFUSED = {
     **dict.fromkeys(("push_to_hub", "hub_token", "hub_model_id", "hub_strategy", "hub_private_repo"), _PUSH),
@@ -20,7 +24,7 @@ REFUSED = {
     "include_for_metrics": "the scores take predicted and gold labels alone",
     "batch_eval_metrics": "scores are computed on all sentences at once",
     "debug": "its checks do not work on boolean masks",
-    "parallelism_config": "runs are data-parallel (torchrun)",
+    **dict.fromkeys(("parallelism_config", "fsdp", "fsdp_config", "deepspeed"), _DATA_PARALLEL),
 }
 
 
@@ -39,6 +43,9 @@ class RunArguments(TrainingArguments):
             value, default = getattr(self, name), _default(self.__dataclass_fields__[name])
             if value != default and (value or default):  # the command line gives [] for ""
                 raise ValueError(f"{name} cannot be set: {reason}")
+        for library in ("FSDP", "DEEPSPEED"):
+            if os.environ.get(f"ACCELERATE_USE_{library}", "").lower() in ("1", "true", "yes"):
+                raise ValueError(f"{library} is switched on by `accelerate launch`, but {_DATA_PARALLEL}")
         self._check_numbers()
         set_by_caller = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
         try:
@@ -78,6 +85,11 @@ class RunArguments(TrainingArguments):
         missing = [name for name in self.report_to if name not in get_available_reporting_integrations()]
         if missing:
             raise ValueError(f"report_to: {missing[0]} is not installed or not known; pip install it, or use none")
+        if self.use_liger_kernel and find_spec("liger_kernel") is None:
+            raise ValueError("use_liger_kernel: liger-kernel is not installed; pip install it, or leave this out")
+        if self.torch_compile:
+            self._check_compiler()
+        self._check_optimizer()
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
         kwargs = self.lr_scheduler_kwargs
         try:
@@ -85,6 +97,28 @@ class RunArguments(TrainingArguments):
         except (TypeError, ValueError, AttributeError) as error:
             kind = getattr(self.lr_scheduler_type, "value", self.lr_scheduler_type)
             raise ValueError(f"lr_scheduler_type={kind} with lr_scheduler_kwargs={kwargs}: {error}") from error
+
+    def _check_optimizer(self) -> None:
+        from transformers import Trainer
+
+        try:
+            kind, values = Trainer.get_optimizer_cls_and_kwargs(self)
+            if kind.__module__.startswith("torch.optim"):
+                kind([torch.nn.Parameter(torch.zeros(1))], weight_decay=self.weight_decay, **values)
+        except (ImportError, ValueError, TypeError) as error:
+            name = getattr(self.optim, "value", self.optim)
+            raise ValueError(f"optim={name} cannot be used: {error}") from error
+
+    def _check_compiler(self) -> None:
+        from torch._inductor import list_mode_options
+
+        backend, mode = self.torch_compile_backend, self.torch_compile_mode
+        if backend not in torch.compiler.list_backends(exclude_tags=()):
+            raise ValueError(f"torch_compile_backend={backend} is not known to torch")
+        if backend == "inductor" and not any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++", "cl"))):
+            raise ValueError("torch_compile needs a C++ compiler, such as g++; install one, or leave this out")
+        if mode is not None and mode not in list_mode_options():
+            raise ValueError(f"torch_compile_mode={mode} is not known to torch")
 
 
 # Not among the recorded arguments: what changes neither the computation nor its result, and what a record states

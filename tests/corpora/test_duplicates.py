@@ -1,9 +1,8 @@
 """Repeated sentences against a Python set; labelled sentences."""
 
-from collections import Counter
+import re
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +12,9 @@ from crossner_hf.corpora.duplicates import (
     mark_repeats,
     sentence_key,
     sentence_keys,
-    without_labelled,
     write_sorted_hashes,
 )
+from crossner_hf.data.sources import SAMPLE_FOLDER
 from crossner_hf.schema import get_domain
 
 
@@ -79,13 +78,7 @@ def test_keys_depend_on_every_character_and_on_nothing_else():
 
 def test_labelled_sentences_are_compared_without_white_space_and_case():
     keys = labelled_keys([get_domain("sample_music")])
-    words = next(iter(keys))
-    assert labelled_key(" ".join(words.upper())) in keys
-
-
-@pytest.mark.parametrize(("drop_article", "kept"), [(False, ["He left."]), (True, [])])
-def test_labelled_sentences_go_alone_or_with_their_article(drop_article, kept):
-    drops = Counter()
-    sentences = ["The band , played .", "He left."]
-    assert without_labelled(sentences, {labelled_key("the band, played.")}, drops, drop_article) == kept
-    assert drops == {"labelled": 1} | ({"beside labelled": 1} if drop_article else {})
+    assert len(keys) > 100
+    line = (SAMPLE_FOLDER / "music" / "test.txt").read_text(encoding="utf-8").splitlines()[-1]
+    words = re.sub(r"\[|\|\w+\]", "", line)
+    assert labelled_key(words.upper().replace(" .", ".").replace(" ,", ",")) in keys

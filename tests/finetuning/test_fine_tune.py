@@ -18,7 +18,7 @@ from transformers import AutoModelForTokenClassification, TrainerCallback
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
-from crossner_hf.finetuning.evaluation import evaluate
+from crossner_hf.finetuning.evaluation import evaluate, tagged_split
 from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
@@ -188,7 +188,11 @@ def test_the_warning_tells_words_without_tokens_from_words_beyond_max_length(wri
         examples = stage_examples(*args.stages(), task, task.new_tagger("target").config, args)
     assert examples.cut == {"train": 10, "validation": 10}
     assert "10 of 22 entities of train lie beyond max_length=12 tokens" in caplog.text
-    assert "1 of 22 entities of train begin or end with a word of which the tokenizer makes no token" in caplog.text
+    message = "1 of 22 entities of {} begin or end with a word of which the tokenizer makes no token"
+    assert message.format("train") in caplog.text
+    assert message.format("test") not in caplog.text
+    tagged_split(Tagger(task.new_tagger("target"), task.tokenizer), get_domain(folder), "test")
+    assert message.format("test") in caplog.text
 
 
 def test_random_weights_are_the_architecture_alone(tiny_model, zoo):

@@ -286,3 +286,15 @@ def test_options_of_from_pretrained_reach_config_tokenizer_and_model(random_tagg
     assert tagger.model.device.type == "meta"  # and was not moved
     with pytest.raises(ValueError, match="device and device_map both say where the model runs"):
         Tagger.from_pretrained(str(tmp_path), subfolder="part", device="cpu", device_map="cpu")
+
+
+@pytest.mark.parametrize("word", ["a\ud800", 3, None])
+def test_a_word_that_is_no_text_is_refused_in_one_sentence(tagger, word):
+    with pytest.raises(ValueError, match=re.escape(f"a word must be text that can be written as UTF-8, got {word!r}")):
+        list(tagger.tag_words([["fox"], ["owl", word]]))
+
+
+def test_texts_without_words_are_not_run_through_the_model(tagger, monkeypatch):
+    monkeypatch.setattr(tagger.model, "forward", None)  # fails when it is called
+    assert list(tagger.tag_texts(["", " ", "\u200b"])) == [[], [], []]
+    assert [labels for labels, _ in tagger.tag_words([[], [""]])] == [[], ["O"]]
