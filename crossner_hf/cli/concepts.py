@@ -64,9 +64,7 @@ def _add_build_options(build: argparse.ArgumentParser) -> None:
 
 def _add_describe_options(describe: argparse.ArgumentParser) -> None:
     describe.add_argument("--domain", required=True, help="a domain, or the folder of your own")
-    describe.add_argument(
-        "--model", default=CONCEPTS, help="encoder that was pre-trained on concepts (default: concepts)"
-    )
+    describe.add_argument("--model", default=CONCEPTS, help="encoder pre-trained on concepts (default: concepts)")
     describe.add_argument(
         "--split", choices=("train", "validation"), default="train", help="labelled sentences (default: train)"
     )
