@@ -99,9 +99,8 @@ def run_describe(args: argparse.Namespace) -> int:
         for entity_type, report in sentences.report(descriptions).items()
     ]
     say(table(("type", "description", "mentions", "ranked first", "taken for", "F1"), rows))
-    say(
-        f"\n{args.split}, no training: F1 {100 * sentences.f1(descriptions):.2f} (whole spans, decoded by the rules of IOB2)"
-    )
+    f1 = 100 * sentences.f1(descriptions)
+    say(f"\n{args.split}, no training: F1 {f1:.2f} (whole spans, decoded by the rules of IOB2)")
     if args.choose:
         changed = {t: ", ".join(p) for t, p in descriptions.items() if p != domain.phrases(t)}
         say(f'better in domain.json: "descriptions": {json.dumps(changed, ensure_ascii=False)}')
