@@ -77,7 +77,16 @@ def test_every_committed_record_loads_with_all_that_it_says():
 def test_the_published_schema_is_that_of_the_classes():
     assert PATH.read_text(encoding="utf-8") == record_schema(), "run python scripts/write_record_schema.py"
     kinds = json.loads(record_schema())["discriminator"]["mapping"]
-    assert kinds.keys() == {"fine_tuning", "gazetteer", "source_stage", "evaluation", "dapt", "overlap", "corpus"}
+    assert kinds.keys() == {
+        "fine_tuning",
+        "gazetteer",
+        "source_stage",
+        "evaluation",
+        "dapt",
+        "overlap",
+        "corpus",
+        "concepts",
+    }
 
 
 def test_keys_of_the_first_schema_version_have_their_new_names():
