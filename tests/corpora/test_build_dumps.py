@@ -35,9 +35,10 @@ def test_a_dump_becomes_a_corpus_of_the_pages_below_a_category(folder):
     assert record.domains["zoo"].selected == {"category": 1}
     expected = {"page: redirect": 1, "page: other namespace": 1, "page: no wikitext": 1, "unclosed markup": 3}
     assert expected.items() <= record.source_dropped.items()
-    (level,) = (folder / "output" / "zoo" / "task").iterdir()
-    (row,) = pq.read_table(level).to_pylist()
-    assert (row["title"], row["text"]) == ("Thelonious Monk", "He made it with Sonny Rollins.")
+    (level,) = (folder / "output" / "zoo" / "domain").iterdir()
+    rows = {row["text"]: row for row in pq.read_table(level).to_pylist()}
+    assert {row["title"] for row in rows.values()} == {"Thelonious Monk"}
+    assert rows["He made it with Sonny Rollins."]["entities"] == [{"start": 16, "end": 29, "type": "keeper"}]
 
 
 def test_a_page_deeper_than_asked_is_not_selected(folder):
