@@ -18,6 +18,7 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["hub", "experiments"],
+    ["concepts"],
     ["finetuning", "pretraining"],
     ["training"],
     ["corpora"],

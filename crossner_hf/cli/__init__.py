@@ -28,6 +28,7 @@ COMMANDS = {
     "data": ("data", "show, check and export the labelled data"),
     "corpus": ("corpus", "raw text of a domain at four levels, for pre-training"),
     "dapt": ("dapt", "pre-train an encoder further on raw text of a domain"),
+    "concepts": ("concepts", "data of what things are, and pre-training on them for types in words"),
     "train": ("train", "fine-tune an encoder on a domain, score it, save it with its record"),
     "experiment": ("experiment", "grids of runs, and the report on their records"),
     "overlap": ("overlap", "how many frequent words domains and corpora share"),
@@ -108,7 +109,9 @@ def _open_closed_streams() -> None:
     """Open the null device in the place of standard streams that the caller closed, for which Python has None."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 open to the end
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 open to the end
+            os.set_inheritable(stream.fileno(), stream.fileno() <= 2)  # for processes that run parts of the work
+            setattr(sys, name, stream)
 
 
 def _tell(text: str) -> None:
