@@ -14,7 +14,8 @@ from crossner_hf.corpora.corpus_readers import is_known_name
 from crossner_hf.corpora.wikitext import ENGLISH, MISSING, SiteNames, page_title, plain_text
 from crossner_hf.data.lines import unpacked
 
-PAGES_FILE, EDGES_FILE, COUNTS_FILE = "pages.parquet", "category_edges.parquet", "counts.json"
+PAGES_FILE = "pages.parquet"
+EDGES_FILE, COUNTS_FILE = ".category_edges.parquet", ".counts.json"  # hidden, so that the folder is a source as it is
 NAMES_KEY = "site_names"
 MEDIA_NAMESPACE, FILE_NAMESPACE, CATEGORY_NAMESPACE = -2, 6, 14  # the same in every wiki
 ROW_GROUP_CHARACTERS = 8_000_000  # of wikitext, held in memory while a dump is unpacked
@@ -44,7 +45,7 @@ def unpack_dump(path: str | Path, folder: str | Path) -> dict[str, int]:
     """Write the pages of a dump as Parquet, and which categories stand in which others.
 
     The dump is read as a stream. Of a page with several revisions, the last one counts. The folder gets `pages.parquet`
-    (id, title, wikitext), `category_edges.parquet` (category, parent) and `counts.json`, all of them or none.
+    (id, title, wikitext), `.category_edges.parquet` (category, parent) and `.counts.json`, all of them or none.
 
     Args:
         path: The dump, an `.xml` file that may be packed by bzip2 or gzip.
