@@ -144,7 +144,7 @@ def _pages(path: Path, counts: Counter[str]) -> Iterator[tuple[SiteNames, Any, s
                     yield names, page, text
                 before = f"page {page.title!r}"
                 root.element.clear()  # mwxml keeps an empty element for each page
-        except (ParseError, MalformedXML, AttributeError, TypeError, ValueError) as error:  # mwxml checks little
+        except (ParseError, MalformedXML, AssertionError, AttributeError, TypeError, ValueError) as error:  # of mwxml
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"{path}: no XML of a MediaWiki dump after {before}: {reason}; get it again") from None
 
