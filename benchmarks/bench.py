@@ -21,6 +21,7 @@ from crf import bench_crf
 from dapt import bench_dapt
 from dumps import bench_dumps
 from masking import bench_masking
+from matching import bench_matching
 from report import bench_report
 from sentences import bench_sentences
 from settings import bench_settings
@@ -175,6 +176,7 @@ ROWS = {
     "masking": bench_masking,
     "dapt": bench_dapt,
     "corpus": bench_corpus,
+    "matching": bench_matching,
     "dumps": bench_dumps,
     "settings": bench_settings,
     "report": bench_report,

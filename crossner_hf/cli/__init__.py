@@ -23,11 +23,13 @@ READER_ENDED = 141  # exit status of a program that SIGPIPE ends, in a shell: 12
 TRACEBACK = "CROSSNER_HF_TRACEBACK"
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # EDQUOT: the user's quota
 NO_ACCESS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
+LONGEST = 1_000  # characters of a message: a value from a file may have any length
 # Name: (module of this folder, description for `--help`). A module is imported only when its command runs.
 COMMANDS = {
     "data": ("data", "show, check and export the labelled data"),
     "corpus": ("corpus", "raw text of a domain at four levels, for pre-training"),
     "dapt": ("dapt", "pre-train an encoder further on raw text of a domain"),
+    "concepts": ("concepts", "data of what things are, and pre-training on them for types in words"),
     "train": ("train", "fine-tune an encoder on a domain, score it, save it with its record"),
     "experiment": ("experiment", "grids of runs, and the report on their records"),
     "overlap": ("overlap", "how many frequent words domains and corpora share"),
@@ -108,7 +110,9 @@ def _open_closed_streams() -> None:
     """Open the null device in the place of standard streams that the caller closed, for which Python has None."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 open to the end
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 open to the end
+            os.set_inheritable(stream.fileno(), stream.fileno() <= 2)  # for processes that run parts of the work
+            setattr(sys, name, stream)
 
 
 def _tell(text: str) -> None:
@@ -170,5 +174,6 @@ def _advice(error: OSError) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's message without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return an error's message without line breaks; of a very long one, both ends."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    return message if len(message) <= LONGEST else f"{message[: LONGEST * 3 // 4]} … {message[-LONGEST // 5 :]}"

@@ -7,7 +7,7 @@ from dataclasses import Field, fields
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from crossner_hf.cli.options import CommandParser, add_data_dir, signals_as_ctrl_c
+from crossner_hf.cli.options import CommandParser, add_data_dir
 from crossner_hf.display import say
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def main(argv: Sequence[str]) -> int:
         report=_report(),
     )
     try:
-        with signals_as_ctrl_c():
-            record = build_corpus(plan, options)
+        record = build_corpus(plan, options)
     except KeyboardInterrupt:
         say(f"\nstopped; the same command goes on ({args.output})", file=sys.stderr)
         return 130

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossner_hf.cli.options import CommandParser, add_trust_remote_code, quiet, wants_colour
 from crossner_hf.display import is_terminal, marked_text, plain
+from crossner_hf.packaged_encoder import CONCEPTS
 
 if TYPE_CHECKING:
     from crossner_hf.tagger.tagger import Tagger
@@ -27,7 +28,8 @@ output:
 
 examples:
   echo "Miles Davis recorded Kind of Blue in New York." | crossner-hf predict --model runs/music
-  crossner-hf predict --model runs/music articles.txt --to jsonl > entities.jsonl"""
+  crossner-hf predict --model runs/music articles.txt --to jsonl > entities.jsonl
+  crossner-hf predict --types "musician, album, city" articles.txt"""
 
 
 class Item(NamedTuple):
@@ -46,7 +48,15 @@ def main(argv: Sequence[str]) -> int:
         description="Tag text with a saved tagger. Texts of any length: long ones are tagged in overlapping windows.",
         epilog=EPILOG,
     )
-    parser.add_argument("--model", required=True, help="folder or Hub id of a token-classification model")
+    parser.add_argument(
+        "--model",
+        help="folder or Hub id of a token-classification model; with --types of an encoder (default: concepts)",
+    )
+    parser.add_argument(
+        "--types",
+        help="types in words, separated by commas, and no training: 'court, judge', or with descriptions "
+        "'party=political party, judge'; needs an encoder that was pre-trained on concepts",
+    )
     parser.add_argument("files", nargs="*", help="input files; none or '-': standard input")
     parser.add_argument(
         "--from", dest="source", choices=("text", "conll", "jsonl"), help="default: by file ending, text"
@@ -57,6 +67,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--batch-tokens", type=int, help="tokens in a batch, padding included")
     add_trust_remote_code(parser)
     args = parser.parse_args(argv)
+    if args.model is None and args.types is None:
+        parser.error("give --model, a tagger, or --types, types in words")
     if args.batch_tokens is not None and args.batch_tokens < 1:
         parser.error(f"--batch-tokens must be 1 or more, got {args.batch_tokens}")
     missing = [name for name in args.files if name != "-" and (not Path(name).exists() or Path(name).is_dir())]
@@ -66,7 +78,13 @@ def main(argv: Sequence[str]) -> int:
     quiet()
     from crossner_hf.tagger.tagger import Tagger
 
-    tagger = Tagger.from_pretrained(args.model, trust_remote_code=args.trust_remote_code)
+    if args.types is None:
+        tagger = Tagger.from_pretrained(args.model, trust_remote_code=args.trust_remote_code)
+    else:
+        from crossner_hf.concepts.types_in_words import parse_types, tagger_for
+
+        checkpoint = args.model or CONCEPTS
+        tagger = tagger_for(parse_types(args.types), checkpoint, trust_remote_code=args.trust_remote_code)
     tagger.splitter = args.splitter or tagger.splitter
     tagger.batch_tokens = args.batch_tokens or tagger.batch_tokens
     items = (item for name in args.files or ["-"] for item in read_items(name, args.source))

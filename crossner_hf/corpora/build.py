@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
@@ -15,7 +15,7 @@ from crossner_hf.corpora.build_plan import BuildPlan
 from crossner_hf.corpora.build_record import make_record, write_samples
 from crossner_hf.corpora.corpus_card import write_cards
 from crossner_hf.corpora.levels import LEVELS
-from crossner_hf.engine.run import ExecutorName, run_tasks
+from crossner_hf.engine.run import ExecutorName, check_executor, run_tasks
 from crossner_hf.engine.tasks import EngineTask, Outcome
 from crossner_hf.results.record_files import RECORD_FILE, read_record, write_record
 from crossner_hf.results.text_records import CorpusRecord
@@ -59,6 +59,7 @@ def build_corpus(plan: BuildPlan, options: BuildOptions | None = None) -> Corpus
         FileExistsError: The folder holds something else.
     """
     options = options or BuildOptions()
+    check_executor(options.executor, options.workers)
     begun = time.monotonic()
     with _claimed(plan, overwrite=options.overwrite) as record:
         if record is not None:
@@ -87,12 +88,13 @@ def _claimed(plan: BuildPlan, *, overwrite: bool) -> Iterator[CorpusRecord | Non
     work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work / "lock", timeout=0):
-            yield _prepared(plan, overwrite=overwrite)
+            try:
+                yield _prepared(plan, overwrite=overwrite)
+            finally:
+                if not (work / PLAN_FILE).exists():  # nothing was begun
+                    shutil.rmtree(work, ignore_errors=True)
     except Timeout:
         raise ValueError(f"{output}: another process builds a corpus there; wait for its end") from None
-    finally:
-        if not (work / PLAN_FILE).exists():  # nothing was begun
-            shutil.rmtree(work, ignore_errors=True)
 
 
 def _prepared(plan: BuildPlan, *, overwrite: bool) -> CorpusRecord | None:
@@ -108,10 +110,12 @@ def _prepared(plan: BuildPlan, *, overwrite: bool) -> CorpusRecord | None:
         before = list(record.domains)
         record_file.unlink()
     elif plan_file.exists():
-        before = json.loads(plan_file.read_text(encoding="utf-8"))
+        with suppress(ValueError, TypeError, RecursionError):  # damaged
+            before = list(map(str, json.loads(plan_file.read_text(encoding="utf-8"))))
     names = [selector.domain.name for selector in plan.selectors]
-    for name in set(before) - set(names):
-        shutil.rmtree(plan.output / name, ignore_errors=True)
+    for folder in (plan.output / name for name in set(before) - set(names)):
+        if folder.resolve().parent == plan.output.resolve():  # whatever names a record of others has
+            shutil.rmtree(folder, ignore_errors=True)
     write_text(plan_file, json.dumps(names) + "\n")
     return None
 

@@ -126,12 +126,13 @@ def work_folder(output: Path) -> Path:
 
 
 def describe_selector(selector: DomainSelector) -> dict[str, Any]:
-    """Give what shapes the selection and the matching of a domain, for JSON."""
-    described = {**asdict(selector), "titles": sorted(selector.titles)}
+    """Give what shapes the selection and the matching of a domain, for JSON; of titles, their number and hash."""
+    described = {**asdict(selector), "categories": sorted(selector.categories), "titles": len(selector.titles)}
+    described["titles_sha256"] = digest(sorted(selector.titles))
     described["domain"] = {k: v for k, v in described["domain"].items() if k not in ("folder", "split_sizes")}
-    return described
+    return json.loads(json.dumps(described))
 
 
 def digest(*content: Any) -> str:
     """Hash what can be written as JSON."""
-    return hashlib.sha256(json.dumps([FORMAT, *content], sort_keys=True, default=list).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([FORMAT, *content], sort_keys=True).encode()).hexdigest()

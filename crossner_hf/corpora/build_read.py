@@ -156,9 +156,9 @@ class _Reading:
         self._write()
         self.writer.close()
         write_sorted_hashes(self.folder / HASHES, np.array(self.keys, np.uint64), np.array(self.masks, np.uint32))
-        if self.signatures:
-            masks = np.array(self.document_masks, np.uint32)
-            write_signatures(self.folder / SIGNATURES, self.folder / BANDS, np.concatenate(self.signatures), masks)
+        if self.job.settings.near_duplicates is not None:
+            rows, masks = np.concatenate([signatures(()), *self.signatures]), np.array(self.document_masks, np.uint32)
+            write_signatures(self.folder / SIGNATURES, self.folder / BANDS, rows, masks)
         for domain, counts in zip(self.job.domains, self.domains, strict=True):
             if counts.sentences and self.case:
                 names = np.flatnonzero(counts.cases.any(axis=0))  # few of the gazetteer's

@@ -1,4 +1,4 @@
-"""Categories of a wiki as a graph, and categories that are paths."""
+"""Categories of a wiki as a graph: which ones lie below which others."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ class CategoryGraph:
 
     @classmethod
     def from_files(cls, paths: Sequence[str | Path]) -> "CategoryGraph":
-        """Read the files `category_edges.parquet` that `unpack_dump` writes, one for each part of a dump."""
+        """Read the files `.category_edges.parquet` that `unpack_dump` writes, one for each part of a dump."""
         import pyarrow
         import pyarrow.parquet
 
@@ -79,23 +79,3 @@ class CategoryGraph:
         first = [name for name in map(str, self.names) if name[:2].lower() == title[:2].lower()]
         near = difflib.get_close_matches(title, first[:50_000], n=3)
         return f"; similar ones are {', '.join(near)}" if near else " in the category pages of the dump"
-
-
-def matching_categories(categories: Iterable[str], wanted: frozenset[str]) -> list[str]:
-    """Give those of a document's categories that are wanted ones, or paths below wanted ones.
-
-    `Subject.Music.Performers_and_composers` matches `subject.Music` and `subject`, and not `subject.Mus`. Underscores
-    equal spaces, and the case of the first letter does not count.
-
-    Args:
-        categories: Categories of a document.
-        wanted: Names as `page_title` or `CategoryGraph.members` give them.
-    """
-    return [category for category in categories if any(prefix in wanted for prefix in _prefixes(page_title(category)))]
-
-
-def _prefixes(path: str) -> Iterable[str]:
-    yield path
-    while "." in path:
-        path = path.rpartition(".")[0]
-        yield path

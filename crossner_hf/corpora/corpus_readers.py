@@ -216,7 +216,7 @@ def parquet_contents(
                     number += 1
                     yield f"{path}: row {number}{part}", content
         except (UnicodeDecodeError, pyarrow.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{path}: cannot be read after row {number}{part}: {error}") from None
+            raise ValueError(f"{path}: cannot be read after row {number}{part}: {str(error).splitlines()[0]}") from None
 
 
 def row_of(content: Mapping[str, Any], columns: Columns, where: str) -> Row:

@@ -14,7 +14,9 @@ from crossner_hf.corpora.corpus_readers import is_known_name
 from crossner_hf.corpora.wikitext import ENGLISH, MISSING, SiteNames, page_title, plain_text
 from crossner_hf.data.lines import unpacked
 
-PAGES_FILE, EDGES_FILE, COUNTS_FILE = "pages.parquet", "category_edges.parquet", "counts.json"
+PAGES_FILE = "pages.parquet"
+EDGES_FILE, COUNTS_FILE = ".category_edges.parquet", ".counts.json"  # hidden, so that the folder is a source as it is
+KEPT_PAGES = ("pages", "articles", "categories")  # the counts of what is not left out
 NAMES_KEY = "site_names"
 MEDIA_NAMESPACE, FILE_NAMESPACE, CATEGORY_NAMESPACE = -2, 6, 14  # the same in every wiki
 ROW_GROUP_CHARACTERS = 8_000_000  # of wikitext, held in memory while a dump is unpacked
@@ -44,7 +46,7 @@ def unpack_dump(path: str | Path, folder: str | Path) -> dict[str, int]:
     """Write the pages of a dump as Parquet, and which categories stand in which others.
 
     The dump is read as a stream. Of a page with several revisions, the last one counts. The folder gets `pages.parquet`
-    (id, title, wikitext), `category_edges.parquet` (category, parent) and `counts.json`, all of them or none.
+    (id, title, wikitext), `.category_edges.parquet` (category, parent) and `.counts.json`, all of them or none.
 
     Args:
         path: The dump, an `.xml` file that may be packed by bzip2 or gzip.
@@ -80,6 +82,12 @@ def unpack_dump(path: str | Path, folder: str | Path) -> dict[str, int]:
         edges.close()
         write_text(temporary / COUNTS_FILE, json.dumps(counts, indent=1) + "\n")
     return dict(counts)
+
+
+def dropped_pages(folder: Path) -> dict[str, int]:
+    """Give how many pages of an unpacked dump were left out, by reason."""
+    counts: dict[str, int] = json.loads((folder / COUNTS_FILE).read_text(encoding="utf-8"))
+    return {f"page: {reason}": count for reason, count in counts.items() if reason not in KEPT_PAGES}
 
 
 def site_names(metadata: Mapping[bytes, bytes] | None) -> SiteNames:
@@ -143,7 +151,7 @@ def _pages(path: Path, counts: Counter[str]) -> Iterator[tuple[SiteNames, Any, s
                     yield names, page, text
                 before = f"page {page.title!r}"
                 root.element.clear()  # mwxml keeps an empty element for each page
-        except (ParseError, MalformedXML, AttributeError, TypeError, ValueError) as error:  # mwxml checks little
+        except (ParseError, MalformedXML, AssertionError, AttributeError, TypeError, ValueError) as error:  # of mwxml
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"{path}: no XML of a MediaWiki dump after {before}: {reason}; get it again") from None
 

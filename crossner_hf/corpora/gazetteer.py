@@ -131,7 +131,7 @@ class Gazetteer:
             index, sets = NameIndex.open(path.parent), np.load(path.with_name(TYPES_FILE), mmap_mode="r")
             case = NameCase.open(path.with_name(CASE_FOLDER)) if path.with_name(CASE_FOLDER).exists() else None
             return cls(index, np.asarray(sets), case, About(**about))
-        except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise ValueError(f"{folder}: no saved gazetteer that can be read ({reason}); save it again") from error
 

@@ -147,9 +147,10 @@ def _csv_rows(path: Path) -> Iterator[Row]:
 
 
 def _json_rows(path: Path) -> Iterator[Row]:
+    text = "\n".join(line for _, line in numbered_lines(path))
     try:
-        rows = json.loads("\n".join(line for _, line in numbered_lines(path)))
-    except (json.JSONDecodeError, RecursionError) as error:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON: {error}") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{path}: expected a list of objects, the 'JSON file' of query.wikidata.org")

@@ -50,7 +50,7 @@ class NameIndex:
     def __init__(self, parts: dict[str, Array]):
         self.parts = parts
         self.characters, self.offsets, self.hashes = parts["characters"], parts["offsets"], parts["hashes"]
-        self.prefixes, self.whole = parts["prefixes"], parts["whole"]
+        self.prefixes, self.whole, self.first = parts["prefixes"], parts["whole"], parts["first"]
         self.most_tokens = int(parts["most_tokens"][0])
 
     @classmethod
@@ -83,12 +83,16 @@ class NameIndex:
         every = np.concatenate(hashes)
         sorted_hashes, order = np.unique(every, return_index=True)
         ordered = [names[i].encode() for i in order.tolist()]
+        bits = max(1, (len(order) - 1).bit_length())
+        begins = np.arange(1 << bits, dtype=np.uint64) << np.uint64(64 - bits)
+        first = np.minimum(np.searchsorted(sorted_hashes, begins), len(order) - 1).astype(np.int32)
         parts = {
             "characters": np.frombuffer(b"".join(ordered), np.uint8),
             "offsets": np.concatenate(([0], np.cumsum(np.fromiter(map(len, ordered), np.int64, len(ordered))))),
             "hashes": sorted_hashes,
             "prefixes": _bitmap(np.unique(np.concatenate(prefixes))),
             "whole": _bitmap(sorted_hashes),
+            "first": first,
             "most_tokens": np.array([most_tokens]),
         }
         return cls(parts), order
@@ -101,7 +105,7 @@ class NameIndex:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Map the arrays of a folder into memory, where processes share them."""
-        names = ("characters", "offsets", "hashes", "prefixes", "whole", "most_tokens")
+        names = ("characters", "offsets", "hashes", "first", "prefixes", "whole", "most_tokens")
         return cls({name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names})
 
     def __len__(self) -> int:
@@ -142,25 +146,32 @@ class NameIndex:
     def _longest(self, tokens: "Tokens", allowed: Array | None) -> tuple[Array, Array]:
         """The number of tokens of the longest name that begins at each token, 0 if none does, and its number."""
         length, name = np.zeros((2, len(tokens.start)), np.int32)
-        alive = np.arange(len(tokens.start))
-        for tokens_of_name in range(1, self.most_tokens + 1):
-            alive = alive[: np.searchsorted(alive, len(tokens.start) - tokens_of_name, side="right")]
-            if not len(alive):
-                break
-            last = alive + (tokens_of_name - 1)
-            hashes = tokens.hashes(alive, last)
-            begun = _is_set(self.prefixes, hashes)
-            alive, hashes = alive[begun], hashes[begun]
+        alive, hashes = np.arange(len(tokens.start)), tokens.hashes(slice(None), slice(None))
+        for more in range(self.most_tokens):  # tokens after the first
+            begun = np.flatnonzero(_is_set(self.prefixes, hashes))
+            alive, hashes = alive.take(begun), hashes.take(begun)
             at = np.flatnonzero(_is_set(self.whole, hashes))
-            number = np.searchsorted(self.hashes, hashes[at])
-            number[number == len(self.hashes)] = 0
-            same = self.hashes[number] == hashes[at]
+            number = self._number(hashes.take(at))
+            same = self.hashes.take(number) == hashes.take(at)
             if allowed is not None:
                 same &= allowed[number].astype(bool)
             first, number = alive[at[same]], number[same]
-            same = self._is_name(tokens, first, first + (tokens_of_name - 1), number)
-            length[first[same]], name[first[same]] = tokens_of_name, number[same]
+            same = self._is_name(tokens, first, first + more, number)
+            length[first[same]], name[first[same]] = more + 1, number[same]
+            alive = alive[: np.searchsorted(alive, len(tokens.start) - more - 1)]
+            if not len(alive):
+                break
+            hashes = tokens.hashes(alive, alive + (more + 1))
         return length, name
+
+    def _number(self, hashes: Array) -> Array:
+        """The number of the name with each hash; of some other name if there is none."""
+        number = self.first.take((hashes >> np.uint64(65 - len(self.first).bit_length())).astype(np.int64))
+        behind, last = np.arange(len(number)), len(self) - 1
+        while len(behind):  # names with the same first bits: on average less than one
+            behind = behind[(self.hashes.take(number[behind]) < hashes[behind]) & (number[behind] < last)]
+            number[behind] += 1
+        return number
 
     def _is_name(self, tokens: "Tokens", first: Array, last: Array, number: Array) -> Array:
         """Whether each stretch of tokens is the name with that number, byte by byte."""
@@ -202,22 +213,18 @@ class Tokens:
         self.start = np.flatnonzero(edge[:-1] & edge_of_token)
         self.end = np.flatnonzero(edge[1:] & edge_of_token) + 1
         self.bytes = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-        self._bytes_before = None
-        if len(self.bytes) > len(codes):
-            width = 1 + (codes >= 0x80).view(np.uint8) + (codes >= 0x800) + (codes >= 0x10000)
-            self._bytes_before = np.zeros(len(codes) + 1, np.int64)
-            np.cumsum(width, out=self._bytes_before[1:])
+        further = np.flatnonzero(self.bytes & 0xC0 == 0x80)  # bytes of a character after its first
+        self._further_bytes = further - np.arange(len(further))  # behind how many characters each stands
         sums = np.zeros(len(codes) + 1, np.uint64)
         np.multiply(codes, _powers(BASE, len(codes)), out=sums[1:])
         np.cumsum(sums, out=sums)
         self._sum_before, self._sum_behind = sums.take(self.start), sums.take(self.end)
         self._scale = _powers(pow(BASE, -1, 1 << 64), len(codes)).take(self.start)
 
-    def hashes(self, first: Array, last: Array) -> Array:
+    def hashes(self, first: Array | slice, last: Array | slice) -> Array:
         """Return the hashes of stretches of tokens, first and last token included."""
-        mixed = self._sum_behind.take(last)
-        mixed -= self._sum_before.take(first)
-        mixed *= self._scale.take(first)
+        mixed = self._sum_behind[last] - self._sum_before[first]
+        mixed *= self._scale[first]
         mixed ^= mixed >> np.uint64(32)
         mixed *= FINISH
         mixed ^= mixed >> np.uint64(32)
@@ -229,7 +236,7 @@ class Tokens:
 
     def byte(self, characters: Array) -> Array:
         """Return where the bytes of these characters begin."""
-        return characters if self._bytes_before is None else self._bytes_before[characters]
+        return characters + np.searchsorted(self._further_bytes, characters, side="right")
 
 
 @cache
@@ -297,5 +304,5 @@ def _bitmap(hashes: Array) -> Array:
 def _is_set(bitmap: Array, hashes: Array) -> Array:
     """Whether the bit of each hash is set: (hashes,) bool."""
     place = hashes >> np.uint64(64 - 3 - (len(bitmap).bit_length() - 1))
-    byte = bitmap.take((place >> np.uint64(3)).astype(np.int64))
+    byte = bitmap.take((place >> np.uint64(3)).view(np.int64))
     return (byte >> (place & np.uint64(7)).astype(np.uint8) & np.uint8(1)).view(bool)

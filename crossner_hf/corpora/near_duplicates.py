@@ -108,7 +108,7 @@ def _shingles(text: str) -> list[str]:
 
 def _band_keys(rows: Signatures) -> Keys:
     """Hash the bands of signatures, (documents, BANDS) uint64; equal bands of different places have different keys."""
-    bands = rows.reshape(len(rows), BANDS, -1).astype(np.uint64)
+    bands = rows.reshape(len(rows), BANDS, PERMUTATIONS // BANDS).astype(np.uint64)
     keys = np.arange(BANDS, dtype=np.uint64)[None, :].repeat(len(rows), 0)
     for column in range(bands.shape[2]):
         keys = (keys ^ bands[:, :, column]) * np.uint64(0x9E3779B97F4A7C15)  # wraps: multiplicative hashing

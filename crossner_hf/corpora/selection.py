@@ -1,6 +1,5 @@
 """Which documents belong to a domain: by category, by title, by the type in the first sentence, or by a score."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -8,6 +7,7 @@ from typing import Literal
 
 from crossner_hf.corpora.definitions import Definition, definition, head_of, singular
 from crossner_hf.corpora.documents import Document
+from crossner_hf.corpora.wikitext import page_title
 from crossner_hf.schema import DOMAINS, Domain
 
 _defined = lru_cache(maxsize=1)(definition)  # the selectors of all domains ask about one document after another
@@ -101,7 +101,7 @@ class DomainSelector:
         if self.categories:
             met.append(["category"] if self._has_category(document.categories) else [])
         if self.titles:
-            met.append(["title"] if _name_key(document.title) in self._title_keys else [])
+            met.append(["title"] if page_title(document.title) in self._title_keys else [])
         if self.by_type:
             met.append(self._types(document))
         if self.min_score is not None:
@@ -117,7 +117,7 @@ class DomainSelector:
         return [f"type {name}" for name in self._type_nouns.types_of(defined)] if defined else []
 
     def _has_category(self, categories: Iterable[str]) -> bool:
-        return any(prefix in self._category_keys for name in categories for prefix in _prefixes(_name_key(name)))
+        return any(prefix in self._category_keys for name in categories for prefix in _prefixes(page_title(name)))
 
     @cached_property
     def _type_nouns(self) -> TypeNouns:
@@ -125,11 +125,11 @@ class DomainSelector:
 
     @cached_property
     def _category_keys(self) -> frozenset[str]:
-        return frozenset(map(_name_key, self.categories))
+        return frozenset(map(page_title, self.categories))
 
     @cached_property
     def _title_keys(self) -> frozenset[str]:
-        return frozenset(map(_name_key, self.titles))
+        return frozenset(map(page_title, self.titles))
 
 
 def distinct_types(domain: Domain) -> tuple[str, ...]:
@@ -145,12 +145,6 @@ def distinct_types(domain: Domain) -> tuple[str, ...]:
 
 def _at_least(score: float | None, least: float) -> bool:
     return score is not None and score >= least
-
-
-def _name_key(name: str) -> str:
-    """Spell a title or a category as MediaWiki compares it: NFC, no underscore, a capital first."""
-    plain = " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())
-    return plain[:1].upper() + plain[1:]
 
 
 def _prefixes(path: str) -> Iterable[str]:

@@ -5,6 +5,7 @@ list stays as a paragraph if it ends like a sentence.
 """
 
 import re
+import unicodedata
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -66,19 +67,26 @@ def plain_text(wikitext: str, names: SiteNames = ENGLISH, drops: Counter[str] | 
     """
     drops = Counter() if drops is None else drops
     page = _Page(names, drops)
-    lines, skipped_level = [], 0
-    for line in cut_markup(wikitext, drops).split("\n"):
-        if heading := HEADING.fullmatch(line.strip()):
-            level, title = len(heading[1]), heading[2].lower()
-            if title in LEFT_OUT_SECTIONS:
+    lines: list[str] = []
+    skipped_level, joins = 0, False  # joins: the next line goes on with the paragraph
+    for line in map(str.strip, cut_markup(wikitext, drops).split("\n")):
+        if heading := HEADING.fullmatch(line):
+            level, joins = len(heading[1]), False
+            if heading[2].lower() in LEFT_OUT_SECTIONS:
                 drops["section"] += 1
                 skipped_level = level
             elif level <= skipped_level:
                 skipped_level = 0
             continue
         text = page.paragraph(line)
-        if text and not skipped_level:
+        if skipped_level:
+            continue
+        runs_on = bool(text) and not LIST_ITEM.match(line)
+        if joins and runs_on:
+            lines[-1] += f" {text}"
+        elif text:
             lines.append(text)
+        joins = runs_on
     return PageText("\n".join(lines), tuple(dict.fromkeys(page.categories)), tuple(page.links))
 
 
@@ -96,7 +104,6 @@ class _Page:
 
     def paragraph(self, line: str) -> str:
         """Give the text of a line; empty if it is no paragraph."""
-        line = line.strip()
         if not line or REMAINS.match(line):
             return ""
         item = LIST_ITEM.match(line)
@@ -155,8 +162,8 @@ class _Page:
 
 
 def page_title(name: str) -> str:
-    """Give a title as MediaWiki writes it: spaces for underscores, one at a time, and a capital first letter."""
-    name = " ".join(name.replace("_", " ").split())
+    """Give a title as MediaWiki writes it: NFC, spaces for underscores, one at a time, and a capital first letter."""
+    name = " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())
     return name[:1].upper() + name[1:]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from crossner_hf.finetuning.settings import (
     ENCODER_REPEATS,
+    FIRST_HEADS,
     HEADS,
     LSTM_REPEATS,
     OPTIMIZERS,
@@ -49,6 +50,7 @@ _CHOICES = {
     "few_shot_draw": DRAWS,
     "tagger": TAGGERS,
     "vocabulary": VOCABULARIES,
+    "head": FIRST_HEADS,
 }
 
 
@@ -131,6 +133,14 @@ class FineTuningArguments(RunArguments):
             "choices": TAGGERS,
         },
     )
+    head: str = field(
+        default="auto",
+        metadata={
+            "help": "First weights of the linear layer over an encoder: descriptions (of the types in words; needs a "
+            "checkpoint of concept pre-training), random, or auto (descriptions where the checkpoint can).",
+            "choices": FIRST_HEADS,
+        },
+    )
     vocabulary: str = field(
         default="train",
         metadata={
@@ -210,6 +220,8 @@ class FineTuningArguments(RunArguments):
         self._check_ranges()
         if self.tagger not in WORD_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
             raise ValueError(f"vocabulary and char_vectors are for {' and '.join(WORD_TAGGERS)}, not {self.tagger}")
+        if self.head == "descriptions" and (self.tagger in WORD_TAGGERS or self.random_weights):
+            raise ValueError("head=descriptions needs the weights of an encoder: --tagger linear or crf")
         if self.tagger != "linear" and self.label_smoothing_factor:
             raise ValueError(f"label_smoothing_factor is for the linear tagger; the loss of {self.tagger} has none")
 
@@ -239,7 +251,7 @@ class FineTuningArguments(RunArguments):
 
     def tagger_choice(self) -> TaggerChoice:
         """Return the fields that choose the tagger."""
-        return TaggerChoice(self.tagger, self.vocabulary, self.char_vectors, self.config_overrides)
+        return TaggerChoice(self.tagger, self.vocabulary, self.char_vectors, self.config_overrides, self.head)
 
     def few_shot(self) -> FewShot | None:
         """Return the choice of sentences for few-shot training; None for all."""

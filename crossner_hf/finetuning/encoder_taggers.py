@@ -18,13 +18,14 @@ from transformers import (
 from crossner_hf.finetuning.config_overrides import override
 from crossner_hf.finetuning.settings import LINEAR, WORD_TAGGERS, TaggerChoice
 from crossner_hf.masking.subword_boundaries import model_of
+from crossner_hf.models.description_head import CONCEPTS_FILE, ConceptHead, description_layer
 from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.results.record_files import RECORD_FILE, read_record
 from crossner_hf.results.records import PreTraining
 from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import Domain
-from crossner_hf.tagger.checkpoint import check_encoder, loading
+from crossner_hf.tagger.checkpoint import check_encoder, check_vocabulary, loading
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
 from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER
 from crossner_hf.training.resume import weights_hash
@@ -98,7 +99,7 @@ class EncoderTaggers:
         self._say_what_is_used(saved, domain)
         if self.choice.tagger == "linear":
             override(encoder, text=self.choice.config_overrides)
-            return self._linear(encoder, saved, crf)
+            return self._linear(encoder, saved, crf, domain)
         if encoder.model_type not in CONFIG_MAPPING:
             raise ValueError(
                 f"{self.name}: its model_type {encoder.model_type!r} is no part of transformers: a CRF over it could "
@@ -106,7 +107,7 @@ class EncoderTaggers:
             )
         config = EncoderCRFConfig(encoder_config=encoder, word_splitter=DEFAULT_SPLITTER, **labels)
         override(config, encoder, text=self.choice.config_overrides)
-        model = EncoderCRFForTokenClassification(config, self._linear(encoder, saved, crf))
+        model = EncoderCRFForTokenClassification(config, self._linear(encoder, saved, crf, domain))
         model.begins_word.copy_(begins_word(self.tokenizer, encoder.vocab_size))
         if crf is not None and not self.random_weights and saved.id2label == domain.id2label:
             model.head.load_state_dict(crf.head.state_dict())
@@ -119,7 +120,11 @@ class EncoderTaggers:
         return AutoModelForTokenClassification.from_config(config, trust_remote_code=self.trust_remote_code)
 
     def _linear(
-        self, config: PreTrainedConfig, saved: PreTrainedConfig, crf: EncoderCRFForTokenClassification | None
+        self,
+        config: PreTrainedConfig,
+        saved: PreTrainedConfig,
+        crf: EncoderCRFForTokenClassification | None,
+        domain: Domain,
     ) -> PreTrainedModel:
         if self.random_weights:
             return self._untrained(config)
@@ -134,13 +139,35 @@ class EncoderTaggers:
                     self.path, output_loading_info=True, trust_remote_code=self.trust_remote_code, **options
                 )
         check_encoder(self.path, model, report)
+        check_vocabulary(self.path, self.tokenizer, model)
         # The head of another kind of classifier can have the names and the shapes of a tagger's.
         same_shape = _is_tagger(saved) or saved.num_labels == config.num_labels
         if same_shape and saved.id2label != config.id2label:
             for name, module in self._untrained(config).named_children():
                 if name != model.base_model_prefix:
                     setattr(model, name, module)
+        if self._reads_descriptions() and not (_is_tagger(saved) and saved.id2label == config.id2label):
+            self._describe(model, domain)
         return model
+
+    def _reads_descriptions(self) -> bool:
+        """Whether the head is made of descriptions."""
+        if self.choice.head == "descriptions":
+            return True  # loading says what is missing
+        return self.choice.head == "auto" and (Path(self.path) / CONCEPTS_FILE).is_file()
+
+    def _describe(self, model: PreTrainedModel, domain: Domain) -> None:
+        """Put the descriptions of the domain's types in the place of the linear layer."""
+        head = ConceptHead.load(self.path)
+        layers = [name for name, module in model.named_children() if isinstance(module, torch.nn.Linear)]
+        if len(layers) != 1 or getattr(model, layers[0]).in_features != head.tags.in_features:
+            raise ValueError(
+                f"{self.name}: {type(model).__name__} has no single linear layer over its encoder, which descriptions "
+                "need; use --head random"
+            )
+        phrases = [domain.phrases(entity_type) for entity_type in domain.entity_types]
+        described = description_layer(model.base_model, self.tokenizer, head, phrases)
+        getattr(model, layers[0]).load_state_dict(described.state_dict())
 
     def _say_what_is_used(self, saved: PreTrainedConfig, domain: Domain) -> None:
         if not _is_tagger(saved) or self.random_weights:

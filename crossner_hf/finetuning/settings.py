@@ -11,6 +11,7 @@ ENCODER_TAGGERS = ("linear", "crf")
 WORD_TAGGERS = ("bilstm-crf", "coach")
 TAGGERS = (*ENCODER_TAGGERS, *WORD_TAGGERS)
 VOCABULARIES = ("train", "vectors")
+FIRST_HEADS = ("auto", "descriptions", "random")
 
 # How often the released code repeats the target's sentences in joint training (main.py, --bert and without it).
 ENCODER_REPEATS = 50
@@ -66,6 +67,7 @@ class TaggerChoice(NamedTuple):
     vocabulary: str = "train"
     char_vectors: str | None = None
     config_overrides: str | None = None
+    head: str = "auto"
 
 
 LINEAR = TaggerChoice()

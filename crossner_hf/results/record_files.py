@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.results.records import SCHEMA_VERSION, EvaluationRecord, Record, RunRecord, SourceStageRecord
-from crossner_hf.results.text_records import CorpusRecord, DaptRecord, OverlapRecord
+from crossner_hf.results.text_records import ConceptRecord, CorpusRecord, DaptRecord, OverlapRecord
 
 RUN_FILE = "run.json"  # what defines the run, written first
 RECORD_FILE = "record.json"  # its result, written last
@@ -17,7 +17,7 @@ PREDICTIONS_FILE = "predictions.json"  # the labels that its model gave to the t
 GRID_FILE = "grid.json"  # in the folder of a grid
 COLLECTED_PREDICTIONS = ".predictions.json"  # NAME.predictions.json lies beside NAME.json
 
-AnyRecord = RunRecord | SourceStageRecord | EvaluationRecord | DaptRecord | OverlapRecord | CorpusRecord
+AnyRecord = RunRecord | SourceStageRecord | EvaluationRecord | DaptRecord | ConceptRecord | OverlapRecord | CorpusRecord
 RECORD_TYPES: dict[str, type[AnyRecord]] = {
     **{record_type.KIND: record_type for record_type in get_args(AnyRecord)},
     "gazetteer": RunRecord,

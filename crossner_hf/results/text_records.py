@@ -120,6 +120,39 @@ class DaptRecord(Record):
         )
 
 
+class ConceptRecord(Record):
+    """Concept pre-training of an encoder.
+
+    Attributes:
+        checkpoint: The encoder that was made.
+        encoder: The model that it began with.
+        data_sha256: Checksums of the concept data.
+        sentences_sha256: Hash of the sentences that were chosen.
+        sentences, mentions, phrases: What was trained on.
+        tokens_seen: Tokens in all training batches, including special ones, without those of phrases.
+    """
+
+    KIND = "concepts"
+
+    kind: Literal["concepts"]
+    checkpoint: Checkpoint
+    seed: int
+    data_sha256: Checksums
+    sentences_sha256: str
+    encoder: Checkpoint
+    processes: int = 1
+    arguments: RecordedArguments
+    sentences: int
+    mentions: int
+    phrases: int
+    epochs: float | None
+    steps: int
+    tokens_seen: int
+    final_loss: float | None = None
+    wall_seconds: Seconds
+    resumed: bool = False
+
+
 class RecordedStopWords(RecordPart):
     """Words that did not count. name: english, none, or the name of a file."""
 

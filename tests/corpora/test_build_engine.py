@@ -7,8 +7,10 @@ import build_jobs
 import pytest
 from build_jobs import SHARDS, contents, disturb, mark, noted, plan, tasks_of, write_source
 from engine_jobs import is_alive, wait_for
+from filelock import FileLock
 
 from crossner_hf.corpora.build import BuildOptions, build_corpus
+from crossner_hf.corpora.build_job import work_folder
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +71,28 @@ def test_a_shard_that_kills_its_process_every_time_is_named_and_the_others_are_r
     attempts = [name for _, name in noted(folder)]
     assert attempts.count(deadly) == 3
     assert len({name for name in attempts if name.startswith("read ")}) == SHARDS
+
+
+def test_a_build_that_is_refused_leaves_the_work_of_the_one_that_runs(folder):
+    work = work_folder(folder / "output")
+    work.mkdir(parents=True)
+    with FileLock(work / "lock"), pytest.raises(ValueError, match="another process builds a corpus there"):
+        build_corpus(plan(folder))
+    assert (work / "lock").exists()
+
+
+def test_workers_that_cannot_be_are_refused_before_anything_is_written(folder):
+    with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
+        build_corpus(plan(folder), BuildOptions(workers=0))
+    assert not (folder / "output").exists()
+
+
+@pytest.mark.parametrize("names", ['["../mine", "..", ""]', "[[", "3"])
+def test_of_an_earlier_build_only_folders_inside_the_output_go(folder, expected, names):
+    (folder / "mine").mkdir()
+    work = work_folder(folder / "output")
+    work.mkdir(parents=True)
+    (work / "plan.json").write_text(names)
+    build_corpus(plan(folder), BuildOptions(workers=1))
+    assert (folder / "mine").is_dir()
+    assert contents(folder / "output") == expected

@@ -263,6 +263,7 @@ UNREADABLE = {
     "Latin-1 in gz": ("a.txt.gz", gzip.compress(b"one\ncaf\xe9\n"), r"a.txt.gz:2: not UTF-8 near .*iconv"),
     "cut UTF-8": ("a.txt", b"one\ncaf\xc3", r"a.txt:2: not UTF-8 near"),
     "no gz": ("a.txt.gz", b"plain text", r"a.txt.gz: cannot be unpacked by gzip"),
+    "Latin-1 in half a gz": ("a.txt.gz", gzip.compress(b"caf\xe9\n" * 99)[:-6], r"a.txt.gz"),
     "no bz2": ("a.txt.bz2", b"plain text", r"a.txt.bz2: cannot be unpacked by bzip2"),
     "half a bz2": ("a.jsonl.bz2", bz2.compress(b'{"text": "a"}\n')[:-9], r"a.jsonl.bz2: cannot be unpacked by bzip2"),
     "half a gz": ("a.txt.gz", gzip.compress(b"text " * 999)[:30], r"a.txt.gz: cannot be unpacked by gzip"),

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from crossner_hf.corpora import matching
 from crossner_hf.corpora.matching import NameIndex
+from crossner_hf.data.sentences import read_sentences
+from crossner_hf.schema import DOMAINS
+from crossner_hf.tagger.iob2 import spans
 
 # Letters of one to four bytes, a combining mark, digits, punctuation, and white space of several kinds.
 PIECES = [*"aabbAé\u0301ł名\U0001d4d01.'-", *"      ", "  ", "\t", "\u00a0", "\n "]
@@ -42,13 +45,13 @@ def tokens(text):
             yield begin, at
 
 
-def brute_force(text, names):
+def brute_force(text, names, most_tokens=None):
     """Begin, end and name of the leftmost longest names."""
-    names, spans, matches, free = set(names), list(tokens(text)), [], 0
-    for number, (begin, _) in enumerate(spans):
+    names, bounds, matches, free = frozenset(names), list(tokens(text)), [], 0
+    for number, (begin, _) in enumerate(bounds):
         if begin < free:
             continue
-        for _, end in reversed(spans[number:]):
+        for _, end in reversed(bounds[number:][:most_tokens]):
             if normal(text[begin:end]) in names:
                 matches.append((begin, end, normal(text[begin:end])))
                 free = end
@@ -113,6 +116,23 @@ def test_equal_hashes_give_no_wrong_match(names, text):
         patch.setattr(matching.Tokens, "hashes", lambda *args: whole(*args) & np.uint64(7 << 61))
         index, order = NameIndex.build(distinct(names))
         assert matches_of(index, text) == brute_force(text, [distinct(names)[i] for i in order])
+
+
+def test_matches_in_a_thousand_official_sentences_are_those_of_a_brute_force_matcher(official):
+    """The names are the entities of all domains, and the beginnings of those of several words."""
+    sentences, names = [], set()
+    for domain in DOMAINS.values():
+        for split in ("train", "dev", "test"):
+            for words, tags in read_sentences(domain, official / domain.name / f"{split}.txt"):
+                sentences.append(" ".join(words))
+                names |= {" ".join(words[start:end]) for start, end, _ in spans(tags)}
+    names |= {name.rpartition(" ")[0] for name in names} - {""}
+    index, _ = NameIndex.build(sorted(names))
+    chosen = sentences[:: len(sentences) // 1000][:1000]
+    most_tokens = max(len(list(tokens(name))) for name in names)
+    expected = [brute_force(sentence, frozenset(names), most_tokens) for sentence in chosen]
+    assert in_sentences(index, chosen) == expected
+    assert sum(map(len, expected)) > 5_000
 
 
 def test_a_shorter_and_a_later_name_are_tried():

@@ -1,0 +1,165 @@
+"""Batches of concept pre-training: sentences, the phrases that their mentions have, and which are no negatives."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import BatchEncoding, PreTrainedTokenizerBase
+
+from crossner_hf.models.description_head import BEGIN, INSIDE, OUTSIDE
+from crossner_hf.tagger.tokenize_and_align import IGNORED, first_tokens
+
+
+class Mention(TypedDict):
+    """Words `start` to `end` (exclusive) and the phrases of what they name, the first one the usual."""
+
+    start: int
+    end: int
+    phrases: list[str]
+
+
+class ConceptRow(TypedDict):
+    """A sentence of concept data: words, mentions, and the words that are left out of the loss."""
+
+    tokens: list[str]
+    mentions: list[Mention]
+    unknown: list[int]
+
+
+class Shares(NamedTuple):
+    """Shares drawn anew for each sentence and epoch.
+
+    Args:
+        other_phrase: Mentions that take one of all their phrases instead of the first.
+        masked: Mentions that the encoder sees as mask tokens, so that it must read the context.
+        outside: Words outside mentions that count in the loss.
+    """
+
+    other_phrase: float = 0.4
+    masked: float = 0.12
+    outside: float = 0.6
+
+
+class ConceptCollator:
+    """Makes a batch of rows; draws depend on the seed, the epoch and the sentence alone.
+
+    A batch has `input_ids`, `attention_mask` and `labels` (batch, time): the column of the right logit at the first
+    token of a word, -100 elsewhere; `phrase_ids` and `phrase_mask` (phrases, time); `related` (phrases, phrases) bool:
+    pairs of which one is no negative of the other, because they have the same head noun, one has all words of the
+    other, or both are phrases of one mention of the batch.
+
+    Args:
+        tokenizer: A fast tokenizer set up for words.
+        max_length: Tokens of a sentence, special ones included; further ones are cut off.
+        shares: What is drawn.
+        seed: Seed of the draws.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int, shares: Shares, seed: int):
+        self.tokenizer, self.max_length, self.shares, self.seed = tokenizer, max_length, shares, seed
+        self._epoch = torch.tensor(0).share_memory_()  # worker processes that live longer see the next epoch too
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw for this epoch from now on."""
+        self._epoch.fill_(epoch)
+
+    def __call__(self, rows: Sequence[ConceptRow]) -> BatchEncoding:
+        """Encode and pad rows."""
+        draws = [self._draws(row) for row in rows]
+        chosen = [self._phrases(row, draw) for row, draw in zip(rows, draws, strict=True)]
+        phrases = sorted({phrase for row in chosen for phrase in row})
+        index = {phrase: number for number, phrase in enumerate(phrases)}
+        batch = self.tokenizer(
+            [row["tokens"] for row in rows],
+            is_split_into_words=True,
+            truncation=True,
+            max_length=self.max_length,
+            padding=True,
+            return_tensors="pt",
+        )
+        labels = torch.full(batch["input_ids"].shape, IGNORED)
+        for number, (row, draw, own) in enumerate(zip(rows, draws, chosen, strict=True)):
+            targets = self._targets(row, draw, [index[phrase] for phrase in own])
+            word_ids = batch.word_ids(number)
+            words, starts = first_tokens(word_ids)
+            labels[number, starts] = torch.from_numpy(targets[words])
+            self._mask(batch["input_ids"][number], word_ids, row["mentions"], draw)
+        described = self.tokenizer(phrases or [""], padding=True, return_tensors="pt")
+        return BatchEncoding(
+            {
+                "input_ids": batch["input_ids"],
+                "attention_mask": batch["attention_mask"],
+                "labels": labels,
+                "phrase_ids": described["input_ids"],
+                "phrase_mask": described["attention_mask"],
+                "related": related(phrases, [m["phrases"] for row in rows for m in row["mentions"]]),
+            }
+        )
+
+    def _draws(self, row: ConceptRow) -> np.random.Generator:
+        content = f"{self.seed} {int(self._epoch)} {' '.join(row['tokens'])}".encode("utf-8", "surrogatepass")
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        return np.random.Generator(np.random.Philox(key=np.frombuffer(digest, dtype="<u8")))
+
+    def _phrases(self, row: ConceptRow, draw: np.random.Generator) -> list[str]:
+        """Choose the phrase of each mention."""
+        chosen = []
+        for mention in row["mentions"]:
+            options = mention["phrases"]
+            other = draw.random() < self.shares.other_phrase
+            chosen.append(options[int(draw.integers(len(options)))] if other else options[0])
+        return chosen
+
+    def _targets(self, row: ConceptRow, draw: np.random.Generator, phrases: Sequence[int]) -> np.ndarray:
+        """Give the logit's column of each word, -100 for words left out."""
+        targets = np.full(len(row["tokens"]), OUTSIDE, dtype=np.int64)
+        targets[draw.random(len(targets)) >= self.shares.outside] = IGNORED
+        targets[row["unknown"]] = IGNORED
+        for mention, phrase in zip(row["mentions"], phrases, strict=True):
+            targets[mention["start"] : mention["end"]] = 2 * phrase + INSIDE
+            targets[mention["start"]] = 2 * phrase + BEGIN
+        return targets
+
+    def _mask(
+        self, ids: Tensor, word_ids: Sequence[int | None], mentions: Sequence[Mention], draw: np.random.Generator
+    ) -> None:
+        for mention in mentions:
+            if draw.random() < self.shares.masked:
+                inside = [w is not None and mention["start"] <= w < mention["end"] for w in word_ids]
+                ids[torch.tensor(inside)] = self.tokenizer.mask_token_id
+
+
+def related(phrases: Sequence[str], together: Sequence[Sequence[str]]) -> Tensor:
+    """Say which phrases are no negatives of each other, (phrases, phrases) bool; none is related to itself."""
+    index = {phrase: number for number, phrase in enumerate(phrases)}
+    pairs = np.zeros((len(phrases), len(phrases)), dtype=bool)
+    words = [frozenset(phrase.split()) for phrase in phrases]
+    heads: dict[str, list[int]] = {}
+    for number, phrase in enumerate(phrases):
+        heads.setdefault(phrase.split()[-1], []).append(number)
+    groups = [*heads.values(), *([index[p] for p in group if p in index] for group in together)]
+    for group in groups:
+        pairs[np.ix_(group, group)] = True
+    containing: dict[str, list[int]] = {}
+    for number, own in enumerate(words):
+        for word in own:
+            containing.setdefault(word, []).append(number)
+    for numbers in containing.values():
+        for a in numbers:
+            for b in numbers:
+                pairs[a, b] |= words[a] <= words[b] or words[b] <= words[a]
+    np.fill_diagonal(pairs, False)
+    return torch.from_numpy(pairs)
+
+
+def phrase_counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Count the first phrases of the mentions by their head noun."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        for mention in row["mentions"]:
+            head = mention["phrases"][0].split()[-1]
+            counts[head] = counts.get(head, 0) + 1
+    return counts

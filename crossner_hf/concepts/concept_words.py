@@ -1,0 +1,47 @@
+"""Words that decide which titles and phrases of Wikipedia are concepts."""
+
+import re
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Head nouns that say nothing of what a title is, and those of given names and lists.
+VAGUE_HEADS = _words("""
+    ability abbreviation acronym act action activity amount area basis beginning body boy branch brother capital case
+    cause change child city-state class collection combination concept condition cousin day daughter decade degree
+    descendant difference distance effect end entity example extent fact family father feeling feature field figure
+    form friend girl given group head home husband idea institution item kind label lack leader letter level list look
+    lot love male man manner mark material matter mean meaning meeting member month mother name native number
+    object operation other owner page pair part people period person phrase piece place point portion position
+    possibility practice property purpose quality quantity range rate reason region resident result
+    role rule scale second section sense series set side sister site situation son sort sound source spelling spot
+    stage state status step subject surname symbol term thing time title total trait
+    twin type unit use value variety version view way wife winner woman word work world year masculine feminine female
+    """)
+RELATIONS = _words("area branch field genre method style study subgenre theory")  # before "of": the sense
+# Heads of concepts that running text writes in lower case and CrossNER labels: genres, instruments, disciplines …
+ABSTRACT_HEADS = _words("""
+    acid algorithm approach branch classifier compound dance discipline disease disorder drug element enzyme
+    field gas genre hormone instrument language learning mathematics measure metal method metric mineral model
+    network problem process protein science software sport statistic style subgenre system task technique
+    technology theorem theory
+    """)
+PLACE_HEADS = _words("capital city country county municipality province region republic state territory town")
+# Titles that are words of everyday text in lower case.
+TOO_COMMON = _words("""
+    accept aftermath album back ball band book chemistry-set clean dance destruction disease distance down efficiency
+    energy era exact fact film flow force function game genre heat language lead lifetime light mass method moment
+    movie music operation power rare resistance risk ruler salt science song source sport style taken theory university
+    volume weight western
+    """)
+TIMES = _words("""
+    January February March April May June July August September October November December
+    Monday Tuesday Wednesday Thursday Friday Saturday Sunday
+    """)
+DEMONYM = re.compile(r"[A-Z][\w-]+(?:an|ish|ese|ic|i|ch|ss|sh|ek|Dutch|Thai|Czech|Welsh|Greek|Swiss|French)")
+NO_DEMONYMS = _words("""
+    Actress Anglican Arctic Atlantic Batman British-born Catholic Chairman Christian Church Congress Cross Cyrillic
+    Democratic Diocese Duchess Hindi Islamic Olympic Republican Roman
+    """)

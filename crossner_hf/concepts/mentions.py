@@ -1,0 +1,187 @@
+"""Sentences with their mentions: names found in text, with phrases; words that the loss leaves out."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from zlib import crc32
+
+from crossner_hf.concepts.batches import ConceptRow
+from crossner_hf.concepts.concept_names import ConceptNames
+from crossner_hf.concepts.concept_words import TIMES
+from crossner_hf.tagger.word_splitter import Word, split_words
+
+SHARED_WORDS = 8  # in a row with an evaluation sentence: then the sentence is left out
+QUOTED = re.compile(r"[\"“]([^\"“”\n]{1,80})[\"”]")
+PRONOUN = re.compile(r"\b(?:He|She|His|Her)\b")
+OPENING = 600  # characters of a page in which a pronoun shows that it is about a person
+
+
+@dataclass(frozen=True)
+class SentenceRules:
+    """Which sentences become concept data.
+
+    Args:
+        min_words, max_words: Their length.
+        quotes_kept: Share of quotation marks around titles that stay; CrossNER's text has hardly any.
+        single_kept: Share of the sentences with one mention that stay.
+    """
+
+    min_words: int = 8
+    max_words: int = 50
+    quotes_kept: float = 0.2
+    single_kept: float = 0.4
+
+
+class Page(NamedTuple):
+    """A document as the first stage leaves it: its name, phrases of its own, and its sentences."""
+
+    name: str
+    phrases: list[str]
+    is_person: bool
+    sentences: list[str]
+
+
+class _Found(NamedTuple):
+    """A name in a sentence: characters [start, end), and its phrases; none: known not to be read as a name."""
+
+    start: int
+    end: int
+    phrases: list[str]
+
+
+def shared_stretches(sentences: Sequence[Sequence[str]]) -> frozenset[int]:
+    """Hash every stretch of eight words of sentences, in lower case and without punctuation."""
+    return frozenset(key for words in sentences for key in _stretches(" ".join(words)))
+
+
+def _stretches(text: str) -> Iterator[int]:
+    words = re.findall(r"\w+", text.lower())
+    for begin in range(len(words) - SHARED_WORDS + 1):
+        yield hash(tuple(words[begin : begin + SHARED_WORDS]))
+
+
+class MentionFinder:
+    """Turns the sentences of pages into rows of concept data.
+
+    Args:
+        names: The names.
+        lower_first: Words that usually begin in lower case, so that a capital at the beginning of a sentence says
+            nothing.
+        evaluation: What `shared_stretches` gives of the sentences on which models are scored.
+        rules: Which sentences are kept.
+    """
+
+    def __init__(
+        self, names: ConceptNames, lower_first: Collection[str], evaluation: Collection[int], rules: SentenceRules
+    ):
+        self.names, self.lower_first, self.evaluation, self.rules = names, lower_first, evaluation, rules
+        self.leaks = 0
+
+    def rows(self, page: Page) -> Iterator[ConceptRow]:
+        """Yield the rows of a page."""
+        texts, quoted = [], []
+        for sentence in page.sentences:
+            if any(key in self.evaluation for key in _stretches(sentence)):
+                self.leaks += 1
+                continue
+            text, spans = self._without_quotes(sentence)
+            texts.append(text)
+            quoted.append(spans)
+        found: list[list[_Found]] = [[] for _ in texts]
+        matches = self.names.index.find_in(texts, self.names.in_running_text)
+        for sentence, start, end, name in zip(*(column.tolist() for column in matches), strict=True):
+            found[sentence].append(_Found(start, end, self.names.phrases[name]))
+        for text, spans, names in zip(texts, quoted, found, strict=True):
+            titles = [_Found(start, end, self._title(text[start:end], page)) for start, end in spans]
+            row = self._row(text, _first_win(titles, _own_names(text, page), names))
+            if row is not None:
+                yield row
+
+    def _title(self, text: str, page: Page) -> list[str]:
+        """The phrases of a quoted title; none if it is no known one."""
+        if text == page.name:
+            return page.phrases
+        start, end, name = self.names.index.find(text)
+        return self.names.phrases[name[0]] if len(name) == 1 and (start[0], end[0]) == (0, len(text)) else []
+
+    def _without_quotes(self, sentence: str) -> tuple[str, list[tuple[int, int]]]:
+        """Take most quotation marks around titles away; give the text and where the titles are in it."""
+        parts: list[str] = []
+        spans, size, end = [], 0, 0
+        for match in QUOTED.finditer(sentence):
+            title = match[1].strip().rstrip(",.")
+            if not title[:1].isupper() or len(title.split()) > 9:
+                continue
+            keep = _share(sentence, match.start()) < self.rules.quotes_kept
+            before = sentence[end : match.start()] + ('"' if keep else "")
+            rest = match[1].strip()[len(title) :] + ('"' if keep else "")
+            spans.append((size + len(before), size + len(before) + len(title)))
+            parts += [before, title, rest]
+            size += len(before) + len(title) + len(rest)
+            end = match.end()
+        return "".join([*parts, sentence[end:]]), spans
+
+    def _row(self, text: str, found: list[_Found]) -> ConceptRow | None:
+        words = split_words(text)
+        if not self.rules.min_words <= len(words) <= self.rules.max_words or words[-1].text not in '.!?"':
+            return None
+        first = {word.start: number for number, word in enumerate(words)}
+        behind = {word.end: number + 1 for number, word in enumerate(words)}
+        row: ConceptRow = {"tokens": [word.text for word in words], "mentions": [], "unknown": []}
+        unknown: set[int] = set()
+        inside: set[int] = set()
+        for start, end, phrases in found:
+            begin, stop = first.get(start), behind.get(end)
+            if begin is None or stop is None or not phrases:
+                unknown |= {n for n, word in enumerate(words) if word.start < end and word.end > start}
+            elif not (begin == 0 and stop == 1 and words[0].text.lower() in self.lower_first):
+                row["mentions"].append({"start": begin, "end": stop, "phrases": phrases})
+                inside |= set(range(begin, stop))
+        unknown |= {number for number, word in enumerate(words) if number not in inside and self._is_name(number, word)}
+        row["unknown"] = sorted(unknown - inside)
+        return row if self._is_kept(text, row) else None
+
+    def _is_name(self, number: int, word: Word) -> bool:
+        if not word.text[:1].isupper() or word.text in TIMES:
+            return False
+        return number > 0 or word.text.lower() not in self.lower_first
+
+    def _is_kept(self, text: str, row: ConceptRow) -> bool:
+        mentions = len(row["mentions"])
+        capitals = [number for number in row["unknown"] if row["tokens"][number][:1].isupper()]
+        unknown_names = sum(number - 1 not in capitals for number in capitals)
+        if not mentions or unknown_names > max(1, mentions // 2):
+            return False
+        return mentions > 1 or _share(text, -1) < self.rules.single_kept
+
+
+def _own_names(text: str, page: Page) -> list[_Found]:
+    """The name of the page itself, and of a person the last name alone."""
+    if not page.phrases:
+        return []
+    names = [page.name]
+    words = page.name.split()
+    if page.is_person and 2 <= len(words) <= 4 and all(word[:1].isupper() for word in words):
+        names.append(words[-1])
+    return [
+        _Found(match.start(), match.end(), page.phrases)
+        for name in names
+        if name in text
+        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+    ]
+
+
+def _first_win(*several: list[_Found]) -> list[_Found]:
+    """Join names; one that overlaps a name of an earlier list, or an earlier one of its own, goes."""
+    kept: list[_Found] = []
+    for found in several:
+        for name in found:
+            if all(name.end <= other.start or name.start >= other.end for other in kept):
+                kept.append(name)
+    return sorted(kept)
+
+
+def _share(text: str, number: int) -> float:
+    """A number from 0 to 1 that depends on the text alone."""
+    return crc32(f"{number} {text}".encode("utf-8", "surrogatepass")) / 2**32

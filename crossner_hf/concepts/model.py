@@ -1,0 +1,59 @@
+"""The model of concept pre-training: one encoder reads sentences and phrases, one softmax chooses for each word."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import TokenClassifierOutput
+
+from crossner_hf.models.description_head import ConceptHead
+from crossner_hf.tagger.tokenize_and_align import IGNORED
+
+
+class ConceptModel(PreTrainedModel):
+    """An encoder and a `ConceptHead`; one softmax for each word over O and B and I of the batch's phrases.
+
+    Args:
+        config: The encoder's config.
+        encoder: The encoder, without a head; by default one with random weights.
+    """
+
+    config_class = PreTrainedConfig
+    base_model_prefix = "encoder"
+    _supports_sdpa = True
+
+    def __init__(self, config: PreTrainedConfig, encoder: PreTrainedModel | None = None):
+        super().__init__(config)
+        self.encoder = encoder or AutoModel.from_config(config, trust_remote_code=False)
+        self.head = ConceptHead(config.hidden_size)
+
+    def forward(  # noqa: PLR0913 columns of a batch
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        phrase_ids: Tensor,
+        phrase_mask: Tensor,
+        related: Tensor,
+        num_items_in_batch: Tensor | int | None = None,
+        **kwargs: Any,
+    ) -> TokenClassifierOutput:
+        """Score the labelled words of a batch; see `ConceptCollator` for the arguments.
+
+        Returns:
+            The loss: a sum over words, divided by `num_items_in_batch` or else by their number; and the logits,
+            (labelled words, 1 + 2 * phrases).
+        """
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        counted = labels != IGNORED
+        targets = labels[counted]
+        phrases = self.head.embed(self.encoder(phrase_ids, attention_mask=phrase_mask).last_hidden_state, phrase_mask)
+        logits = self.head(states[counted], phrases).float()
+        is_mention = targets > 0
+        no_negatives = related[(targets - 1).clamp_min(0) // 2] & is_mention.unsqueeze(-1)
+        columns = torch.cat([torch.zeros_like(is_mention).unsqueeze(-1), no_negatives.repeat_interleave(2, 1)], dim=1)
+        logits = logits.masked_fill(columns, torch.finfo(logits.dtype).min)
+        total = nn.functional.cross_entropy(logits, targets, reduction="sum")
+        number = num_items_in_batch if num_items_in_batch is not None else counted.sum().clamp_min(1)
+        return TokenClassifierOutput(loss=total / number, logits=logits)
