@@ -157,7 +157,7 @@ def test_one_text_gives_its_entities_and_several_a_list_each(random_tagger):
     both = tag(texts, model=model)
     assert len(both) == 2
     assert tag(iter(texts), model=model) == both
-    assert tag(Tagger.from_pretrained(model), texts) == both
+    assert tag(texts, model=Tagger.from_pretrained(model)) == both
     for text, expected in zip(texts, both, strict=True):
         alone = tag(text, model=model)
         assert [e | {"score": 0} for e in alone] == [e | {"score": 0} for e in expected]
