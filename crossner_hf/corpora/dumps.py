@@ -16,6 +16,7 @@ from crossner_hf.data.lines import unpacked
 
 PAGES_FILE = "pages.parquet"
 EDGES_FILE, COUNTS_FILE = ".category_edges.parquet", ".counts.json"  # hidden, so that the folder is a source as it is
+KEPT_PAGES = ("pages", "articles", "categories")  # the counts of what is not left out
 NAMES_KEY = "site_names"
 MEDIA_NAMESPACE, FILE_NAMESPACE, CATEGORY_NAMESPACE = -2, 6, 14  # the same in every wiki
 ROW_GROUP_CHARACTERS = 8_000_000  # of wikitext, held in memory while a dump is unpacked
@@ -81,6 +82,12 @@ def unpack_dump(path: str | Path, folder: str | Path) -> dict[str, int]:
         edges.close()
         write_text(temporary / COUNTS_FILE, json.dumps(counts, indent=1) + "\n")
     return dict(counts)
+
+
+def dropped_pages(folder: Path) -> dict[str, int]:
+    """Give how many pages of an unpacked dump were left out, by reason."""
+    counts: dict[str, int] = json.loads((folder / COUNTS_FILE).read_text(encoding="utf-8"))
+    return {f"page: {reason}": count for reason, count in counts.items() if reason not in KEPT_PAGES}
 
 
 def site_names(metadata: Mapping[bytes, bytes] | None) -> SiteNames:
