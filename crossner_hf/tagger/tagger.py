@@ -286,20 +286,3 @@ def entities(text: str, words: Sequence[Word], labels: Sequence[str], scores: Se
         score = sum(scores[start:end]) / (end - start)
         result.append(Entity(entity_group=entity_type, score=score, word=text[first:last], start=first, end=last))
     return result
-
-
-def tag(model: str | Tagger, texts: str | Iterable[str], **kwargs: Any) -> list[Entity] | list[list[Entity]]:
-    """Tag a text or a list of texts.
-
-    Args:
-        model: A saved model (folder or Hub id), or a `Tagger`.
-        texts: A raw text, or several.
-        **kwargs: For `Tagger.from_pretrained`, if `model` is a name.
-
-    Returns:
-        The entities of the text; for several texts, a list of entities for each.
-    """
-    tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(model, **kwargs)
-    if isinstance(texts, str):
-        return next(tagger.tag_texts([texts]))
-    return list(tagger.tag_texts(texts))

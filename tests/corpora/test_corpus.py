@@ -239,6 +239,7 @@ def test_a_long_file_without_blank_lines_has_a_document_on_each_line(tmp_path, e
     lines = [WORDS.strip()] * 2000 + ["x " * 70_000 + "x", WORDS.strip()]
     path = write(tmp_path / "music_domainlevel.txt", end.join(lines))
     assert whole(Corpus((path,)).documents()) == lines
+    assert Corpus((path,)).identity()[2] == ["lines"]
     assert "music_domainlevel.txt: no blank line in its first 100000 bytes, so each line is a document" in caplog.text
     write(path, end.join([*lines[:20], "", *lines[20:]]))  # one blank line near the beginning
     assert whole(Corpus((path,)).documents()) == [end.join(lines[:20]), end.join(lines[20:])]
