@@ -133,8 +133,7 @@ def test_the_record_has_every_step_and_the_folder_works_like_a_run(finished, tmp
     assert record.scores["validation"]["conlleval"].overall.f1 == scored[-1].dev_f1["conlleval"]
     assert set(record.dev_choice) == set(record.scores) == {"validation", "test"}
     assert same_weights(folder, folder / "steps" / "again")
-    (tmp_path / "a.txt").write_text("the fox in Paris
-", encoding="utf-8")
+    (tmp_path / "a.txt").write_text("the fox in Paris\n", encoding="utf-8")
     assert main(["predict", "--model", str(folder), str(tmp_path / "a.txt")]) == 0
     (result,) = collect([folder]).runs
     assert result.record == record
