@@ -1,5 +1,6 @@
 # make demo         install, then fine-tune, score and tag offline
 # make test         every test; set CROSSNER_DATA_DIR to the official files to test against them too
+# make fuzz         10,000 mutants of every kind of file that is read (FUZZ='--seed 1' for others)
 # make test-legacy  the loading script and the pushed data set under datasets 3.6, in an environment of its own
 # make test-lowest  the core tests with the lowest versions that pyproject.toml allows, in an environment of its own
 # make lint         format, style and types
@@ -16,13 +17,16 @@ CORE := tests/test_schema.py tests/data tests/metric tests/masking/test_collator
 # These compare with seqeval, which is not installed there.
 CORE_WITHOUT := tests/metric/test_span_f1.py tests/tagger/test_iob2.py
 
-.PHONY: demo test test-legacy test-lowest lint docs tables bench clean
+.PHONY: demo test fuzz test-legacy test-lowest lint docs tables bench clean
 
 demo: .venv/.offline
 	@$(BIN)/crossner-hf demo
 
 test: .venv/.dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+fuzz: .venv/.dev
+	@PYTHONPATH=tests:tests/experiments OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m fuzz $(FUZZ)
 
 test-legacy: .venv/.dev .legacy/.done
 	@rm -rf .legacy/prepared
@@ -78,4 +82,4 @@ bench: .venv/.dev
 	@touch $@
 
 clean:
-	rm -rf .venv .legacy .lowest runs dist site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .legacy .lowest .fuzz runs dist site .pytest_cache .mypy_cache .ruff_cache

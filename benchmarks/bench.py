@@ -23,6 +23,7 @@ from dumps import bench_dumps
 from masking import bench_masking
 from matching import bench_matching
 from report import bench_report
+from sentences import bench_sentences
 from settings import bench_settings
 from transformers import TrainerCallback, pipeline
 from transformers.utils import logging
@@ -179,6 +180,7 @@ ROWS = {
     "dumps": bench_dumps,
     "settings": bench_settings,
     "report": bench_report,
+    "sentences": bench_sentences,
     "crf": bench_crf,
     "bilstm": bench_bilstm,
 }

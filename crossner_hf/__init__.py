@@ -24,7 +24,8 @@ _PUBLIC = {
     "METRIC_DIR": "metric",
     "compute_metrics": "metric",
     "Tagger": "tagger.tagger",
-    "tag": "tagger.tagger",
+    "tag": "concepts.types_in_words",
+    "tagger_for": "concepts.types_in_words",
     "CrossNERPipeline": "tagger.pipeline",
     "EncoderCRFForTokenClassification": "models.encoder_crf",
     "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
@@ -42,6 +43,7 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
+    from crossner_hf.concepts.types_in_words import tag, tagger_for
     from crossner_hf.corpora.corpus import Corpus
     from crossner_hf.data.builder import load
     from crossner_hf.finetuning.arguments import FineTuningArguments, preset
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
     from crossner_hf.pretraining.dapt import dapt
     from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
     from crossner_hf.tagger.pipeline import CrossNERPipeline
-    from crossner_hf.tagger.tagger import Tagger, tag
+    from crossner_hf.tagger.tagger import Tagger
 
 
 def __getattr__(name: str) -> Any:

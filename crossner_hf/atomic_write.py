@@ -22,6 +22,8 @@ def new_file(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{path}: cannot be written, {error.object[error.start]!r} is a lone surrogate") from None
     except OSError as error:
         if error.filename is None and error.errno is not None:  # as for a full disk
             raise type(error)(error.errno, error.strerror, str(path)) from error

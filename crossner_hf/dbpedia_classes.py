@@ -11,7 +11,9 @@ from collections.abc import Mapping
 # Domain, `*` for all that have the type, to type to classes.
 _CLASSES: Mapping[str, Mapping[str, str]] = {
     "*": {
-        "person": "Person",
+        "person": "Person Actor Architect Artist Athlete BusinessPerson Cleric Comedian Economist Engineer Journalist "
+        "Judge Lawyer MilitaryPerson Model Monarch Noble Painter Philosopher Photographer Presenter Royalty Saint "
+        "Scientist Writer Politician OfficeHolder MusicalArtist",
         "country": "Country",
         "location": "Place PopulatedPlace Settlement City Town Village Region AdministrativeRegion Island River "
         "Mountain Lake BodyOfWater Continent Building HistoricPlace",
@@ -22,14 +24,14 @@ _CLASSES: Mapping[str, Mapping[str, str]] = {
         "award": "Award",
     },
     "politics": {
-        "politician": "Politician President PrimeMinister Senator Congressman MemberOfParliament Governor Mayor "
-        "Chancellor Lieutenant OfficeHolder VicePresident Deputy Ambassador",
-        "election": "Election Referendum",
+        "politician": "Politician Ambassador Chancellor Congressman Deputy Governor Lieutenant Mayor "
+        "MemberOfParliament OfficeHolder President PrimeMinister Senator VicePresident VicePrimeMinister",
+        "election": "Election",
         "politicalparty": "PoliticalParty",
         "event": "SocietalEvent MilitaryConflict Convention",
     },
     "science": {
-        "scientist": "Scientist Biologist Chemist Physicist Mathematician Astronomer Medician Biochemist Geologist",
+        "scientist": "Scientist Biologist Entomologist Medician Professor",
         "discipline": "AcademicSubject",
         "enzyme": "Enzyme",
         "protein": "Protein",
@@ -37,20 +39,20 @@ _CLASSES: Mapping[str, Mapping[str, str]] = {
         "chemicalcompound": "ChemicalCompound Drug",
         "astronomicalobject": "CelestialBody Planet Star Asteroid Galaxy Constellation Satellite",
         "academicjournal": "AcademicJournal",
-        "award": "Award",
     },
     "music": {
         "musicgenre": "MusicGenre",
         "song": "Song Single",
         "band": "Band",
         "album": "Album",
-        "musicalartist": "MusicalArtist Singer Guitarist ClassicalMusicArtist MusicComposer Instrumentalist",
+        "musicalartist": "MusicalArtist Singer Instrumentalist Guitarist ClassicalMusicArtist MusicComposer "
+        "MusicDirector BackScene",
         "musicalinstrument": "Instrument Guitar",
         "event": "MusicFestival",
     },
     "literature": {
         "book": "Book Novel",
-        "writer": "Writer Poet Novelist Playwright Screenwriter Journalist Historian",
+        "writer": "Writer Poet PlayWright ScreenWriter SongWriter Journalist Historian",
         "poem": "Poem",
         "magazine": "Magazine",
         "literarygenre": "LiteraryGenre",
@@ -59,7 +61,7 @@ _CLASSES: Mapping[str, Mapping[str, str]] = {
         "programlang": "ProgrammingLanguage",
         "product": "Software",
         "conference": "AcademicConference",
-        "researcher": "ComputerScientist",
+        "researcher": "Scientist Professor",
     },
 }
 

@@ -6,7 +6,7 @@ spaces or American letters; `ALIASES` maps those onto the file spelling.
 """
 
 import difflib
-import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
+from crossner_hf.json_file import read_json_object
 from crossner_hf.type_nouns import TYPE_NOUNS
 
 SPLITS = ("train", "validation", "test")
@@ -137,11 +138,11 @@ class Domain:
         folder = Path(folder).expanduser()
         path = folder / DOMAIN_FILE
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            content = read_json_object(path, "the description of a domain")
+        except OSError as error:
             raise ValueError(f"{path}: cannot be read as the description of a domain: {error}") from error
         kinds = {"name": str, "entity_types": list, "descriptions": dict, "generic_types": list, "nouns": dict}
-        if not isinstance(content, dict) or "entity_types" not in content:
+        if "entity_types" not in content:
             raise ValueError(f'{path}: expected {{"entity_types": ["…", …]}}, got {str(content)[:80]!r}')
         for key, value in content.items():
             if key not in kinds:
@@ -292,9 +293,9 @@ def get_domain(name: str | Path) -> Domain:
     if domain:
         return domain
     folder = Path(text).expanduser()
-    if text and (folder / DOMAIN_FILE).is_file():
+    if text and os.path.isfile(folder / DOMAIN_FILE):  # False, and no error, for what can be no path
         return Domain.from_folder(folder)
-    if text and folder.is_dir():
+    if text and os.path.isdir(folder):
         raise ValueError(f'{text}: a folder with a domain of your own needs a {DOMAIN_FILE}: {{"entity_types": ["…"]}}')
     near = difflib.get_close_matches(text.lower(), BUILT_IN, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(BUILT_IN)}"

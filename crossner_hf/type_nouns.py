@@ -1,7 +1,7 @@
 """Nouns of the entity types in first sentences: what "was an American jazz pianist" is a `musicalartist`.
 
 An entry of several words stands for phrases with the head noun of the entry in which its other words occur too: "music
-genre" for "genre of electronic music". How far the table agrees with typed titles is stated in docs/corpora.md.
+genre" for "genre of electronic music". docs/corpora_sentences.md says how far the table agrees with typed titles.
 """
 
 from collections.abc import Mapping

@@ -43,6 +43,7 @@ MAIN_TABLE = {
     ("BiLSTM-CRF over GloVe", "joint"): "lstm-joint/*-joint-bilstm-crf-glove",
     ("Coach over GloVe", "direct"): "lstm/*-direct-coach-glove",
     ("Coach over GloVe", "joint"): "lstm-joint/*-joint-coach-glove",
+    ("names of a gazetteer", "no training"): "gazetteer/*-gazetteer",
 }
 # Setting and tagger to the records and to the name of the published row.
 TAGGERS = {
@@ -194,6 +195,16 @@ def taggers_table() -> str:
     return markdown_table(["domain", "setting", "tagger", *columns], rows, names=3)
 
 
+def gazetteer_table() -> str:
+    rows = []
+    for domain in DOMAINS:
+        ((run,), dev) = all_runs()[f"gazetteer/{domain}-gazetteer"], f1(f"gazetteer/{domain}-gazetteer", "validation")
+        overall = run.scores("conlleval").overall
+        values = (*dev, *(100 * value for value in (overall.precision, overall.recall, overall.f1)))
+        rows.append([domain, *(f"{value:.2f}" for value in values)])
+    return markdown_table(["domain", "dev F1", "test precision", "test recall", "test F1"], rows)
+
+
 def dapt_record(name: str) -> DaptRecord:
     return read_record(RESULTS / "dapt-music" / f"{name}.json", DaptRecord)
 
@@ -279,6 +290,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "joint": joint_table,
     "head": head_table,
     "taggers": taggers_table,
+    "gazetteer": gazetteer_table,
     "starting-point": starting_point_table,
     "perplexity": perplexity_table,
     "dapt": dapt_table,

@@ -177,7 +177,7 @@ def test_an_own_domain_survives_pickling(tmp_path):
         ("", "cannot be read as the description of a domain"),
         ("[" * 9_000, "cannot be read as the description of a domain"),
         ("\ufeff{}", "cannot be read as the description of a domain"),
-        ("[]", r'expected \{"entity_types"'),
+        ("[]", "expected a JSON object, got '\\[\\]'"),
         ({}, r'expected \{"entity_types"'),
         ({"types": ["court"]}, r'expected \{"entity_types"'),
         ({"entity_types": "court judge"}, "entity_types must be a list, got 'court judge'"),

@@ -23,6 +23,7 @@ READER_ENDED = 141  # exit status of a program that SIGPIPE ends, in a shell: 12
 TRACEBACK = "CROSSNER_HF_TRACEBACK"
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # EDQUOT: the user's quota
 NO_ACCESS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
+LONGEST = 1_000  # characters of a message: a value from a file may have any length
 # Name: (module of this folder, description for `--help`). A module is imported only when its command runs.
 COMMANDS = {
     "data": ("data", "show, check and export the labelled data"),
@@ -173,5 +174,6 @@ def _advice(error: OSError) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's message without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return an error's message without line breaks; of a very long one, both ends."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    return message if len(message) <= LONGEST else f"{message[: LONGEST * 3 // 4]} … {message[-LONGEST // 5 :]}"

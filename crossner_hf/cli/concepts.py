@@ -1,6 +1,7 @@
 """crossner-hf concepts: data of what things are, and pre-training on them."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import CommandParser, quiet
 from crossner_hf.display import say
+from crossner_hf.packaged_encoder import CONCEPTS
 
 if TYPE_CHECKING:
     from crossner_hf.engine.tasks import Outcome
@@ -20,13 +22,14 @@ mentions reads descriptions of types:
   crossner-hf concepts build --source simplewiki.parquet --output concepts/
   crossner-hf concepts train --data concepts/ --model minilm --max-tokens 1000000 --output runs/concepts
   crossner-hf predict --model runs/concepts --types "court, judge, statute" articles.txt
+  crossner-hf concepts describe --domain legal/ --choose
   crossner-hf train --domain music --model runs/concepts --tagger crf --preset small --output runs/music
 
 The model `concepts` comes with this package (extra: offline)."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one of the two commands."""
+    """Run one of the commands."""
     if argv and argv[0] == "train":
         return run_train(argv[1:])
     parser = CommandParser(
@@ -36,7 +39,10 @@ def main(argv: Sequence[str]) -> int:
     build = commands.add_parser("build", help="make concept data from Wikipedia in any form that corpora are built of")
     _add_build_options(build)
     commands.add_parser("train", help="pre-train an encoder on concept data", add_help=False)
-    return run_build(parser.parse_args(argv))
+    describe = commands.add_parser("describe", help="how the descriptions of a domain's types do on labelled sentences")
+    _add_describe_options(describe)
+    args = parser.parse_args(argv)
+    return {"build": run_build, "describe": run_describe}[args.command](args)
 
 
 def _add_build_options(build: argparse.ArgumentParser) -> None:
@@ -54,6 +60,51 @@ def _add_build_options(build: argparse.ArgumentParser) -> None:
     build.add_argument("--data-dir", help="folder of the official files")
     build.add_argument("--workers", type=int, help="processes (default: one for each core)")
     build.add_argument("--executor", choices=("local", "ray"), default="local", help="ray: the cluster's machines")
+
+
+def _add_describe_options(describe: argparse.ArgumentParser) -> None:
+    describe.add_argument("--domain", required=True, help="a domain, or the folder of your own")
+    describe.add_argument("--model", default=CONCEPTS, help="encoder pre-trained on concepts (default: concepts)")
+    describe.add_argument(
+        "--split", choices=("train", "validation"), default="train", help="labelled sentences (default: train)"
+    )
+    describe.add_argument("--data-dir", help="folder of the official files")
+    describe.add_argument(
+        "--choose", action="store_true", help="look for better descriptions among the nouns of each type (minutes)"
+    )
+
+
+def run_describe(args: argparse.Namespace) -> int:
+    """Print what each description finds, and better ones if asked."""
+    quiet()
+    from crossner_hf.concepts.descriptions import DescribedSentences, choose_descriptions
+    from crossner_hf.display import table
+    from crossner_hf.schema import get_domain
+
+    domain = get_domain(args.domain)
+    sentences = DescribedSentences(domain, args.model, args.split, args.data_dir)
+    descriptions = {entity_type: domain.phrases(entity_type) for entity_type in domain.entity_types}
+    if args.choose:
+        candidates = {entity_type: domain.nouns_of(entity_type) for entity_type in domain.entity_types}
+        descriptions = choose_descriptions(sentences, descriptions, candidates)
+    rows = [
+        (
+            entity_type,
+            ", ".join(descriptions[entity_type]),
+            f"{report.mentions:,}",
+            f"{report.ranked_first:.0%}",
+            report.taken_for or "",
+            f"{100 * report.f1:.1f}",
+        )
+        for entity_type, report in sentences.report(descriptions).items()
+    ]
+    say(table(("type", "description", "mentions", "ranked first", "taken for", "F1"), rows))
+    f1 = 100 * sentences.f1(descriptions)
+    say(f"\n{args.split}, no training: F1 {f1:.2f} (whole spans, decoded by the rules of IOB2)")
+    if args.choose:
+        changed = {t: ", ".join(p) for t, p in descriptions.items() if p != domain.phrases(t)}
+        say(f'better in domain.json: "descriptions": {json.dumps(changed, ensure_ascii=False)}')
+    return 0
 
 
 def run_build(args: argparse.Namespace) -> int:

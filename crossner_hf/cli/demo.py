@@ -118,12 +118,12 @@ def _tag(output: Path, colour: bool) -> None:
 def _reload(output: Path) -> None:
     from transformers import pipeline
 
-    from crossner_hf.tagger.tagger import tag
+    from crossner_hf.concepts.types_in_words import tag
 
     entities = pipeline("crossner", model=str(output))(TEXTS[0])
     say(f'pipeline("crossner", model={json.dumps(str(output))}) on the first sentence:')
     for entity in entities:
         place = f"{entity['start']:>3}-{entity['end']:<3}"
         say(f"  {place} {entity['word']} ({entity['entity_group']}, {entity['score']:.2f})")
-    if entities != tag(str(output), TEXTS[0]):
+    if entities != tag(TEXTS[0], model=str(output)):
         sys.exit("the reloaded pipeline gives other entities than the tagger; please report this")

@@ -57,7 +57,7 @@ def read_rows(folder: str | Path) -> Iterator[ConceptRow]:
 
 
 def choose_rows(rows: list[ConceptRow], max_tokens: int | None, seed: int) -> list[ConceptRow]:
-    """Choose sentences by weights, without repeats; mentions of concepts that are too rare become unknown words.
+    """Choose distinct sentences by weights; mentions of concepts that are too rare become unknown words.
 
     The weight of a sentence is the sum over its mentions of 1 / sqrt(mentions with that head noun), divided by the
     root of their number, so that countries and cities, which fill Wikipedia, do not fill the sample.
@@ -77,7 +77,8 @@ def choose_rows(rows: list[ConceptRow], max_tokens: int | None, seed: int) -> li
     for row in rows:
         for mention in row["mentions"]:
             counts[_head(mention["phrases"][0])] = counts.get(_head(mention["phrases"][0]), 0) + 1
-    usable = [with_known(row, counts) for row in rows]
+    distinct = {tuple(row["tokens"]): row for row in rows}.values()  # sources may share pages
+    usable = [with_known(row, counts) for row in distinct]
     usable = [row for row in usable if row["mentions"]]
     if not usable:
         raise ValueError(f"no concept has {LEAST_MENTIONS} mentions in {len(rows):,} sentences; build more data")

@@ -1,6 +1,7 @@
 """Tagging with no training: type names or descriptions in, a tagger out."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 
@@ -86,16 +87,35 @@ def tagger_for(
 
 
 def tag(
-    texts: Iterable[str], types: Sequence[str] | Mapping[str, str], checkpoint: str = CONCEPTS
-) -> list[list[Entity]]:
-    """Tag texts with types in words, with no training.
+    texts: str | Iterable[str],
+    types: Sequence[str] | Mapping[str, str] | None = None,
+    *,
+    model: str | Tagger | None = None,
+    **kwargs: Any,
+) -> list[Entity] | list[list[Entity]]:
+    """Tag a text or a list of texts, with types in words and no training, or with a saved tagger.
 
     Args:
-        texts: Raw texts.
-        types: Types, or types and their descriptions.
-        checkpoint: See `tagger_for`.
+        texts: A raw text, or several.
+        types: Types, or types and their descriptions; see `tagger_for`.
+        model: A saved tagger (folder or Hub id) or a `Tagger`; with `types`, an encoder that was pre-trained on
+            concepts, by default 'concepts'.
+        **kwargs: For `tagger_for` or `Tagger.from_pretrained`, if `model` is a name.
 
     Returns:
-        The entities of each text, as the pipelines of transformers name them.
+        The entities of the text; for several texts, a list of entities for each.
+
+    Raises:
+        ValueError: Neither types nor a model are given.
     """
-    return list(tagger_for(types, checkpoint).tag_texts(texts))
+    if isinstance(model, Tagger):
+        tagger = model
+    elif types is not None:
+        tagger = tagger_for(types, model or CONCEPTS, **kwargs)
+    elif model is not None:
+        tagger = Tagger.from_pretrained(model, **kwargs)
+    else:
+        raise ValueError("give types, as in tag(texts, types=['singer', 'city']), or model, a saved tagger")
+    if isinstance(texts, str):
+        return next(tagger.tag_texts([texts]))
+    return list(tagger.tag_texts(texts))

@@ -13,7 +13,7 @@ from crossner_hf.corpora.build_merge import merge_shards
 from crossner_hf.corpora.build_read import make_gazetteer, read_shard
 from crossner_hf.corpora.categories import CategoryGraph
 from crossner_hf.corpora.documents import ReaderOptions, Shard, check_output, plan_shards
-from crossner_hf.corpora.dumps import EDGES_FILE, find_dumps, unpack_dump
+from crossner_hf.corpora.dumps import EDGES_FILE, dropped_pages, find_dumps, unpack_dump
 from crossner_hf.corpora.duplicates import labelled_keys
 from crossner_hf.corpora.selection import DomainSelector
 from crossner_hf.data.sources import FILE_NAMES, sha256_of
@@ -91,6 +91,10 @@ class BuildPlan:
             )
             for folder, (path, checksum) in folders
         ]
+
+    def dropped_pages(self) -> list[dict[str, int]]:
+        """Give for each dump how many of its pages were left out, by reason; the dumps must have been unpacked."""
+        return list(map(dropped_pages, self._unpacked()))
 
     def job(self) -> tuple[BuildJob, list[Shard]]:
         """Give what the other tasks share, and all shards; the dumps must have been unpacked."""

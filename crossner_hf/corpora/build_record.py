@@ -30,7 +30,7 @@ def make_record(job: BuildJob, plan: BuildPlan, wall_seconds: float) -> CorpusRe
         parameters=asdict(job.settings),
         sources=plan.checksums(),
         documents=sum(counts["documents"] for counts in read),
-        source_dropped=summed(counts["dropped"] for counts in read),
+        source_dropped=summed([*plan.dropped_pages(), *(counts["dropped"] for counts in read)]),
         gazetteer=dict(about.sources),
         gazetteer_names=about.entries - sum(about.drops.values()),
         gazetteer_dropped=dict(about.drops),

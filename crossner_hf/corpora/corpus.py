@@ -22,6 +22,7 @@ from crossner_hf.corpora.corpus_readers import (
     DocumentPart,
     Row,
     file_format,
+    file_kind,
     is_known_name,
     parts_of,
     read,
@@ -121,7 +122,7 @@ class Corpus:
         titles, sums = sorted(self.exclude_titles), self.checksums()
         if self.is_hub_id():
             return [self.text_column, titles, list(sums.items())]
-        return [self.text_column, titles, [file_format(path) for _, path in self.files()], list(sums.values())]
+        return [self.text_column, titles, [file_kind(path) for _, path in self.files()], list(sums.values())]
 
     def files(self) -> list[tuple[str, Path]]:
         """List the files in the order of reading, each with its name for records; none for a data set."""

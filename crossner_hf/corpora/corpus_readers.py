@@ -69,7 +69,7 @@ def is_known_name(name: str) -> bool:
 
 def read(path: Path, columns: Columns) -> Iterator[Row]:
     """Yield the documents of a file. Raises ValueError with path:line for anything that cannot be read."""
-    kind = file_format(path)
+    kind = file_kind(path)
     if kind == "parquet":
         yield from _parquet_rows(path, columns)
         return
@@ -78,22 +78,24 @@ def read(path: Path, columns: Columns) -> Iterator[Row]:
             yield row_of(content, columns, where)
         return
     with unpacked(path) as file:
-        yield from text_rows(file, path, lines=holds_a_document_a_line(path))
+        yield from text_rows(file, path, lines=kind == "lines")
 
 
-def holds_a_document_a_line(path: Path) -> bool:
-    """Say whether each line of a text file is a document.
+def file_kind(path: Path) -> str:
+    """Give the format of a file; `lines` for a text file with a document on each line.
 
-    That is so where the file is longer than PART_CHARACTERS bytes and these have at least LINE_DOCUMENTS lines and no
-    blank one between them, as in the corpora that the authors of CrossNER offer.
+    That is one of more than PART_CHARACTERS bytes, the first of which hold at least LINE_DOCUMENTS lines and no blank
+    one, as in the corpora that the authors of CrossNER offer.
     """
+    if file_format(path) != "text":
+        return file_format(path)
     with unpacked(path) as file:
         head = file.read(PART_CHARACTERS + 1)
-    lines = head.splitlines()
+    lines = head.splitlines()[:-1]  # the last one is cut
     if len(head) <= PART_CHARACTERS or len(lines) < LINE_DOCUMENTS or not all(line.strip() for line in lines):
-        return False
+        return "text"
     logger.info("%s: no blank line in its first %d bytes, so each line is a document", path, PART_CHARACTERS)
-    return True
+    return "lines"
 
 
 def parts_of(document: DocumentPart) -> Iterator[DocumentPart]:
@@ -216,7 +218,7 @@ def parquet_contents(
                     number += 1
                     yield f"{path}: row {number}{part}", content
         except (UnicodeDecodeError, pyarrow.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{path}: cannot be read after row {number}{part}: {error}") from None
+            raise ValueError(f"{path}: cannot be read after row {number}{part}: {str(error).splitlines()[0]}") from None
 
 
 def row_of(content: Mapping[str, Any], columns: Columns, where: str) -> Row:

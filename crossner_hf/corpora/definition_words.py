@@ -16,10 +16,10 @@ BOUNDARIES = _words(
     being is was are were has had have can could will would may might must did does do he she it they we you so
     because if while but than like such not whereas best currently originally also then there this these its his
     her their what how each using belonging following serving depicting describing involving causing showing
-    playing covering running taking making giving going coming lying sitting beginning ending dating ranging
+    playing covering running taking giving going coming lying sitting beginning ending dating ranging
     according due close next north-east away every throughout towards toward despite except both probably
     possibly especially mainly mostly usually often sometimes generally well spoken eaten grown worn sold taught
-    led kept seen drawn shown caused carried co-written
+    led kept seen drawn shown caused carried co-written combining performing providing targeting orbiting
     """
 )
 
@@ -72,7 +72,7 @@ MODIFIERS = _words(
     motion information gas oil coal iron mining fishing war good bad poor rich dry wet cold hot warm
     semi-professional independent current solo retired multi upper lower central northern southern eastern
     western sweet sour beautiful pretty non-profit nonprofit not-for-profit progressive concurrent functional
-    imperative lightweight
+    imperative lightweight for-profit source
     """
 )
 
@@ -105,7 +105,7 @@ NOUNS_LIKE_ADVERBS = _words(
 AFTER_NOUNS = _words(
     """
     active responsible available common similar equivalent popular famous notable endemic native capable full
-    together different first second most just exclusively
+    together different first second most just exclusively shot
     """
 )
 

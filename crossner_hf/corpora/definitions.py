@@ -44,22 +44,25 @@ class Definition(NamedTuple):
 
 _BRACKETS = re.compile(r"\([^()]*\)")
 _COPULA = re.compile(
-    r"""\b(?:is|was|are|were|(?:has|have)\sbeen|will\sbe|used\sto\sbe|refers?\sto|served\sas|worked\sas|became)\s
+    r"""\b(?:is|was|(?P<plural>are|were)|(?:has|have)\sbeen|will\sbe|used\sto\sbe|refers?\sto|served\sas|worked\sas|became)\s
     (?:(?:also|now|currently|formerly|originally|usually|often|once|still|mainly|generally|officially|today|sometimes
         |either|simply|basically|actually|best|well|widely|commonly|mostly|both|probably|all|perhaps)\s)*
     (?:(?:known|regarded|described|defined|considered|seen)\s(?:as\s|to\sbe\s|for\sbeing\s)?)?
     (?:(?P<many>(?:one|two|three|four|five|six|some|any|each|part|many|several)\s(?:of\s)?(?:(?:the|a|an|his|her)\s)?)
-     |(?P<article>(?:an?|the|another)\s)
+     |(?P<article>(?:an?|the|another|(?:[A-Z][\w.-]*\s){0,3}[A-Z][\w.-]*['’]s)\s)
      |(?=(?:King|Queen|President|Vice|Prime|Emperor|Empress|Governor|Mayor|Member|Bishop|Archbishop|Pope|Duke|Prince
             |Princess|Earl|Chancellor|Secretary|Senator|Sultan|Minister|Speaker|Leader|Deputy|Chairman|Professor)\b)
-     |(?<=\bare\s)|(?<=\bwere\s))""",
+     |(?P<bare>(?<=\bare\s)|(?<=\bwere\s)))""",
     re.VERBOSE,
 )
 _CLAUSE = re.compile(r"\b(?:who|which|that|there|what) $", re.IGNORECASE)  # its "is" belongs to another subject
-_SENTENCE_END = re.compile(r"(?<=[^\s.][^\s.][^\s.])[.!?]\"?\s+\"?[A-Z]|[?!:;]\s|\n")
+_SENTENCE_END = re.compile(
+    r"(?<=[^\s.][^\s.][^\s.])(?<!\b(?:Gen|Sgt|Rev|Hon|Gov|Sen|Col|Maj|Mrs|Inc|Ltd))(?<!\b(?:Bros|Capt|Prof|Corp))"
+    r"[.!?]\"?\s+\"?[A-Z]|[?!:;]\s|\n"
+)
 _HELD = re.compile(r"\b(?:was|were|is|are|be|been)\s(?:\w+\s)?held\b|\btook\splace\b|\btakes?\splace\b")
 _PHRASE_END = re.compile(r"[.;:!?()]+\"?(?=\s|$)|\s[-–—]+\s|—|\n")
-_RANK = re.compile(r"\d[\d,./–-]*(?:s|st|nd|rd|th)?$|[a-z-]{3,}est$")
+_RANK = re.compile(r"\d[\d,./–-]*(?:s|st|nd|rd|th)?$|[a-z-]{3,}(?:est|teenth|tieth)$")
 _ADJECTIVE = re.compile(
     r".{2,}(?:al|ous|ive|ful|less|able|ible|ic|ed|ing|ish|ese|like|style|wide|weight|-(?:level|oriented|purpose|source|scale|platform|time|term|range|speed))$"
 )
@@ -108,7 +111,9 @@ def head_of(phrase: str) -> str:
 def _held_event(title: str, opening: str) -> Definition | None:
     """Take what an event is from its title: "2005 French general election", which "was held" in some month."""
     words = title.partition(",")[0].split()
-    end = next((number for number, word in enumerate(words) if word in PREPOSITIONS or word[0] == "("), len(words))
+    end = next(
+        (number for number, word in enumerate(words) if word in PREPOSITIONS - {"and"} or word[0] == "("), len(words)
+    )
     begin = end
     while begin and words[begin - 1].islower():
         begin -= 1
@@ -129,9 +134,12 @@ def _defined(opening: str) -> Definition | None:
         rest = _PHRASE_END.split(opening[copula.end() : copula.end() + PHRASE_CHARACTERS], maxsplit=1)[0]
         phrases = [words for words in _noun_phrases(rest.replace('"', "").split()) if len(words) <= MAX_WORDS]
         if phrases:
-            if not copula["article"]:
-                at = phrases[0].index("of") - 1 if "of" in phrases[0] else -1
-                phrases[0][at] = singular(phrases[0][at])
+            at = phrases[0].index("of") - 1 if "of" in phrases[0] else -1
+            one = singular(phrases[0][at])
+            if copula["bare"] is not None and one == phrases[0][at]:
+                continue  # "are no longer": no noun in the plural
+            if copula["article"] is None or (copula["plural"] and copula["article"] == "the "):
+                phrases[0][at] = one
             first, *others = (" ".join(words) for words in phrases)
             return Definition(first, head_of(first), tuple(others))
     return None
@@ -159,15 +167,16 @@ def _noun_phrases(words: Sequence[str]) -> list[list[str]]:
             phrase.append(word)
         end += 1
     phrases = [clean for clean in map(_clean, [*phrases, phrase]) if clean]
-    if phrases and end < len(words) and names[end] in ("of", "for"):
-        return _with_complement(phrases, words[end + 1 :])
+    for begins in (["of"], ["for"], ["given", "to"], ["used", "for"]):
+        if phrases and names[end : end + len(begins)] == begins:
+            return _with_complement(phrases, words[end + len(begins) :], begins == ["of"])
     return phrases
 
 
-def _with_complement(phrases: list[list[str]], words: Sequence[str]) -> list[list[str]]:
-    """Treat "of …" after the only phrase: "type of dance" gives "dance"; "genre of music" stays."""
+def _with_complement(phrases: list[list[str]], words: Sequence[str], is_of: bool) -> list[list[str]]:
+    """Treat what follows the only phrase: "type of dance" and "word for dance" give "dance"; "genre of music" stays."""
     head = phrases[-1][-1].lower()
-    if len(phrases) > 1 or head not in TRANSPARENT | RELATIONAL:
+    if len(phrases) > 1 or not (head in TRANSPARENT or (is_of and head in RELATIONAL)):
         return phrases
     complement = _noun_phrases(words)
     if not complement:

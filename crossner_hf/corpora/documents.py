@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.corpus_readers import (
-    file_format,
-    holds_a_document_a_line,
+    file_kind,
     no_column,
     open_parquet,
     parquet_contents,
@@ -236,18 +236,14 @@ def _file_shards(name: str, path: Path, options: ReaderOptions, part_bytes: int)
         raise ValueError(f"{path}: is a MediaWiki dump; unpack it first (crossner_hf.corpora.dumps.unpack_dump)")
     if not path.stat().st_size:
         return
-    kind: Kind
-    has_categories = False
-    if file_format(path) == "parquet":
+    kind, has_categories = cast("Kind", file_kind(path)), False
+    if kind == "parquet":
         kind, has_categories, ranges = _parquet_plan(path, options)
-    elif file_format(path) == "jsonl":
-        where, row = next(json_rows(numbered_lines(path), str(path)), ("", None))
-        if row is not None:
-            options.check(row, where)
-        kind, has_categories = "jsonl", row is not None and options.categories_column in row
-        ranges = file_parts(path, part_bytes, at_blank_lines=False)
     else:
-        kind = "lines" if holds_a_document_a_line(path) else "text"
+        if kind == "jsonl":
+            for where, row in islice(json_rows(numbered_lines(path), str(path)), 1):
+                options.check(row, where)
+                has_categories = options.categories_column in row
         ranges = file_parts(path, part_bytes, at_blank_lines=kind == "text")
     checksum = sha256_of(path)
     for begin, end in ranges:

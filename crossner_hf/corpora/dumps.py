@@ -16,6 +16,7 @@ from crossner_hf.data.lines import unpacked
 
 PAGES_FILE = "pages.parquet"
 EDGES_FILE, COUNTS_FILE = ".category_edges.parquet", ".counts.json"  # hidden, so that the folder is a source as it is
+KEPT_PAGES = ("pages", "articles", "categories")  # the counts of what is not left out
 NAMES_KEY = "site_names"
 MEDIA_NAMESPACE, FILE_NAMESPACE, CATEGORY_NAMESPACE = -2, 6, 14  # the same in every wiki
 ROW_GROUP_CHARACTERS = 8_000_000  # of wikitext, held in memory while a dump is unpacked
@@ -83,6 +84,12 @@ def unpack_dump(path: str | Path, folder: str | Path) -> dict[str, int]:
     return dict(counts)
 
 
+def dropped_pages(folder: Path) -> dict[str, int]:
+    """Give how many pages of an unpacked dump were left out, by reason."""
+    counts: dict[str, int] = json.loads((folder / COUNTS_FILE).read_text(encoding="utf-8"))
+    return {f"page: {reason}": count for reason, count in counts.items() if reason not in KEPT_PAGES}
+
+
 def site_names(metadata: Mapping[bytes, bytes] | None) -> SiteNames:
     """Read the prefixes that `unpack_dump` keeps in the metadata of `pages.parquet`."""
     kept = (metadata or {}).get(NAMES_KEY.encode())
@@ -144,7 +151,7 @@ def _pages(path: Path, counts: Counter[str]) -> Iterator[tuple[SiteNames, Any, s
                     yield names, page, text
                 before = f"page {page.title!r}"
                 root.element.clear()  # mwxml keeps an empty element for each page
-        except (ParseError, MalformedXML, AttributeError, TypeError, ValueError) as error:  # mwxml checks little
+        except (ParseError, MalformedXML, AssertionError, AttributeError, TypeError, ValueError) as error:  # of mwxml
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"{path}: no XML of a MediaWiki dump after {before}: {reason}; get it again") from None
 

@@ -6,6 +6,7 @@ of 100 million different texts have the same hash with a probability of 0.03 %.
 """
 
 import hashlib
+import string
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from crossner_hf.schema import Domain
 
 RANGE_ENTRIES = 1 << 21
 ALL_DOMAINS = (1 << 32) - 1
+_UNCOMPARED = (string.whitespace + string.punctuation).encode()
 ENTRY = np.dtype([("key", "<u8"), ("position", "<u4"), ("domains", "<u4")])
 
 Keys = NDArray[np.uint64]
@@ -159,13 +161,13 @@ def labelled_keys(
         verify: Check the official files, as for `crossner_hf.load`.
     """
     return frozenset(
-        labelled_key("".join(unicodedata.normalize("NFC", " ".join(words)).split()))
+        labelled_key(unicodedata.normalize("NFC", "".join(words)))
         for domain in domains
         for path in domain_files(domain, data_dir, verify=verify).values()
         for words, _ in read_sentences(domain, path)
-    )
+    ) - {""}
 
 
 def labelled_key(sentence: str) -> str:
-    """Give a sentence of `split_document` without spaces and case, as sentences are compared with labelled ones."""
-    return sentence.replace(" ", "").casefold()
+    """Spell a sentence as it is compared with labelled ones: without white space, ASCII punctuation and case."""
+    return sentence.casefold().encode().translate(None, _UNCOMPARED).decode()

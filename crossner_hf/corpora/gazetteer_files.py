@@ -147,9 +147,10 @@ def _csv_rows(path: Path) -> Iterator[Row]:
 
 
 def _json_rows(path: Path) -> Iterator[Row]:
+    text = "\n".join(line for _, line in numbered_lines(path))
     try:
-        rows = json.loads("\n".join(line for _, line in numbered_lines(path)))
-    except (json.JSONDecodeError, RecursionError) as error:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON: {error}") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{path}: expected a list of objects, the 'JSON file' of query.wikidata.org")
@@ -160,11 +161,14 @@ def _json_rows(path: Path) -> Iterator[Row]:
 def _checked(row: Mapping[str, Any], where: str, name: str) -> Mapping[str, Any]:
     """The row with its name as `name`. Raises ValueError if name, type or domain is no text."""
     row = {"name": row.get(name), "type": row.get("type"), "domain": row.get("domain", ANY_DOMAIN)}
-    for column, value in row.items():
-        if not isinstance(value, str) or "\x00" in value:
-            shown = name if column == "name" else column
-            raise ValueError(f"{where}: expected text without NUL in {shown!r}, got {value!r}")
-    return row
+    return {column: _text(value, where, repr(name if column == "name" else column)) for column, value in row.items()}
+
+
+def _text(value: Any, where: str, what: str) -> str:
+    """The value. Raises ValueError if it is no text, or has a NUL or half a character."""
+    if not isinstance(value, str) or re.search(r"[\x00\ud800-\udfff]", value):
+        raise ValueError(f"{where}: expected text without NUL and lone surrogates in {what}, got {value!r}")
+    return value
 
 
 _READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
@@ -194,11 +198,12 @@ def _dbpedia_entries(paths: Sequence[Path], drops: Counter[str]) -> Iterator[Ent
         if (triple["language"] or LANGUAGE) != LANGUAGE:
             drops["label in another language"] += 1
             continue
-        label = ESCAPE.sub(_unescaped, triple["text"])
-        if "\x00" in label:
-            raise ValueError(f"{where}: expected a label without NUL, got {label!r}")
+        label = _text(ESCAPE.sub(_unescaped, triple["text"]), where, "the label")
         without_label.discard(triple["subject"])
-        for domain, entity_type in dict.fromkeys(types[triple["subject"]]):
+        of_subject = dict.fromkeys(types[triple["subject"]])
+        if (ANY_DOMAIN, "country") in of_subject:
+            of_subject.pop((ANY_DOMAIN, "location"), None)  # every country is a Place
+        for domain, entity_type in of_subject:
             yield Entry(re.sub(r" \([^()]*\)$", "", label), entity_type, domain)
     if without_label:
         drops["no label"] += len(without_label)

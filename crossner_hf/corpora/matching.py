@@ -1,26 +1,20 @@
-"""Names found in text: exactly the leftmost longest ones between token edges, by hashes of all stretches of tokens.
+"""Names found in text: exactly the leftmost longest ones that begin and end where words do.
 
-A token is a run of letters, digits and combining marks, or any other character that is no white space. Any white space
-equals one space. Hashes are polynomials over characters modulo 2**64, so that prefix sums give that of any stretch
-(Karp and Rabin, 1987). Every hit is compared with its name, so that equal hashes give no wrong match.
+Words are those of `hashed_words`; any white space equals one space. Candidates are found by hashes. Every hit is
+compared with its name, so that equal hashes give no wrong match.
 """
 
-import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
 
-BASE = 0x9E3779B97F4A7C15  # odd, its bits well mixed: 2**64 over the golden ratio (Knuth 6.4)
-FINISH = np.uint64(0xD6E8FEB86659FD93)  # odd; spreads the low bits of a hash to the high ones, which address bitmaps
+from crossner_hf.corpora.hashed_words import Array, HashedWords
+
 BATCH_CHARACTERS = 1 << 17  # of sentences searched together: arrays of this length stay in the processor's cache
 BITS_PER_HASH = 16  # of a bitmap: one in 16 of other hashes seems to be there
-SEPARATOR = "\x00"  # between sentences: a token that no name contains
-SPACE, WORD, OTHER = range(3)  # classes of characters
-
-Array = np.ndarray
+SEPARATOR = "\x00"  # between sentences: a word that no name contains
 
 
 class Matches(NamedTuple):
@@ -51,7 +45,7 @@ class NameIndex:
         self.parts = parts
         self.characters, self.offsets, self.hashes = parts["characters"], parts["offsets"], parts["hashes"]
         self.prefixes, self.whole, self.first = parts["prefixes"], parts["whole"], parts["first"]
-        self.most_tokens = int(parts["most_tokens"][0])
+        self.most_words = int(parts["most_words"][0])
 
     @classmethod
     def build(cls, names: Sequence[str]) -> tuple[Self, Array]:
@@ -69,17 +63,17 @@ class NameIndex:
         """
         if not names:
             raise ValueError("there is no name to look for")
-        hashes, prefixes, most_tokens = [], [], 1
+        hashes, prefixes, most_words = [], [], 1
         for batch, begins in _batches(names):
-            tokens = Tokens(SEPARATOR.join(batch))
-            of_name = np.searchsorted(begins, tokens.start, side="right") - 1
-            inside = tokens.codes[tokens.start] != 0
+            words = HashedWords(SEPARATOR.join(batch))
+            of_name = np.searchsorted(begins, words.start, side="right") - 1
+            inside = words.codes[words.start] != 0
             first = np.flatnonzero(inside & np.diff(of_name, prepend=-1).astype(bool))
-            last = np.append(first[1:] - 2, len(tokens.start) - 1)
+            last = np.append(first[1:] - 2, len(words.start) - 1)
             at = np.flatnonzero(inside)
-            hashes.append(tokens.hashes(first, last))
-            prefixes.append(np.unique(tokens.hashes(first[of_name[at]], at)))
-            most_tokens = max(most_tokens, int((last - first).max()) + 1)
+            hashes.append(words.hashes(first, last))
+            prefixes.append(np.unique(words.hashes(first[of_name[at]], at)))
+            most_words = max(most_words, int((last - first).max()) + 1)
         every = np.concatenate(hashes)
         sorted_hashes, order = np.unique(every, return_index=True)
         ordered = [names[i].encode() for i in order.tolist()]
@@ -93,7 +87,7 @@ class NameIndex:
             "prefixes": _bitmap(np.unique(np.concatenate(prefixes))),
             "whole": _bitmap(sorted_hashes),
             "first": first,
-            "most_tokens": np.array([most_tokens]),
+            "most_words": np.array([most_words]),
         }
         return cls(parts), order
 
@@ -105,7 +99,7 @@ class NameIndex:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Map the arrays of a folder into memory, where processes share them."""
-        names = ("characters", "offsets", "hashes", "first", "prefixes", "whole", "most_tokens")
+        names = ("characters", "offsets", "hashes", "first", "prefixes", "whole", "most_words")
         return cls({name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names})
 
     def __len__(self) -> int:
@@ -122,13 +116,13 @@ class NameIndex:
             text: The text, in NFC if the names are.
             allowed: Whether each name counts, (names,) bool or 0 and 1; by default all do.
         """
-        tokens = Tokens(text)
-        length, name = self._longest(tokens, allowed)
+        words = HashedWords(text)
+        length, name = self._longest(words, allowed)
         begin = np.flatnonzero(length)
         end = begin + length[begin]
         kept = _leftmost(begin, end)
         begin, end = begin[kept], end[kept]
-        return Matches(tokens.position(tokens.start[begin]), tokens.position(tokens.end[end - 1] - 1) + 1, name[begin])
+        return Matches(words.position(words.start[begin]), words.position(words.end[end - 1] - 1) + 1, name[begin])
 
     def find_in(self, sentences: Sequence[str], allowed: Array | None = None) -> SentenceMatches:
         """Find the leftmost longest names of each sentence; see `find`."""
@@ -143,133 +137,46 @@ class NameIndex:
             return SentenceMatches(*(np.zeros(0, np.int64) for _ in range(4)))
         return SentenceMatches(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def _longest(self, tokens: "Tokens", allowed: Array | None) -> tuple[Array, Array]:
-        """The number of tokens of the longest name that begins at each token, 0 if none does, and its number."""
-        length, name = np.zeros((2, len(tokens.start)), np.int32)
-        alive = np.arange(len(tokens.start))
-        for tokens_of_name in range(1, self.most_tokens + 1):
-            alive = alive[: np.searchsorted(alive, len(tokens.start) - tokens_of_name, side="right")]
-            if not len(alive):
-                break
-            last = alive + (tokens_of_name - 1)
-            hashes = tokens.hashes(alive, last)
-            begun = _is_set(self.prefixes, hashes)
-            alive, hashes = alive[begun], hashes[begun]
+    def _longest(self, words: HashedWords, allowed: Array | None) -> tuple[Array, Array]:
+        """The number of words of the longest name that begins at each word, 0 if none does, and its number."""
+        length, name = np.zeros((2, len(words.start)), np.int32)
+        alive, hashes = np.arange(len(words.start)), words.hashes(slice(None), slice(None))
+        for more in range(self.most_words):  # words after the first
+            begun = np.flatnonzero(_is_set(self.prefixes, hashes))
+            alive, hashes = alive.take(begun), hashes.take(begun)
             at = np.flatnonzero(_is_set(self.whole, hashes))
-            number = self._number(hashes[at])
-            same = self.hashes[number] == hashes[at]
+            number = self._number(hashes.take(at))
+            same = self.hashes.take(number) == hashes.take(at)
             if allowed is not None:
                 same &= allowed[number].astype(bool)
             first, number = alive[at[same]], number[same]
-            same = self._is_name(tokens, first, first + (tokens_of_name - 1), number)
-            length[first[same]], name[first[same]] = tokens_of_name, number[same]
+            same = self._is_name(words, first, first + more, number)
+            length[first[same]], name[first[same]] = more + 1, number[same]
+            alive = alive[: np.searchsorted(alive, len(words.start) - more - 1)]
+            if not len(alive):
+                break
+            hashes = words.hashes(alive, alive + (more + 1))
         return length, name
 
     def _number(self, hashes: Array) -> Array:
         """The number of the name with each hash; of some other name if there is none."""
-        number = self.first.take((hashes >> np.uint64(65 - len(self.first).bit_length())).astype(np.int64))
+        number = self.first.take((hashes >> np.uint64(65 - len(self.first).bit_length())).view(np.int64))
         behind, last = np.arange(len(number)), len(self) - 1
         while len(behind):  # names with the same first bits: on average less than one
             behind = behind[(self.hashes.take(number[behind]) < hashes[behind]) & (number[behind] < last)]
             number[behind] += 1
         return number
 
-    def _is_name(self, tokens: "Tokens", first: Array, last: Array, number: Array) -> Array:
-        """Whether each stretch of tokens is the name with that number, byte by byte."""
-        begin, end = tokens.byte(tokens.start[first]), tokens.byte(tokens.end[last])
+    def _is_name(self, words: HashedWords, first: Array, last: Array, number: Array) -> Array:
+        """Whether each stretch of words is the name with that number, byte by byte."""
+        begin, end = words.byte(words.start[first]), words.byte(words.end[last])
         size, name_begin = end - begin, self.offsets[number]
         same = size == self.offsets[number + 1] - name_begin
         size = np.where(same, size, 1)
         row_begin = np.cumsum(size) - size
         within = np.arange(int(size.sum())) - np.repeat(row_begin, size)
-        equal = tokens.bytes[np.repeat(begin, size) + within] == self.characters[np.repeat(name_begin, size) + within]
+        equal = words.bytes[np.repeat(begin, size) + within] == self.characters[np.repeat(name_begin, size) + within]
         return same & np.logical_and.reduceat(equal, row_begin) if len(same) else same
-
-
-class Tokens:
-    """The tokens of a text, once each run of white space in it is one space.
-
-    Attributes:
-        codes: Code points, (characters,).
-        start, end: Each token's characters [start, end), (tokens,).
-        bytes: The text as UTF-8, (bytes,).
-    """
-
-    def __init__(self, text: str):
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        classes = _classes().take(codes)
-        white = classes == SPACE
-        again = np.zeros_like(white)
-        np.logical_and(white[1:], white[:-1], out=again[1:])
-        self._positions = None
-        if again.any() or np.count_nonzero(codes == ord(" ")) < np.count_nonzero(white):
-            self._positions = np.flatnonzero(~again)
-            codes, classes = np.where(white, np.uint32(ord(" ")), codes)[~again], classes[~again]
-            text = codes.tobytes().decode("utf-32-le", "surrogatepass")
-        self.codes = codes
-        word = classes == WORD
-        edge = np.ones(len(codes) + 1, bool)  # edge[i]: characters i - 1 and i are in different tokens
-        np.logical_not(word[1:] & word[:-1], out=edge[1:-1])
-        edge_of_token = classes != SPACE
-        self.start = np.flatnonzero(edge[:-1] & edge_of_token)
-        self.end = np.flatnonzero(edge[1:] & edge_of_token) + 1
-        self.bytes = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-        self._bytes_before = None
-        if len(self.bytes) > len(codes):
-            width = 1 + (codes >= 0x80).view(np.uint8) + (codes >= 0x800) + (codes >= 0x10000)
-            self._bytes_before = np.zeros(len(codes) + 1, np.int64)
-            np.cumsum(width, out=self._bytes_before[1:])
-        sums = np.zeros(len(codes) + 1, np.uint64)
-        np.multiply(codes, _powers(BASE, len(codes)), out=sums[1:])
-        np.cumsum(sums, out=sums)
-        self._sum_before, self._sum_behind = sums.take(self.start), sums.take(self.end)
-        self._scale = _powers(pow(BASE, -1, 1 << 64), len(codes)).take(self.start)
-
-    def hashes(self, first: Array, last: Array) -> Array:
-        """Return the hashes of stretches of tokens, first and last token included."""
-        mixed = self._sum_behind.take(last)
-        mixed -= self._sum_before.take(first)
-        mixed *= self._scale.take(first)
-        mixed ^= mixed >> np.uint64(32)
-        mixed *= FINISH
-        mixed ^= mixed >> np.uint64(32)
-        return mixed
-
-    def position(self, characters: Array) -> Array:
-        """Return where these characters are in the original text."""
-        return characters if self._positions is None else self._positions[characters]
-
-    def byte(self, characters: Array) -> Array:
-        """Return where the bytes of these characters begin."""
-        return characters if self._bytes_before is None else self._bytes_before[characters]
-
-
-@cache
-def _classes() -> Array:
-    """The class of each code point: (0x110000,) uint8."""
-    classes = np.full(0x110000, OTHER, np.uint8)
-    for code, character in enumerate(map(chr, range(0x110000))):
-        if character.isspace():
-            classes[code] = SPACE
-        elif character.isalnum() or unicodedata.category(character)[0] == "M":
-            classes[code] = WORD
-    return classes
-
-
-def _powers(base: int, number: int) -> Array:
-    """The powers of an odd number modulo 2**64 from 0: (number,) uint64."""
-    return _some_powers(base)[:number] if number <= 2 * BATCH_CHARACTERS else _new_powers(base, number)
-
-
-@cache
-def _some_powers(base: int) -> Array:
-    return _new_powers(base, 2 * BATCH_CHARACTERS)
-
-
-def _new_powers(base: int, number: int) -> Array:
-    powers = np.full(number, base, np.uint64)
-    powers[:1] = 1
-    return np.multiply.accumulate(powers)
 
 
 def _batches(texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Array]]:
@@ -300,14 +207,13 @@ def _bitmap(hashes: Array) -> Array:
     bits = max(10, (BITS_PER_HASH * len(hashes) - 1).bit_length())
     bitmap = np.zeros(1 << (bits - 3), np.uint8)
     place = hashes >> np.uint64(64 - bits)
-    np.bitwise_or.at(
-        bitmap, (place >> np.uint64(3)).astype(np.int64), np.uint8(1) << (place & np.uint64(7)).astype("u1")
-    )
+    bit = np.uint8(1) << (place & np.uint64(7)).astype(np.uint8)
+    np.bitwise_or.at(bitmap, (place >> np.uint64(3)).view(np.int64), bit)
     return bitmap
 
 
 def _is_set(bitmap: Array, hashes: Array) -> Array:
     """Whether the bit of each hash is set: (hashes,) bool."""
     place = hashes >> np.uint64(64 - 3 - (len(bitmap).bit_length() - 1))
-    byte = bitmap.take((place >> np.uint64(3)).astype(np.int64))
+    byte = bitmap.take((place >> np.uint64(3)).view(np.int64))
     return (byte >> (place & np.uint64(7)).astype(np.uint8) & np.uint8(1)).view(bool)

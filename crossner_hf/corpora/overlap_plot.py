@@ -16,9 +16,12 @@ LEVEL_NAMES = 10  # characters; longer names would overlap
 
 
 def check_plot(path: str | Path) -> None:
-    """Raise ValueError unless the ending is `.png` or `.svg`, and ImportError if matplotlib is not installed."""
+    """Raise ValueError unless a file with the ending `.png` or `.svg` can lie there, ImportError without matplotlib."""
     if Path(path).suffix.lower() not in FORMATS:
         raise ValueError(f"{path}: the heat map is written as {' or '.join(FORMATS)}; choose such a name")
+    there = next(folder for folder in Path(path).absolute().parents if folder.exists())
+    if not there.is_dir() or Path(path).is_dir():
+        raise ValueError(f"{path}: no file can be written there, {there} is no folder or holds a folder of this name")
     check_matplotlib("heat maps")
 
 

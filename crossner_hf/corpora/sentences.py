@@ -66,6 +66,7 @@ _LOST_CONTENT = re.compile(
 )  # a formula's template; a title's: "starred in "" (1999)"
 _MARKUP_STARTS = "|!=*#"
 _SENTENCE_END = re.compile(r"[.!?…。:;][\"'”’»)\]]*$")
+_PLAIN = bytes([*range(0x20, 0x7F), 0x0A])
 _NOT_LETTERS = bytes(c for c in range(128) if not chr(c).isalpha())
 
 # Words that make a short line a sentence. No form that is also a common noun of headings ("works", "uses", "left").
@@ -102,11 +103,12 @@ def judge_document(text: str, rules: SentenceRules = DEFAULT_RULES) -> tuple[lis
     """Split a document into sentences; give those to keep and those to drop, each in order."""
     segment = _segmenter()
     text = clean_text(text)
+    is_plain = text.isascii() and not text.encode().translate(None, _PLAIN)  # in a sixth of isprintable's time
     may_have_remains = any(map(text.__contains__, _MARKS))  # most documents have none: nothing to search for
     kept: list[str] = []
     dropped: list[DroppedSentence] = []
     for line in text.split("\n"):
-        if "  " in line or not line.isprintable():
+        if "  " in line or not (is_plain or line.isprintable()):
             line = " ".join(_INVISIBLE.sub("", line).split())
         if not line or line.isspace():
             continue

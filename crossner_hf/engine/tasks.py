@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crossner_hf.atomic_write import write_text
+from crossner_hf.json_file import read_json_object
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class EngineTask:
         if self.key is None:
             return self.done.is_file()
         try:
-            return bool(json.loads(self.done.read_text(encoding="utf-8"))["key"] == self.key)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return bool(read_json_object(self.done).get("key") == self.key)
+        except (OSError, ValueError):
             return False
 
 

@@ -54,12 +54,19 @@ def read_grid(path: str | Path) -> tuple[Any, Lines]:
     except OSError as error:
         raise ValueError(f"{path}: cannot be read as a grid: {error.strerror or error}") from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ValueError(f"{place}: is no YAML: {getattr(error, 'problem', None) or error}") from error
+        raise ValueError(_not_yaml(error, text, path)) from error
     lines: dict[tuple[Any, ...], int] = {}
     _note_lines(node, (), lines, path)
     return values, lines
+
+
+def _not_yaml(error: yaml.YAMLError, text: str, path: str | Path) -> str:
+    if isinstance(error, yaml.reader.ReaderError):  # a control character
+        line = text.count("\n", 0, error.position) + 1
+        return f"{path}:{line}: is no YAML: it contains the character {text[error.position]!r}"
+    mark = getattr(error, "problem_mark", None)
+    place = f"{path}:{mark.line + 1}" if mark else str(path)
+    return f"{place}: is no YAML: {getattr(error, 'problem', None) or error}"
 
 
 def _refuse_tricks(text: str, path: str | Path) -> None:

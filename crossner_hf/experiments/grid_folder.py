@@ -15,6 +15,7 @@ from crossner_hf.experiments.grid_entries import Dapt
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.settings import WORD_TAGGERS
 from crossner_hf.finetuning.word_taggers import vectors_name
+from crossner_hf.json_file import read_json_object
 from crossner_hf.packaged_encoder import encoder_name
 from crossner_hf.pretraining.arguments import DaptArguments
 from crossner_hf.results.record_files import GRID_FILE, RECORD_FILE, RUN_FILE, NewerRecordError, read_record
@@ -109,14 +110,15 @@ class GridFolder:
     def _before(self) -> dict[str, Any] | None:
         path = self.folder / GRID_FILE
         try:
-            before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if not all(isinstance(before[key], dict) for key in ("grid", "runs")):
-                raise ValueError("it lacks the grid or its runs")
-            return before
+            before = read_json_object(path, "a grid")
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"{path}: cannot be read as a grid ({error}); choose another folder") from error
+        except ValueError as error:
+            raise ValueError(f"{error}; choose another folder") from None
+        parts = [before.get("grid"), runs := before.get("runs"), *(runs.values() if isinstance(runs, dict) else ())]
+        if not all(isinstance(part, dict) for part in parts):
+            raise ValueError(f"{path}: cannot be read as a grid: it lacks the grid or its runs; choose another folder")
+        return before
 
     def standing(self, task: Run | Dapt, checksums: Checksums) -> Standing:
         """How a run or checkpoint stands; its record where it is finished."""
@@ -196,7 +198,7 @@ def _last_step(folder: Path) -> int:
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any], changed: list[str]) -> str:
     old, new, whose = before["grid"], now["grid"], ""
     if old == new:
-        old, new, whose = before["runs"][changed[0]], now["runs"][changed[0]], f" of {changed[0]}"
+        old, new, whose = before["runs"][changed[0]], now["runs"].get(changed[0], {}), f" of {changed[0]}"
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     return "; ".join(f"{key}{whose} was {_short(old.get(key))}, now {_short(new.get(key))}" for key in keys[:4])
 

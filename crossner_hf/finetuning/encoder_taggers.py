@@ -25,7 +25,7 @@ from crossner_hf.results.record_files import RECORD_FILE, read_record
 from crossner_hf.results.records import PreTraining
 from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import Domain
-from crossner_hf.tagger.checkpoint import check_encoder, loading
+from crossner_hf.tagger.checkpoint import check_encoder, check_vocabulary, loading
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
 from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER
 from crossner_hf.training.resume import weights_hash
@@ -139,6 +139,7 @@ class EncoderTaggers:
                     self.path, output_loading_info=True, trust_remote_code=self.trust_remote_code, **options
                 )
         check_encoder(self.path, model, report)
+        check_vocabulary(self.path, self.tokenizer, model)
         # The head of another kind of classifier can have the names and the shapes of a tagger's.
         same_shape = _is_tagger(saved) or saved.num_labels == config.num_labels
         if same_shape and saved.id2label != config.id2label:

@@ -44,6 +44,8 @@ def model_card(records: Iterable[Record], *, repo: str, dataset_repo: str = "USE
     if dapt_records and dapt_records == records:
         return _dapt(dapt_records[0], dapt_records[1:], repo)
     runs = model_runs(records)
+    if not runs.splits:
+        raise ValueError("the record holds no scores on the test or the validation split, which a card is about")
     commands = list(dict.fromkeys(record.command for record in runs.records))
     source = runs.first.source and runs.first.source.domain
     values: dict[str, Any] = {

@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub.utils import validate_repo_id
 from safetensors import SafetensorError, safe_open
@@ -14,11 +13,12 @@ from crossner_hf.atomic_write import new_folder, write_text
 from crossner_hf.hub.eval_results import eval_results
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.hub.remote_code import config_entries, remote_files, tokenizer_entries
+from crossner_hf.json_file import read_json_object
 from crossner_hf.results.record_files import RECORD_FILE, read_record
 from crossner_hf.results.records import RunRecord
 from crossner_hf.results.text_records import DaptRecord
 from crossner_hf.schema import Domain
-from crossner_hf.tagger.checkpoint import labels_of
+from crossner_hf.tagger.checkpoint import labels_of, loading
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
 
 CARD_FILE = "README.md"
@@ -111,7 +111,7 @@ def _weights(folder: Path) -> list[str]:
     expected = [SAFE_WEIGHTS_NAME]
     index = folder / SAFE_WEIGHTS_INDEX_NAME
     if index.is_file():
-        shards = _read(index).get("weight_map")
+        shards = read_json_object(index).get("weight_map")
         if not isinstance(shards, dict):
             raise ValueError(f"{index}: has no weight_map, which names the files of the weights")
         expected = sorted(set(map(str, shards.values())))
@@ -140,7 +140,8 @@ def _check_record(folder: Path, record: RunRecord | DaptRecord, config: PreTrain
         raise ValueError(f"{folder / RECORD_FILE}: is of kind {record.KIND}, but the model beside it is {made}")
     if isinstance(record, RunRecord):
         labels = Domain("recorded", record.entity_types).labels
-        given = tuple(labels_of(config))
+        with loading(str(folder), "tagger"):
+            given = tuple(labels_of(config))
         if labels != given:
             raise ValueError(
                 f"{folder / RECORD_FILE}: is not of the model beside it: the record's labels are {', '.join(labels)}, "
@@ -150,7 +151,7 @@ def _check_record(folder: Path, record: RunRecord | DaptRecord, config: PreTrain
 
 def _write_code(run_folder: Path, folder: Path, model_type: str, *, is_tagger: bool) -> None:
     """Write what makes the model run elsewhere: config, tokenizer's config, and the code that they name."""
-    config, of_tokenizer = (_read(run_folder / name) for name in (CONFIG_NAME, TOKENIZER_CONFIG))
+    config, of_tokenizer = (read_json_object(run_folder / name) for name in (CONFIG_NAME, TOKENIZER_CONFIG))
     for values in (config, of_tokenizer):  # may name code of the repository that training started from
         values.pop("auto_map", None)
         values.pop("custom_pipelines", None)
@@ -161,13 +162,3 @@ def _write_code(run_folder: Path, folder: Path, model_type: str, *, is_tagger: b
             write_text(folder / name, source)
     for name, values in ((CONFIG_NAME, config), (TOKENIZER_CONFIG, of_tokenizer)):
         write_text(folder / name, json.dumps(values, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: cannot be read as JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected a JSON object, got {str(content)[:40]!r}")
-    return content

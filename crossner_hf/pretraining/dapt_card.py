@@ -101,15 +101,16 @@ def dapt_card(record: DaptRecord, appendix: str = "") -> str:
 
 def _facts(record: DaptRecord) -> list[tuple[str, str]]:
     corpus, arguments = record.corpus, record.arguments
+    masking = MASKING_NAMES.get(record.masking, record.masking)
     passes = "streamed" if record.epochs is None else f"{record.epochs:g} times the corpus"
     facts = [
         ("corpus", _first_names(list(record.corpus_sha256))),
         ("level", record.level or "not stated"),
         ("documents, tokens", f"{_number(corpus.documents_used)}, {_number(corpus.tokens)}"),
-        ("masking", f"{MASKING_NAMES[record.masking]}; {100 * (arguments.mlm_probability or 0):g} % of the tokens"),
+        ("masking", f"{masking}; {100 * (arguments.mlm_probability or 0):g} % of the tokens"),
         ("tokens seen", f"{record.tokens_seen:,} ({passes}, {record.steps:,} steps)"),
         ("block", f"{arguments.block_size} tokens"),
-        ("learning rate", f"{arguments.learning_rate:g}, {arguments.lr_scheduler_type}"),
+        ("learning rate", f"{arguments.learning_rate or 0:g}, {arguments.lr_scheduler_type}"),
         ("masked-LM head", record.encoder.head),
         ("seed", str(record.seed)),
     ]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from crossner_hf.packaged_encoder import encoder_name
-from crossner_hf.tagger.checkpoint import check_encoder, loading
+from crossner_hf.tagger.checkpoint import check_encoder, check_vocabulary, loading
 from crossner_hf.tagger.tagger import load_config, load_tokenizer
 from crossner_hf.tagger.tokenize_and_align import IGNORED, position_limit
 
@@ -52,12 +52,7 @@ def load_masked_lm(
             name_or_path, config=config, dtype=torch.float32, output_loading_info=True, **trust
         )
     check_encoder(name_or_path, model, report)
-    num_tokens = max(tokenizer.get_vocab().values()) + 1
-    known = len(model.get_input_embeddings().weight)  # I-BERT's layer has no num_embeddings
-    if num_tokens > known:
-        raise ValueError(
-            f"{name_or_path}: its tokenizer has {num_tokens} tokens, its model embeddings for {known} only"
-        )
+    check_vocabulary(name_or_path, tokenizer, model)
     made = any(not key.startswith(f"{model.base_model_prefix}.") for key in report["missing_keys"])
     return model, tokenizer, _new_head(model, name) if made else "kept"
 

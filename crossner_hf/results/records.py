@@ -27,7 +27,7 @@ SETTINGS = {
 
 Checksums = dict[str, str]  # file or split to SHA-256
 Names = Annotated[tuple[str, ...], Field(strict=False)]  # a JSON list
-Seconds = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class RecordedArguments(RecordPart):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 class RemoteCodeRefused(ValueError):
@@ -33,6 +33,10 @@ def loading(name_or_path: str, what: str) -> Iterator[None]:
     except (ImportError, MemoryError, RemoteCodeRefused):
         raise
     except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # of torch
+            raise
+        if str(error).startswith(f"{name_or_path}: "):  # of ours
+            raise
         if isinstance(error, OSError) and error.errno and not isinstance(error, FileNotFoundError):
             raise  # of the file system, which is full, say
         if "trust_remote_code" in str(error):
@@ -82,6 +86,16 @@ def check_encoder(name_or_path: str, model: PreTrainedModel, report: Mapping[str
     mismatched = [key for key, *_ in report["mismatched_keys"] if key.startswith(encoder)]
     if mismatched:
         raise ValueError(f"{name_or_path}: its config does not fit its weights, {mismatched[0]} has another shape")
+
+
+def check_vocabulary(name_or_path: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> None:
+    """Raise ValueError if the tokenizer has tokens for which the model has no embedding."""
+    num_tokens = max(tokenizer.get_vocab().values()) + 1
+    known = len(model.get_input_embeddings().weight)  # I-BERT's layer has no num_embeddings
+    if num_tokens > known:
+        raise ValueError(
+            f"{name_or_path}: its tokenizer has {num_tokens} tokens, its model embeddings for {known} only"
+        )
 
 
 def labels_of(config: PreTrainedConfig) -> list[str]:

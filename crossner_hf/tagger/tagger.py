@@ -22,7 +22,7 @@ from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
 from .checkpoint import labels_of, loading
 from .iob2 import as_iob2_labels, gaps_in_entities, spans, stray_inside_opens
-from .tokenize_and_align import max_tokens
+from .tokenize_and_align import encoder_config, max_tokens
 from .windows import Window, best_context, encode_windows
 from .word_splitter import DEFAULT_SPLITTER, Word, split_words
 from .words_in_running_text import tokenizer_for_words
@@ -30,6 +30,8 @@ from .words_in_running_text import tokenizer_for_words
 CHUNK = 2_048  # sentences sorted together; no more of a stream is in memory
 BATCH_TOKENS = 2_048  # padding included; on two cores larger batches leave the cache (see make bench)
 GPU_BATCH_TOKENS = 16_384
+MOST_LAYERS = 1_000
+PROBE = ("The first.", "Two")  # padded, so of two lengths
 # Options of `from_pretrained` that say where the files are, for the tokenizer as for the model.
 OF_DOWNLOADS = (
     *("revision", "code_revision", "token", "trust_remote_code", "subfolder"),
@@ -61,7 +63,14 @@ def load_config(name_or_path: str, *, trust_remote_code: bool | None = False, **
     """Load the config of a checkpoint. If there is none, the OSError or ValueError has a message of one sentence."""
     # Never None: transformers would then ask on standard input, and take a line of the data for the answer.
     with loading(name_or_path, "model"):
-        return AutoConfig.from_pretrained(name_or_path, trust_remote_code=bool(trust_remote_code), **kwargs)
+        config = AutoConfig.from_pretrained(name_or_path, trust_remote_code=bool(trust_remote_code), **kwargs)
+    made_by = config.architectures or []
+    if not isinstance(made_by, list) or not all(isinstance(name, str) for name in made_by):
+        raise ValueError(f"{name_or_path}: architectures of its config is {made_by!r}, no list of names")
+    layers = getattr(encoder_config(config), "num_hidden_layers", 0)
+    if isinstance(layers, int) and layers > MOST_LAYERS:  # one after the other would be made, without end
+        raise ValueError(f"{name_or_path}: its config asks for {layers} layers; at most {MOST_LAYERS} make sense")
+    return config
 
 
 def load_tokenizer(
@@ -76,15 +85,13 @@ def load_tokenizer(
     load_config(name_or_path, **kwargs)  # says in one sentence what is wrong with a name
     with loading(name_or_path, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, padding_side="right", truncation_side="right", **kwargs)
-    if not isinstance(tokenizer.model_max_length, int | float):
-        raise ValueError(
-            f"{name_or_path}: model_max_length of its tokenizer is {tokenizer.model_max_length!r}, no number"
-        )
-    if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes this up if the files are missing
-        raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
-    if not tokenizer.is_fast:
-        raise ValueError(f"{name_or_path}: {type(tokenizer).__name__} is no fast tokenizer, which words need")
-    return tokenizer_for_words(tokenizer)
+        if not isinstance(tokenizer.model_max_length, int | float):
+            raise ValueError(f"model_max_length is {tokenizer.model_max_length!r}, no number")
+        if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes this up if the files are missing
+            raise ValueError(f"{name_or_path}: has no tokenizer; save the encoder's own beside the model")
+        if not tokenizer.is_fast:
+            raise ValueError(f"{name_or_path}: {type(tokenizer).__name__} is no fast tokenizer, which words need")
+        return tokenizer_for_words(tokenizer)
 
 
 def takes_word_mask(model: PreTrainedModel) -> bool:
@@ -168,7 +175,10 @@ class Tagger:
         if kwargs.get("device_map") is None:
             model = model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         with loading(name_or_path, "tagger"):
-            return cls(model, tokenizer)
+            tagger = cls(model, tokenizer)
+            if model.device.type != "meta":
+                list(tagger.tag_texts(PROBE))  # fails if the files do not fit each other
+            return tagger
 
     def tag_words(self, sentences: Iterable[Sequence[str]]) -> Iterator[Tagged]:
         """Tag sentences of words.
@@ -246,6 +256,12 @@ class Tagger:
         """Give the label id and its probability for each word that begins in these windows, one after the other."""
         rows = [{name: window.inputs[name] for name in self._inputs} for window in windows]
         batch = pad_without_fast_tokenizer_warning(self.tokenizer, rows, padding_side="right", return_tensors="pt")
+        largest, size = int(batch["input_ids"].max()), getattr(encoder_config(self.model.config), "vocab_size", None)
+        if size and largest >= size:  # a GPU would end the process
+            name = self.model.config._name_or_path or type(self.model).__name__
+            raise ValueError(
+                f"{name}: its tokenizer gives the token {largest}, its model has embeddings for {size} only"
+            )
         batch = batch.to(self.model.device)
         row = [number for number, window in enumerate(windows) for _ in window.starts]
         column = [start for window in windows for start in window.starts]
@@ -270,20 +286,3 @@ def entities(text: str, words: Sequence[Word], labels: Sequence[str], scores: Se
         score = sum(scores[start:end]) / (end - start)
         result.append(Entity(entity_group=entity_type, score=score, word=text[first:last], start=first, end=last))
     return result
-
-
-def tag(model: str | Tagger, texts: str | Iterable[str], **kwargs: Any) -> list[Entity] | list[list[Entity]]:
-    """Tag a text or a list of texts.
-
-    Args:
-        model: A saved model (folder or Hub id), or a `Tagger`.
-        texts: A raw text, or several.
-        **kwargs: For `Tagger.from_pretrained`, if `model` is a name.
-
-    Returns:
-        The entities of the text; for several texts, a list of entities for each.
-    """
-    tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(model, **kwargs)
-    if isinstance(texts, str):
-        return next(tagger.tag_texts([texts]))
-    return list(tagger.tag_texts(texts))

@@ -5,8 +5,10 @@ import json
 import os
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 from crossner_hf.atomic_write import write_text
+from crossner_hf.json_file import read_json_object
 
 MANIFEST_FILE = "manifest.json"
 
@@ -43,27 +45,30 @@ def write_manifest(folder: Path) -> None:
 def damage(folder: Path) -> str | None:
     """Compare a folder with its manifest; return what is wrong, as in "lacks config.json", or None."""
     try:
-        text = (folder / MANIFEST_FILE).read_text(encoding="utf-8")
+        files = read_json_object(folder / MANIFEST_FILE)
     except FileNotFoundError:
         return f"has no {MANIFEST_FILE}, so it was not written to its end"
-    except ValueError as error:  # an OSError passes: what cannot be read now need not be damaged
-        return f"has a {MANIFEST_FILE} that cannot be read ({error})"
-    try:
-        files = [(name, about["bytes"], about["sha256"]) for name, about in json.loads(text).items()]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        files = []
-    if not files:
+    except ValueError:  # an OSError passes: what cannot be read now need not be damaged
+        files = {}
+    if not files or not all(map(_is_entry, files.values())):
         return f"has a damaged {MANIFEST_FILE}"
-    return next(filter(None, (_file_damage(folder / name, *about) for name, *about in files)), None)
+    return next(filter(None, (_file_damage(folder, name, **about) for name, about in files.items())), None)
 
 
-def _file_damage(path: Path, size: int, sha256: str) -> str | None:
-    try:
-        if path.stat().st_size != size:
-            return f"has {path.stat().st_size:,} of {size:,} bytes of {path.name}"
-        return None if _sha256(path) == sha256 else f"has a damaged {path.name} (other SHA-256)"
-    except FileNotFoundError:
-        return f"lacks {path.name}"
+def _is_entry(about: Any) -> bool:
+    return isinstance(about, dict) and {key: type(value) for key, value in about.items()} == {
+        "bytes": int,
+        "sha256": str,
+    }
+
+
+def _file_damage(folder: Path, name: str, *, bytes: int, sha256: str) -> str | None:
+    path = folder / name
+    if name not in os.listdir(folder):  # no path that leads elsewhere, either
+        return f"lacks {name}"
+    if path.stat().st_size != bytes:
+        return f"has {path.stat().st_size:,} of {bytes:,} bytes of {name}"
+    return None if _sha256(path) == sha256 else f"has a damaged {name} (other SHA-256)"
 
 
 def _sha256(path: Path) -> str:

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from crossner_hf.atomic_write import write_text
+from crossner_hf.json_file import read_json_object
 from crossner_hf.results.record_files import RECORD_FILE, RUN_FILE, NewerRecordError, read_record
 from crossner_hf.results.records import Record
 from crossner_hf.training.manifest import MANIFEST_FILE, damage, settle_files
@@ -38,13 +39,11 @@ def open_run(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Reco
         FolderInUse: The folder holds another run, or anything else; without `resume` also where it holds this one.
     """
     try:
-        previous = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-        if not isinstance(previous, dict):
-            raise ValueError(f"holds {str(previous)[:40]}")
+        previous = read_json_object(folder / RUN_FILE, "a run")
     except FileNotFoundError:
         previous = None
-    except (OSError, ValueError, RecursionError) as error:
-        raise FolderInUse(f"{folder}: {RUN_FILE} cannot be read ({error}); choose another folder") from error
+    except (OSError, ValueError) as error:
+        raise FolderInUse(f"{error}; choose another folder") from error
     if previous is None:
         if folder.is_dir() and not {path.name for path in folder.iterdir() if not _is_ours(path)} <= {LOCK_FILE}:
             raise FolderInUse(f"{folder}: is not empty and holds no run to resume; choose another folder")
@@ -198,7 +197,7 @@ def writing(target: Path, what: str) -> Iterator[None]:
 
 def trainer_state(checkpoint: Path) -> dict[str, Any]:
     """Read the Trainer's state at a checkpoint."""
-    return json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    return read_json_object(checkpoint / "trainer_state.json", "a trainer's state")
 
 
 def has_ended(state: Mapping[str, Any]) -> bool:

@@ -124,6 +124,14 @@ def test_a_broken_pipe_elsewhere_is_an_error(failing):
     assert (status, printed) == (2, "crossner-hf evaluate: error: [Errno 32] Broken pipe\n")
 
 
+def test_a_message_of_any_length_is_short_on_the_terminal(failing):
+    status, printed = failing(ValueError(f"a.json: seed must be 1, got {'9' * 5_000}; choose another"))
+    assert status == 2
+    assert printed.startswith("crossner-hf evaluate: error: a.json: seed must be 1, got 999")
+    assert printed.endswith("999; choose another\n")
+    assert len(printed) < 1_100
+
+
 def test_where_standard_error_is_closed_other_processes_have_one(child_environment):
     program = """
         import subprocess, sys

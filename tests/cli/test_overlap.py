@@ -76,6 +76,7 @@ def test_the_plot_is_written_beside_the_output(capsys, tmp_path):
         ([*SAMPLES, "--stop-words", "none.txt"], "no such file"),
         ([*SAMPLES, "--casing", "upper"], "invalid choice"),
         ([*SAMPLES, "--plot", "map.pdf"], "written as .png or .svg"),
+        ([*SAMPLES, "--plot", f"{__file__}/map.png"], "no file can be written there"),
         (["sample_music", "sample_music"], "two streams are called 'sample_music'"),
         ([*SAMPLES, "--topk", "5"], "unrecognized arguments"),
     ],

@@ -1,15 +1,20 @@
 """A head of descriptions gives the scores of concept pre-training; what cannot be described is refused."""
 
+from collections import Counter
+
 import pytest
 import torch
 from transformers import AutoModel
 
 from crossner_hf.cli import main
+from crossner_hf.concepts.descriptions import DescribedSentences, choose_descriptions
 from crossner_hf.concepts.types_in_words import domain_of_types, tagger_for
+from crossner_hf.data.builder import load
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.models.description_head import ConceptHead, description_layer
-from crossner_hf.schema import Domain
+from crossner_hf.schema import Domain, get_domain
+from crossner_hf.tagger.iob2 import spans
 from crossner_hf.tagger.tagger import load_tokenizer
 
 ZOO = Domain("zoo", ("animal", "place"), descriptions={"animal": "fox, owl", "place": "new york"})
@@ -119,3 +124,26 @@ def test_predict_takes_types_in_words(checkpoint, tmp_path, capsys, user_error):
     assert labels <= {"O", "B-fox", "I-fox", "B-city", "I-city"}
     assert "expected distinct types" in user_error("predict", "--model", checkpoint, "--types", "fox,,owl")
     assert "give --model, a tagger, or --types" in user_error("predict", str(tmp_path / "a.txt"))
+
+
+def test_describe_reports_what_the_scores_say_and_finds_better_descriptions(checkpoint, zoo, capsys):
+    domain = get_domain(zoo)
+    sentences = DescribedSentences(domain, checkpoint, "train")
+    start = {"animal": ("the",), "place": ("night",)}
+    report = sentences.report(start)
+    gold = [span for row in sentences.gold for span in row]
+    assert {name: row.mentions for name, row in report.items()} == Counter(span.entity_type for span in gold)
+    better = choose_descriptions(sentences, start, {"animal": ["fox", "owl"], "place": ["paris", "oslo"]})
+    assert sentences.f1(better) >= sentences.f1(start)
+    assert main(["concepts", "describe", "--domain", str(zoo), "--model", checkpoint, "--choose"]) == 0
+    assert "ranked first" in capsys.readouterr().out
+
+
+def test_scores_of_described_sentences_are_those_of_the_tagger(checkpoint, zoo):
+    domain = get_domain(zoo)
+    descriptions = {"animal": ("fox",), "place": ("new york",)}
+    sentences = DescribedSentences(domain, checkpoint, "validation")
+    tagger = tagger_for(dict(zip(descriptions, ("fox", "new york"), strict=True)), checkpoint)
+    words = load(zoo, split="validation")["tokens"]
+    expected = [set(spans(row.labels)) for row in tagger.tag_words(words)]
+    assert sentences.tagged(sentences.logits(descriptions)) == expected

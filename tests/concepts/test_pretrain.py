@@ -118,8 +118,14 @@ def test_the_loss_is_that_of_one_softmax_without_the_related_phrases(tiny_model,
 
 
 def test_rare_concepts_are_drawn_first_and_a_smaller_choice_is_part_of_a_larger_one(rows):
-    common = [{"tokens": ["a"] * 10, "mentions": [{"start": 0, "end": 1, "phrases": ["city"]}], "unknown": []}] * 400
-    rare = [{"tokens": ["b"] * 10, "mentions": [{"start": 0, "end": 1, "phrases": ["poet"]}], "unknown": []}] * 8
+    common = [
+        {"tokens": ["a"] * 9 + [str(n)], "mentions": [{"start": 0, "end": 1, "phrases": ["city"]}], "unknown": []}
+        for n in range(400)
+    ]
+    rare = [
+        {"tokens": ["b"] * 9 + [str(n)], "mentions": [{"start": 0, "end": 1, "phrases": ["poet"]}], "unknown": []}
+        for n in range(8)
+    ]
     once = [{"tokens": ["c"] * 10, "mentions": [{"start": 0, "end": 1, "phrases": ["gas"]}], "unknown": []}]
     few = choose_rows([*common, *rare, *once], 1_000, seed=0)
     many = choose_rows([*common, *rare, *once], 3_000, seed=0)

@@ -239,6 +239,7 @@ def test_a_long_file_without_blank_lines_has_a_document_on_each_line(tmp_path, e
     lines = [WORDS.strip()] * 2000 + ["x " * 70_000 + "x", WORDS.strip()]
     path = write(tmp_path / "music_domainlevel.txt", end.join(lines))
     assert whole(Corpus((path,)).documents()) == lines
+    assert Corpus((path,)).identity()[2] == ["lines"]
     assert "music_domainlevel.txt: no blank line in its first 100000 bytes, so each line is a document" in caplog.text
     write(path, end.join([*lines[:20], "", *lines[20:]]))  # one blank line near the beginning
     assert whole(Corpus((path,)).documents()) == [end.join(lines[:20]), end.join(lines[20:])]
@@ -263,6 +264,7 @@ UNREADABLE = {
     "Latin-1 in gz": ("a.txt.gz", gzip.compress(b"one\ncaf\xe9\n"), r"a.txt.gz:2: not UTF-8 near .*iconv"),
     "cut UTF-8": ("a.txt", b"one\ncaf\xc3", r"a.txt:2: not UTF-8 near"),
     "no gz": ("a.txt.gz", b"plain text", r"a.txt.gz: cannot be unpacked by gzip"),
+    "Latin-1 in half a gz": ("a.txt.gz", gzip.compress(b"caf\xe9\n" * 99)[:-6], r"a.txt.gz"),
     "no bz2": ("a.txt.bz2", b"plain text", r"a.txt.bz2: cannot be unpacked by bzip2"),
     "half a bz2": ("a.jsonl.bz2", bz2.compress(b'{"text": "a"}\n')[:-9], r"a.jsonl.bz2: cannot be unpacked by bzip2"),
     "half a gz": ("a.txt.gz", gzip.compress(b"text " * 999)[:30], r"a.txt.gz: cannot be unpacked by gzip"),

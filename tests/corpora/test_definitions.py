@@ -26,6 +26,12 @@ from crossner_hf.corpora.definitions import definition, singular
         ("Lee, which is the name of a god, was a planet near the sun.", "planet", "planet"),
         ("Lee was King of Norway from 1200 to 1210.", "King", "king"),
         ("Lee is best known as the drummer of Ree.", "drummer", "drummer"),
+        ("Lees are the young twigs of a plant.", "young twig", "twig"),
+        ("Lee is the name given to early cities in Peru.", "early city", "city"),
+        ("Lee is the fourteenth episode of the series.", "episode", "episode"),
+        ("Lee is a short crime drama shot by Bo Ray.", "short crime drama", "drama"),
+        ("Lee is Clay Aiken's first Christmas album.", "Christmas album", "album"),
+        ("Lt. Gen. Bo Lee was a Danish officer.", "Danish officer", "officer"),
         ("is a Japanese term.", "Japanese term", "term"),
         ("Lee is a political party active in Peru.", "political party", "party"),
         ("Lee is a song. It is an old record.", "song", "song"),
@@ -56,6 +62,7 @@ def test_phrases_side_by_side():
         "There is a house near the Lee.",
         "On Monday the Lee fell. Rome is a city.",
         "History.\nRome is a city.",
+        "Lees are no longer alive.",
     ],
 )
 def test_other_openings_define_nothing(text):
@@ -71,6 +78,7 @@ def test_an_event_that_was_held_is_what_its_title_says():
     text = "The French general election of 2005 was held on 1 May."
     assert definition("2005 French general election", text).phrase == "general election"
     assert definition("French general elections, 2005", text).head == "election"
+    assert definition("2021 Chesham and Amersham by-election", "A poll was held in May.").head == "by-election"
     assert definition("Rome", "Rome was held by Goths.") is None
 
 

@@ -76,9 +76,9 @@ def test_keys_depend_on_every_character_and_on_nothing_else():
     assert sentence_key("Čeština") == 12180124347591014425
 
 
-def test_labelled_sentences_are_compared_without_white_space_and_case():
+def test_labelled_sentences_are_compared_without_white_space_punctuation_and_case():
     keys = labelled_keys([get_domain("sample_music")])
     assert len(keys) > 100
     line = (SAMPLE_FOLDER / "music" / "test.txt").read_text(encoding="utf-8").splitlines()[-1]
     words = re.sub(r"\[|\|\w+\]", "", line)
-    assert labelled_key(words.upper().replace(" .", ".").replace(" ,", ",")) in keys
+    assert labelled_key(words.upper().replace(" .", "!").replace(" ,", ",")) in keys

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from crossner_hf.corpora.gazetteer import Gazetteer
+from crossner_hf.dbpedia_classes import DBPEDIA_CLASSES
 from crossner_hf.schema import DOMAINS, get_domain
 
 ROWS = {("Jazz", "album", "music"), ("Queen", "band", "music"), ("Queen", "book", "literature")}
@@ -67,6 +68,13 @@ def test_types_and_labels_of_dbpedia_may_be_in_two_files(tmp_path):
     assert gazetteer.about.drops == {"class without a type": 1, "label in another language": 1}
 
 
+def test_a_country_of_dbpedia_is_no_location(tmp_path):
+    classes = ("Place", "Country", "PopulatedPlace")
+    lines = [f"<r/A> {RDF_TYPE} <http://dbpedia.org/ontology/{name}> ." for name in classes]
+    path = write(tmp_path / "a.nt", "\n".join([*lines, f'<r/A> {RDFS_LABEL} "Austria"@en .']))
+    assert rows(Gazetteer.read(path)) == {("Austria", "country", "*")}
+
+
 def test_escapes_of_triples_and_brackets_are_read(tmp_path):
     text = r'"\"H\u00e9ros\" \U0001D11E\t(song) (1977 song)"@en'
     lines = f"<r/H> {RDF_TYPE} <http://dbpedia.org/ontology/Single> .\n<r/H> {RDFS_LABEL} {text} .\n"
@@ -98,17 +106,22 @@ ERRORS = {
     "no type": ("a.tsv", "OK\tsong\nAlone\n", r"a.tsv:2: expected name<TAB>type.*got 1 columns"),
     "NUL": ("a.tsv", "A\x00B\tsong\n", r"a.tsv:1: contains a NUL"),
     "NUL in JSON": ("a.jsonl", '{"name": "A\\u0000", "type": "song"}\n', r"a.jsonl:1: expected text without NUL"),
+    "half a character": (
+        "a.jsonl",
+        '{"name": "A\\ud800", "type": "song"}\n',
+        r"a.jsonl:1: .*lone surrogates in 'name'",
+    ),
     "NUL in a label": (
         "a.nt",
         f'<r/A> {RDF_TYPE} <http://dbpedia.org/ontology/Song> .\n<r/A> {RDFS_LABEL} "A\\u0000"@en .\n',
-        r"a.nt:2: expected a label without NUL",
+        r"a.nt:2: expected text without NUL .* in the label",
     ),
     "not UTF-8": ("a.tsv", b"Beyonc\xe9\tsong\n", r"a.tsv:1: not UTF-8"),
     "unknown type": ("a.tsv", "A\tsongg\n", r"a.tsv:1: unknown type 'songg'; expected one of .*song"),
     "type of another domain": ("a.tsv", "A\tsong\tai\n", r"a.tsv:1: unknown type 'song'; expected one of algorithm"),
     "unknown domain": ("a.tsv", "A\tsong\tmusik\n", r"a.tsv:1: unknown domain 'musik'; expected one of politics"),
-    "no name in JSON": ("a.jsonl", '{"type": "song"}\n', r"a.jsonl:1: expected text without NUL in 'name', got None"),
-    "no column": ("a.csv", "item,type\nQ1,song\n", r"a.csv:2: expected text without NUL in 'itemLabel'"),
+    "no name in JSON": ("a.jsonl", '{"type": "song"}\n', r"a.jsonl:1: expected text .* in 'name', got None"),
+    "no column": ("a.csv", "item,type\nQ1,song\n", r"a.csv:2: expected text .* in 'itemLabel', got None"),
     "too few columns": ("a.csv", "itemLabel,type\nA\n", r"a.csv:2: expected 2 columns"),
     "broken quotes": ("a.csv", 'itemLabel,type\nB,song\n"A"b,song\n', r"a.csv:3: not CSV"),
     "broken JSON": ("a.json", "[", r"a.json: not JSON"),
@@ -126,6 +139,13 @@ def test_errors_name_file_and_line(tmp_path, case):
     name, content, message = ERRORS[case]
     with pytest.raises(ValueError, match=message):
         Gazetteer.read(write(tmp_path / name, content))
+
+
+def test_classes_of_dbpedia_become_types_of_their_domains():
+    every = {t for domain in DOMAINS.values() for t in domain.entity_types}
+    for types in DBPEDIA_CLASSES.values():
+        for domain, entity_type in types:
+            assert entity_type in (every if domain == "*" else DOMAINS[domain].entity_types)
 
 
 def test_types_of_the_domain_come_first_then_specialised_ones_then_the_order_of_the_schema(tmp_path):

@@ -1,4 +1,4 @@
-"""Names found in text: compared with a simple matcher that tries every stretch of tokens."""
+"""Names found in text: compared with a simple matcher that tries every stretch of words."""
 
 import multiprocessing
 import os
@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossner_hf.corpora import matching
+from crossner_hf.corpora import hashed_words, matching
+from crossner_hf.corpora.hashed_words import HashedWords
 from crossner_hf.corpora.matching import NameIndex
 from crossner_hf.data.sentences import read_sentences
 from crossner_hf.schema import DOMAINS
@@ -32,8 +33,8 @@ def distinct(names):
     return sorted({normal(name) for name in names} - {""}) or ["a"]
 
 
-def tokens(text):
-    """Begin and end of each token, one character after the other."""
+def words_of(text):
+    """Begin and end of each word, one character after the other."""
     kinds = [
         "w" if c.isalnum() or unicodedata.category(c)[0] == "M" else "s" if c.isspace() else i
         for i, c in enumerate(text)
@@ -45,13 +46,13 @@ def tokens(text):
             yield begin, at
 
 
-def brute_force(text, names, most_tokens=None):
+def brute_force(text, names, most_words=None):
     """Begin, end and name of the leftmost longest names."""
-    names, bounds, matches, free = frozenset(names), list(tokens(text)), [], 0
+    names, bounds, matches, free = frozenset(names), list(words_of(text)), [], 0
     for number, (begin, _) in enumerate(bounds):
         if begin < free:
             continue
-        for _, end in reversed(bounds[number:][:most_tokens]):
+        for _, end in reversed(bounds[number:][:most_words]):
             if normal(text[begin:end]) in names:
                 matches.append((begin, end, normal(text[begin:end])))
                 free = end
@@ -100,20 +101,21 @@ def test_sentences_searched_together_give_the_matches_of_each(names, sentences):
 def test_matches_do_not_depend_on_where_batches_end(names, text, sentences):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matching, "BATCH_CHARACTERS", 7)
-        matching._some_powers.cache_clear()
+        patch.setattr(hashed_words, "KEPT_POWERS", 9)
+        hashed_words._some_powers.cache_clear()
         index, _ = NameIndex.build(distinct(names))
         assert matches_of(index, text) == brute_force(text, distinct(names))
         assert in_sentences(index, sentences) == [brute_force(sentence, distinct(names)) for sentence in sentences]
-    matching._some_powers.cache_clear()
+    hashed_words._some_powers.cache_clear()
 
 
 @settings(deadline=None)
 @given(NAMES, TEXTS)
 def test_equal_hashes_give_no_wrong_match(names, text):
     """All but three bits of the hashes are cleared, so that most of them are equal to that of another stretch."""
-    whole = matching.Tokens.hashes
+    whole = HashedWords.hashes
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(matching.Tokens, "hashes", lambda *args: whole(*args) & np.uint64(7 << 61))
+        patch.setattr(HashedWords, "hashes", lambda *args: whole(*args) & np.uint64(7 << 61))
         index, order = NameIndex.build(distinct(names))
         assert matches_of(index, text) == brute_force(text, [distinct(names)[i] for i in order])
 
@@ -129,8 +131,8 @@ def test_matches_in_a_thousand_official_sentences_are_those_of_a_brute_force_mat
     names |= {name.rpartition(" ")[0] for name in names} - {""}
     index, _ = NameIndex.build(sorted(names))
     chosen = sentences[:: len(sentences) // 1000][:1000]
-    most_tokens = max(len(list(tokens(name))) for name in names)
-    expected = [brute_force(sentence, frozenset(names), most_tokens) for sentence in chosen]
+    most_words = max(len(list(words_of(name))) for name in names)
+    expected = [brute_force(sentence, frozenset(names), most_words) for sentence in chosen]
     assert in_sentences(index, chosen) == expected
     assert sum(map(len, expected)) > 5_000
 

@@ -151,6 +151,8 @@ DAPT = "domains: [music]\nmodels:\n- minilm\n- dapt: {model: m, corpus: c.txt, "
         ("domains: [music]\nseeds: [1]\nseeds: [2]", ":3: seeds occurs twice, first in line 2"),
         ("domains: &a [music]\nsettings: *a", ":1: a grid has no anchors and aliases (& and *); write the value out"),
         (f"domains: [music]\nseeds: {'[' * 9_000}", ":2: lists and mappings are nested more than 20 deep"),
+        ("domains: [music]\nseeds: [\x1b1]", ":2: is no YAML: it contains the character '\\x1b'"),
+        (f"domains: [{'x' * 70_000}]", ":1: unknown domain 'xxx"),
         ("domains: &a [*a]", ":1: a grid has no anchors and aliases"),
         ("domains: [music]\nseeds:\n- 2020-99-99", ":3: is no YAML: '2020-99-99' is no timestamp that a grid can hold"),
         (f"domains: [music]\nseeds: [{'9' * 5_000}]", f":2: is no YAML: '{'9' * 40}' is no int that a grid can hold"),

@@ -219,9 +219,10 @@ def test_the_folder_of_another_grid_is_refused_with_what_differs(jobs, grid_of, 
     (tmp_path / "else" / "thesis.tex").touch()
     with pytest.raises(ValueError, match="else: is not empty and holds no grid; choose another folder"):
         run(grid_of(1), tmp_path / "else")
-    (folder / "grid.json").write_text('{"grid"')
-    with pytest.raises(ValueError, match=r"grid.json: cannot be read as a grid"):
-        run(grid_of(3), folder)
+    for content in ('{"grid"', '{"grid": {}, "runs": {"a": 1}}', '{"a":' * 9_000):
+        (folder / "grid.json").write_text(content)
+        with pytest.raises(ValueError, match=r"grid.json: cannot be read as a grid"):
+            run(grid_of(3), folder)
 
 
 def test_shared_checkpoints_and_source_stages_come_once_and_first(jobs, grid_of, folder, tiny_model, tmp_path):

@@ -151,11 +151,12 @@ def test_results_beside_the_card_are_read_back_by_the_library():
     [
         ([], "at least one record of kind fine_tuning, got none at all"),
         ([EVALUATION], "got evaluation"),
+        ([tagger_record("music", scores={})], "holds no scores on the test or the validation split"),
         ([tagger_record("music"), tagger_record("ai")], "of several: .* on music; .* on ai"),
         ([tagger_record("music"), tagger_record("music", 666, setting="joint")], "one system and one domain"),
         ([tagger_record("music"), changed(tagger_record("music", 666), {"seed": 555})], "contradict"),
     ],
-    ids=["none", "kind", "domains", "systems", "contradiction"],
+    ids=["none", "kind", "no scores", "domains", "systems", "contradiction"],
 )
 def test_records_that_are_not_of_one_model_are_refused(records, message):
     with pytest.raises(ValueError, match=message):

@@ -303,6 +303,8 @@ def test_the_examples_in_the_docstrings_run():
         (([[1]], [[1]]), "got 1; for label ids, give the list of labels"),
         ((["O", "O"], ["O", "O"]), "predictions: expected a list of sentences"),
         (([1, 2], [1, 2]), "predictions: expected a list of sentences"),
+        ((None, [["O"]]), "predictions: expected a list of sentences"),
+        (([["O"]], 3), "references: expected a list of sentences"),
     ],
 )
 def test_tags_that_cannot_be_scored_are_refused_with_their_place(arguments, message):
@@ -316,12 +318,20 @@ def test_tags_that_cannot_be_scored_are_refused_with_their_place(arguments, mess
         ([[0], [], [1, -100]], "predictions, sentence 2: label id -100 is not in 0 to 6; take out padding first"),
         ([[0], [], [7, 1]], "predictions, sentence 2: label id 7 is not in 0 to 6$"),
         ([[0], [], [1, 0.5]], r"predictions, sentence 2: with labels, expected integer label ids, got 0\.5"),
+        ([[0], [], [[1], [1]]], r"predictions, sentence 2: with labels, expected integer label ids, got \[1\]"),
         ([["O"], [], ["O", "O"]], "predictions, sentence 0: with labels, expected integer label ids, got 'O'"),
     ],
 )
 def test_ids_outside_the_labels_are_refused_with_their_place(ids, message):
     with pytest.raises(ValueError, match=message):
         score(ids, [[0], [], [1, 1]], labels=LABELS)
+
+
+def test_labels_and_words_of_another_kind_are_refused():
+    with pytest.raises(ValueError, match="labels: expected a list"):
+        score([[0]], [[0]], labels=3)
+    with pytest.raises(ValueError, match="tokens: expected words, got 7"):
+        score([["O"]], [["O"]], conventions=["string_set"], tokens=[[7]])
 
 
 def test_conventions_and_words_are_checked():

@@ -126,6 +126,7 @@ def test_old_records_of_evaluations_and_overlaps_load(tmp_path):
         ({"encoder": {}}, r"encoder\.name is missing"),
         ({"encoder": {"name": "e", "dapt": {"start": "s", "percent": "all"}}}, r"encoder\.dapt\.percent should be a"),
         ({"encoder": {"name": "e\ud800"}}, "cannot be read as a record"),
+        ({"wall_seconds": float("inf")}, "wall_seconds should be a finite number, got inf"),
         ({"few_shot": {"sentences": 0}}, r"few_shot\.sentences should be greater than or equal to 1, got 0"),
         ({"setting": "alone"}, "setting should be 'direct', 'pre_train_then_fine_tune', 'joint' or 'no_training'"),
         ({"arguments": {"tagger": ["crf"]}}, r"arguments\.tagger should be a valid string"),
@@ -183,7 +184,7 @@ def test_a_record_of_another_kind_or_none_is_refused(tmp_path):
 def test_a_write_that_fails_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeypatch):
     path = tmp_path / "record.json"
     write_text(path, "old")
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(ValueError, match=r"record\.json: cannot be written, '\\ud800' is a lone surrogate"):
         write_text(path, "half of it, then \ud800")
 
     def fail(*_):

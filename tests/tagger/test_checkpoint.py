@@ -49,6 +49,10 @@ DAMAGE = {
     "no layers": with_values("config.json", num_hidden_layers="two"),
     "no heads": with_values("config.json", num_attention_heads=0),
     "negative width": with_values("config.json", hidden_size=-1),
+    "layers without end": with_values("config.json", num_hidden_layers=10**9),
+    "architectures is a number": with_values("config.json", architectures=3),
+    "classes are numbers": with_values("config.json", architectures=[3]),
+    "unknown token is unknown": with_values("tokenizer_config.json", unk_token="[WHAT]"),
     "model_type is a number": with_values("config.json", model_type=3),
     "vocabulary too small": with_values("config.json", vocab_size=2),
     "tokenizer config is a list": with_text("tokenizer_config.json", "[]"),
@@ -102,3 +106,25 @@ def test_labels_are_numbered_from_0(damaged, labels):
     path = damaged(with_values("config.json", id2label=labels, label2id={v: int(k) for k, v in labels.items()}))
     with pytest.raises(ValueError, match=r"copy: no tagger can be loaded from there \("):
         Tagger.from_pretrained(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_values("config.json", word_splitter=["crossner"]),
+        with_values("config.json", word_splitter="by hand"),
+        with_values("tokenizer_config.json", pad_token="[NEW]"),
+        with_values("tokenizer_config.json", sep_token="[NEW]"),
+    ],
+)
+def test_a_tagger_whose_files_do_not_fit_each_other_is_refused_when_it_is_loaded(damaged, change):
+    with pytest.raises(ValueError, match=r"copy: "):
+        Tagger.from_pretrained(damaged(change))
+
+
+def test_a_token_without_an_embedding_is_named(random_tagger):
+    tagger = Tagger.from_pretrained(random_tagger("bert"))
+    tagger.tokenizer.add_tokens(["rhino"])
+    assert len(list(tagger.tag_words([["fox"]]))) == 1
+    with pytest.raises(ValueError, match=r"its tokenizer gives the token (\d+), its model has embeddings for \1 only"):
+        list(tagger.tag_words([["rhino"]]))

@@ -7,8 +7,9 @@ import pytest
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 import crossner_hf
+from crossner_hf.concepts.types_in_words import tag
 from crossner_hf.tagger import tagger as tagger_module
-from crossner_hf.tagger.tagger import Tagger, tag
+from crossner_hf.tagger.tagger import Tagger
 
 TEXTS = [
     "The old sea eagle left Stoke-on-Trent, at night; it rained.",
@@ -32,12 +33,12 @@ def pipe(folder):
 @pytest.mark.parametrize("kind", ["bert", "roberta", "deberta-v2"])
 def test_a_list_a_text_and_a_generator_give_exactly_what_tag_gives(random_tagger, kind):
     pipe = pipeline("crossner", model=random_tagger(kind))
-    expected = tag(random_tagger(kind), TEXTS)
+    expected = tag(TEXTS, model=random_tagger(kind))
     assert any(expected)  # how many varies: two trainings of the Unigram vocabulary differ
     assert pipe(TEXTS) == pipe(tuple(TEXTS)) == expected
     assert list(pipe(text for text in TEXTS)) == expected
     for text in TEXTS:
-        assert pipe(text) == tag(random_tagger(kind), text)
+        assert pipe(text) == tag(text, model=random_tagger(kind))
 
 
 def test_a_generator_is_read_in_chunks(pipe, monkeypatch):
@@ -61,7 +62,7 @@ def test_the_stock_arguments_for_batches_change_nothing_and_others_are_refused_b
 def test_splitter_and_batch_tokens_reach_the_tagger(folder):
     pipe = pipeline("crossner", model=folder, splitter="whitespace", batch_tokens=7)
     assert (pipe.tagger.splitter, pipe.tagger.batch_tokens) == ("whitespace", 7)
-    assert pipe(TEXTS) == tag(Tagger(pipe.model, pipe.tokenizer, splitter="whitespace", batch_tokens=7), TEXTS)
+    assert pipe(TEXTS) == tag(TEXTS, model=Tagger(pipe.model, pipe.tokenizer, splitter="whitespace", batch_tokens=7))
     with pytest.raises(ValueError, match="splitter must be one of"):
         pipeline("crossner", model=folder, splitter="spaces")(TEXTS[0])
 
@@ -70,7 +71,7 @@ def test_a_byte_level_tokenizer_is_set_up_for_words(random_tagger, tmp_path):
     AutoModelForTokenClassification.from_pretrained(random_tagger("roberta")).save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(random_tagger("roberta"), add_prefix_space=False).save_pretrained(tmp_path)
     assert not AutoTokenizer.from_pretrained(tmp_path).add_prefix_space
-    assert pipeline("crossner", model=str(tmp_path))(TEXTS) == tag(random_tagger("roberta"), TEXTS)
+    assert pipeline("crossner", model=str(tmp_path))(TEXTS) == tag(TEXTS, model=random_tagger("roberta"))
 
 
 def test_registering_again_changes_nothing(folder):

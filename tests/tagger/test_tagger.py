@@ -9,9 +9,10 @@ import torch
 from transformers import AutoModelForTokenClassification
 from transformers.modeling_outputs import TokenClassifierOutput
 
+from crossner_hf.concepts.types_in_words import tag
 from crossner_hf.tagger import tagger as tagger_module
 from crossner_hf.tagger.iob2 import spans, stray_inside_opens
-from crossner_hf.tagger.tagger import Tagger, entities, load_tokenizer, tag
+from crossner_hf.tagger.tagger import Tagger, entities, load_tokenizer
 from crossner_hf.tagger.word_splitter import split_words
 
 KINDS = ["bert", "roberta", "distilbert", "deberta-v2"]
@@ -76,7 +77,7 @@ def test_order_is_kept_over_a_stream_that_is_read_in_chunks(tagger, zoo_sentence
     actual = tagger.tag_texts(map(" ".join, stream()))
     first = next(actual)
     assert read == 5
-    assert [first, *actual] == tag(tagger, [" ".join(words) for words in sentences])
+    assert [first, *actual] == tag([" ".join(words) for words in sentences], model=tagger)
     assert read == 23
 
 
@@ -127,7 +128,7 @@ def test_offsets_cut_the_entities_out_of_the_text(random_tagger):
         "fox " * 200,
     ]
     tagger = Tagger.from_pretrained(random_tagger("bert"))
-    tagged = tag(tagger, texts)
+    tagged = tag(texts, model=tagger)
     assert sum(map(len, tagged)) > 20
     for text, actual in zip(texts, tagged, strict=True):
         position = 0
@@ -153,12 +154,12 @@ def test_an_entity_is_its_words_and_its_score_their_mean():
 def test_one_text_gives_its_entities_and_several_a_list_each(random_tagger):
     texts = ["The fox saw Paris.", "A lynx in Ulm"]
     model = random_tagger("bert")
-    both = tag(model, texts)
+    both = tag(texts, model=model)
     assert len(both) == 2
-    assert tag(model, iter(texts)) == both
-    assert tag(Tagger.from_pretrained(model), texts) == both
+    assert tag(iter(texts), model=model) == both
+    assert tag(texts, model=Tagger.from_pretrained(model)) == both
     for text, expected in zip(texts, both, strict=True):
-        alone = tag(model, text)
+        alone = tag(text, model=model)
         assert [e | {"score": 0} for e in alone] == [e | {"score": 0} for e in expected]
         assert [e["score"] for e in alone] == pytest.approx([e["score"] for e in expected], abs=1e-5)
 

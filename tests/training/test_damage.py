@@ -259,3 +259,18 @@ def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_taken_for_damaged
     with pytest.raises(OSError, match="Input/output error"):
         last_checkpoint(tmp_path, with_best=False)
     assert folder.is_dir()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "[" * 9_000, "{}", '{"a.txt": 3}', '{"a.txt": {"bytes": 2}}'),
+        '{"a.txt": {"bytes": "2", "sha256": ""}}',
+        '{"../a.txt": {"bytes": 2, "sha256": ""}}',
+        '{"\\u0000": {"bytes": 2, "sha256": ""}}',
+    ],
+)
+def test_whatever_is_in_a_manifest_is_damage(tmp_path, content):
+    (tmp_path / "a.txt").write_text("hm")
+    (tmp_path / "manifest.json").write_text(content)
+    assert damage(tmp_path).startswith(("has a damaged manifest.json", "lacks "))

@@ -90,11 +90,12 @@ def test_what_a_kill_left_of_run_json_is_no_other_content(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("[1]", r"holds \[1\]"), ("[" * 100_000, "maximum recursion depth exceeded")]
+    ("content", "message"),
+    [("[1]", r"expected a JSON object, got '\[1\]'"), ("[" * 100_000, "maximum recursion depth exceeded")],
 )
 def test_a_run_json_that_is_none_is_said_with_its_path(tmp_path, content, message):
     (tmp_path / RUN_FILE).write_text(content)
-    with pytest.raises(FolderInUse, match=rf"run\.json cannot be read \({message}"):
+    with pytest.raises(FolderInUse, match=rf"run\.json: cannot be read as a run: {message}"):
         open_run(tmp_path, {"seed": 1}, resume=True)
 
 

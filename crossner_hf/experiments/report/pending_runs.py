@@ -1,10 +1,10 @@
 """Runs of a grid that have no record yet, read from the files that experiments/grid_folder.py writes."""
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from crossner_hf.json_file import read_json_object
 from crossner_hf.results.collect import SetAside
 from crossner_hf.results.record_files import GRID_FILE, RECORD_FILE, RUN_FILE
 
@@ -32,13 +32,13 @@ def _grids(folder: Path) -> Iterator[Path]:
 
 def _names(path: Path) -> list[str]:
     try:
-        return list(map(str, dict(json.loads(path.read_text(encoding="utf-8"))["runs"])))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return list(dict(read_json_object(path)["runs"]))
+    except (OSError, ValueError, KeyError, TypeError):
         return []  # some other file of that name
 
 
 def _state(grid: Path, name: str) -> str:
     try:
-        return f"failed: {json.loads((grid / 'failed' / f'{name}.json').read_text(encoding='utf-8'))['reason']}"
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return f"failed: {read_json_object(grid / 'failed' / f'{name}.json')['reason']}"
+    except (OSError, ValueError, KeyError):
         return "begun, not finished" if (grid / "runs" / name / RUN_FILE).is_file() else "not begun"

@@ -206,6 +206,8 @@ def _count_equal(pair: _Pair, predicted: _Spans, gold: _Spans) -> np.ndarray:
 def _count_strings(pair: _Pair, predicted: _Spans, gold: _Spans) -> np.ndarray:
     """Count as `_count_equal`, but sets of normalised strings of each sentence and type."""
     words = list(chain.from_iterable(pair.tokens or ()))
+    if odd := next((word for word in words if not isinstance(word, str)), None):
+        raise ValueError(f"tokens: expected words, got {odd!r}")
     ends = np.cumsum(pair.lengths)
     sets = []
     for spans in (predicted, gold):
@@ -260,6 +262,7 @@ def _encode(
         predicted = _flat_tags(predictions, lengths, codes, "predictions")
         gold = _flat_tags(references, lengths, codes, "references")
     else:
+        _check_lengths(labels=[labels], itself=[labels])
         by_id = _flat_tags([labels], np.array([len(labels)]), codes, "labels")
         predicted = by_id[_flat_ids(predictions, lengths, labels, "predictions")]
         gold = by_id[_flat_ids(references, lengths, labels, "references")]
@@ -270,7 +273,7 @@ def _check_lengths(**sides: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Give the number of words of each sentence, (sentences,). Raises ValueError if the two sides differ."""
     lengths = []
     for name, sentences in sides.items():
-        kinds = set(map(type, sentences))
+        kinds = {type(sentences), *map(type, sentences)} if hasattr(sentences, "__iter__") else {type(sentences)}
         if not all(hasattr(kind, "__len__") and not issubclass(kind, str) for kind in kinds):
             raise ValueError(f"{name}: expected a list of sentences, each of them a list")
         lengths.append(np.fromiter(map(len, sentences), dtype=np.intp))
@@ -296,8 +299,11 @@ def _flat_tags(sentences: Sequence[Any], lengths: np.ndarray, codes: _Codes, nam
 
 
 def _flat_ids(sentences: Sequence[Any], lengths: np.ndarray, labels: Sequence[str], name: str) -> np.ndarray:
-    rows = [np.asarray(row) for row in sentences if len(row)]
-    ids = np.concatenate(rows) if rows else np.zeros(0, dtype=np.intp)
+    try:
+        rows = [np.asarray(row) for row in sentences if len(row)]
+        ids = np.concatenate(rows) if rows else np.zeros(0, dtype=np.intp)
+    except ValueError:  # lists within some of the lists
+        ids = np.zeros((0, 0))
     if ids.dtype.kind not in "iu" or ids.ndim != 1:
         odd = ((i, x) for i, row in enumerate(sentences) for x in row if not isinstance(x, (int, np.integer)))
         number, value = next(odd, (0, ids.dtype))
