@@ -149,7 +149,7 @@ class _Page:
         prefix, colon, rest = title.partition(":")
         prefix = prefix.strip().lower().replace("_", " ")
         if prefix in self.names.category and colon:
-            self.categories.append(page_title(rest))
+            self.categories += filter(None, [page_title(rest)])
             return ""
         is_interlanguage = text is None and INTERLANGUAGE.fullmatch(title.partition(":")[0])
         if colon and (prefix in self.names.file or is_interlanguage):

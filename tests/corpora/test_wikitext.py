@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import json
+import random
+import re
 import sys
 import time
 import tracemalloc
@@ -97,6 +99,20 @@ def test_a_page_of_unclosed_markup_takes_time_in_proportion_to_its_length(unit):
     begun = time.process_time()
     plain_text("A sentence. " + unit * (200_000 // len(unit)))
     assert time.process_time() - begun < 5
+
+
+def test_any_mixture_of_markup_gives_clean_paragraphs():
+    rng = random.Random(0)
+    pieces = re.findall(
+        r"\S+", "{{ }} [[ ]] {| |} | == ''' '' <ref> </ref> <math> : ] &amp; <!-- --> {{{ }}} # é [[Category:"
+    )
+    pieces += ["\n", "\n\n", "* ", "[http://a.b ", "A sentence. "]
+    for _ in range(500):
+        text, categories, links = plain_text("".join(rng.choices(pieces, k=rng.randint(1, 60))))
+        assert all(line.strip() for line in text.split("\n")) or not text
+        assert "{{" not in text
+        assert all(categories)
+        assert all(link.target for link in links)
 
 
 def test_a_line_that_is_too_long_to_parse_keeps_its_text():
