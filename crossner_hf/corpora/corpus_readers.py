@@ -187,7 +187,7 @@ def open_parquet(path: Path) -> Any:
 
     try:
         return pyarrow.parquet.ParquetFile(path, buffer_size=1 << 20)
-    except (pyarrow.ArrowInvalid, OSError) as error:
+    except (UnicodeDecodeError, pyarrow.ArrowInvalid, OSError) as error:
         raise ValueError(f"{path}: not a Parquet file: {str(error).splitlines()[0]}") from None
 
 

@@ -1,8 +1,9 @@
 """Repeated sentences, found over all shards of a corpus through sorted hashes; sentences that the labelled data has.
 
 Each shard's task writes the 64-bit hashes of its sentences, sorted. One task merges these files, one range of hashes
-after the other. A range has about RANGE_ENTRIES hashes of some 80 bytes each, 170 MB, however large the corpus is. Two
-of 100 million different texts have the same hash with a probability of 0.03 %.
+after the other. A range has about RANGE_ENTRIES hashes, however large the corpus is: the process holds 137 MB for two
+million sentences and 151 MB for fifty million. Among 100 million different texts, two have the same hash with a
+probability of 0.03 %.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from crossner_hf.data.download import domain_files
 from crossner_hf.data.sentences import read_sentences
 from crossner_hf.schema import Domain
 
-RANGE_ENTRIES = 1 << 21
+RANGE_ENTRIES = 1 << 20
 ALL_DOMAINS = (1 << 32) - 1
 _UNCOMPARED = (string.whitespace + string.punctuation).encode()
 ENTRY = np.dtype([("key", "<u8"), ("position", "<u4"), ("domains", "<u4")])
@@ -80,16 +81,14 @@ def mark_repeats(hash_files: Sequence[Path], keep_files: Sequence[Path], range_e
     """
     with ExitStack() as stack:
         temporaries = [stack.enter_context(new_file(path)) for path in keep_files]
-        sizes = [len(np.load(path, mmap_mode="r")) for path in hash_files]
-        kept = [new_array(path, size) for path, size in zip(temporaries, sizes, strict=True)]
+        for temporary, path in zip(temporaries, hash_files, strict=True):
+            new_masks(temporary, len(np.load(path, mmap_mode="r")), 0)
         for part in key_ranges(hash_files, range_entries):
             firsts = np.empty(len(part.order), np.uint32)
             firsts[part.order] = first_domains(part.entries["key"], part.entries["domains"])
             ends = np.cumsum([len(entries) for entries in part.parts])
-            for masks, entries, of_file in zip(kept, part.parts, np.split(firsts, ends[:-1]), strict=True):
-                masks[entries["position"]] = of_file
-        for masks in kept:
-            masks.flush()
+            for temporary, entries, of_file in zip(temporaries, part.parts, np.split(firsts, ends[:-1]), strict=True):
+                open_masks(temporary)[entries["position"]] = of_file
 
 
 def first_domains(keys: Keys, domains: Masks) -> Masks:
@@ -127,13 +126,11 @@ def sorted_entries(keys: Keys, domains: Masks) -> NDArray[np.void]:
 
 def key_ranges(hash_files: Sequence[Path], range_entries: int) -> Iterator[KeyRange]:
     """Yield the entries of all files range by range, those in no domain left out."""
-    files = [np.load(path, mmap_mode="r") for path in hash_files]
-    num_ranges = max(1, -(-sum(map(len, files)) // range_entries))
+    num_ranges = max(1, -(-sum(len(np.load(path, mmap_mode="r")) for path in hash_files) // range_entries))
     bounds = np.array([number * (1 << 64) // num_ranges for number in range(1, num_ranges)], np.uint64)
-    cuts = [[0, *np.searchsorted(entries["key"], bounds), len(entries)] for entries in files]
+    cuts = [_cuts(path, bounds) for path in hash_files]
     for number in range(num_ranges):
-        slices = [entries[cut[number] : cut[number + 1]] for entries, cut in zip(files, cuts, strict=True)]
-        parts = [entries[entries["domains"] != 0] for entries in slices]
+        parts = [_part(path, *cut[number : number + 2]) for path, cut in zip(hash_files, cuts, strict=True)]
         joined = np.concatenate(parts) if parts else np.empty(0, ENTRY)
         order = np.argsort(joined["key"], kind="stable")
         yield KeyRange(parts, joined[order], order)
@@ -145,9 +142,26 @@ def save_array(path: Path, array: NDArray[np.generic]) -> None:
         np.save(file, array)
 
 
-def new_array(path: Path, size: int) -> "np.memmap[tuple[int], np.dtype[np.uint32]]":
-    """Create a memory-mapped `.npy` file of zeros, (size,) uint32."""
-    return np.lib.format.open_memmap(path, "w+", np.uint32, (size,))
+def new_masks(path: Path, size: int, mask: int) -> None:
+    """Write a `.npy` file, (size,) uint32, with the same mask everywhere."""
+    np.lib.format.open_memmap(path, "w+", np.uint32, (size,))[:] = mask
+
+
+def open_masks(path: Path) -> Masks:
+    """Map a file of `new_masks`; what is held for long counts as memory of the process."""
+    return np.load(path, mmap_mode="r+")
+
+
+def _cuts(path: Path, bounds: Keys) -> list[int]:
+    """Find where the ranges between bounds begin and end in a file."""
+    keys = np.load(path, mmap_mode="r")["key"]
+    return [0, *np.searchsorted(keys, bounds).tolist(), len(keys)]
+
+
+def _part(path: Path, begin: int, end: int) -> NDArray[np.void]:
+    """Read some entries of a file, those in no domain left out."""
+    entries = np.load(path, mmap_mode="r")[begin:end]
+    return np.asarray(entries[entries["domains"] != 0])
 
 
 def labelled_keys(

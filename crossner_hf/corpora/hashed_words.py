@@ -53,6 +53,11 @@ class HashedWords:
         self._sum_before, self._sum_behind = sums.take(self.start), sums.take(self.end)
         self._scale = _powers(pow(BASE, -1, 1 << 64), len(codes)).take(self.start)
 
+    @property
+    def is_normal(self) -> bool:
+        """Whether single spaces are the only white space of the text."""
+        return self._positions is None
+
     def hashes(self, first: Array | slice, last: Array | slice) -> Array:
         """Return the hashes of stretches of words, first and last word included."""
         mixed = self._sum_behind[last] - self._sum_before[first]

@@ -5,6 +5,7 @@ compared with its name, so that equal hashes give no wrong match.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -52,28 +53,18 @@ class NameIndex:
         """Make the index of names.
 
         Args:
-            names: Distinct, not empty, with no NUL, and with single spaces as their only white space.
+            names: Distinct names with no NUL, in which single spaces between words are the only white space.
 
         Returns:
             The index, and the place in `names` of each of its names, (names,). Of names with one 64-bit hash only the
             first is in the index.
 
         Raises:
-            ValueError: There is no name.
+            ValueError: There is no name, or one is not as above.
         """
         if not names:
             raise ValueError("there is no name to look for")
-        hashes, prefixes, most_words = [], [], 1
-        for batch, begins in _batches(names):
-            words = HashedWords(SEPARATOR.join(batch))
-            of_name = np.searchsorted(begins, words.start, side="right") - 1
-            inside = words.codes[words.start] != 0
-            first = np.flatnonzero(inside & np.diff(of_name, prepend=-1).astype(bool))
-            last = np.append(first[1:] - 2, len(words.start) - 1)
-            at = np.flatnonzero(inside)
-            hashes.append(words.hashes(first, last))
-            prefixes.append(np.unique(words.hashes(first[of_name[at]], at)))
-            most_words = max(most_words, int((last - first).max()) + 1)
+        hashes, prefixes, most_words = zip(*starmap(_hashes_of_names, _batches(names)), strict=True)
         every = np.concatenate(hashes)
         sorted_hashes, order = np.unique(every, return_index=True)
         ordered = [names[i].encode() for i in order.tolist()]
@@ -87,7 +78,7 @@ class NameIndex:
             "prefixes": _bitmap(np.unique(np.concatenate(prefixes))),
             "whole": _bitmap(sorted_hashes),
             "first": first,
-            "most_words": np.array([most_words]),
+            "most_words": np.array([max(most_words)]),
         }
         return cls(parts), order
 
@@ -187,6 +178,22 @@ def _batches(texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Array]]:
         behind = max(first + 1, int(np.searchsorted(ends, begin + BATCH_CHARACTERS, side="right")))
         yield texts[first:behind], np.append(begin, ends[first : behind - 1]) - begin
         first, begin = behind, int(ends[behind - 1])
+
+
+def _hashes_of_names(names: Sequence[str], begins: Array) -> tuple[Array, Array, int]:
+    """The hash of each name, those of all its beginnings, and the most words of a name."""
+    words = HashedWords(SEPARATOR.join(names))
+    inside = words.codes[words.start] != ord(SEPARATOR)
+    of_name = np.searchsorted(begins, words.start, side="right") - 1
+    first = np.flatnonzero(inside & np.diff(of_name, prepend=-1).astype(bool))
+    last = np.append(first[1:] - 2, len(words.start) - 1)
+    ends = np.append(begins[1:] - 1, len(words.codes))
+    whole = np.array_equal(words.start[first], begins) and np.array_equal(words.end[last], ends)
+    if not (words.is_normal and whole and np.count_nonzero(~inside) == len(names) - 1):
+        raise ValueError("names need words with single spaces between them as the only white space, and no NUL")
+    at = np.flatnonzero(inside)
+    prefixes = np.unique(words.hashes(first[of_name[at]], at))
+    return words.hashes(first, last), prefixes, int((last - first).max()) + 1
 
 
 def _leftmost(begin: Array, end: Array) -> Array:

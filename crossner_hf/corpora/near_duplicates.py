@@ -22,7 +22,8 @@ from crossner_hf.corpora.duplicates import (
     Masks,
     domain_bits,
     key_ranges,
-    new_array,
+    new_masks,
+    open_masks,
     save_array,
     sorted_entries,
     starts_of_equal,
@@ -86,18 +87,16 @@ def mark_near_duplicates(
         similarity: Least estimated share of common shingles (Jaccard) of near-duplicates.
         range_entries: How many hashes of bands are held at once.
     """
-    rows = [np.load(path, mmap_mode="r") for path in signature_files]
     with ExitStack() as stack:
         temporaries = [stack.enter_context(new_file(path)) for path in keep_files]
-        kept = [new_array(path, len(of_file)) for path, of_file in zip(temporaries, rows, strict=True)]
-        for masks in kept:
-            masks[:] = ALL_DOMAINS
+        for temporary, path in zip(temporaries, signature_files, strict=True):
+            new_masks(temporary, len(np.load(path, mmap_mode="r")), ALL_DOMAINS)
         for part in key_ranges(hash_files, range_entries):
+            kept = list(map(open_masks, temporaries))
+            rows = [np.load(path, mmap_mode="r") for path in signature_files]
             for bits, first, other in _candidates(part):
                 if kept[other[0]][other[1]] & bits and _similarity(rows, first, other) >= similarity:
                     kept[other[0]][other[1]] &= ~bits
-        for masks in kept:
-            masks.flush()
 
 
 def _shingles(text: str) -> list[str]:

@@ -75,6 +75,8 @@ def _refuse_tricks(text: str, path: str | Path) -> None:
         place = f"{path}:{event.start_mark.line + 1 if event.start_mark else 1}"
         if getattr(event, "anchor", None):
             raise ValueError(f"{place}: a grid has no anchors and aliases (& and *); write the value out")
+        if re.search("[\ud800-\udfff]", getattr(event, "value", None) or ""):
+            raise ValueError(f"{place}: contains a lone surrogate, which is no character")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ValueError(f"{place}: lists and mappings are nested more than {MAX_DEPTH} deep")

@@ -152,6 +152,7 @@ DAPT = "domains: [music]\nmodels:\n- minilm\n- dapt: {model: m, corpus: c.txt, "
         ("domains: &a [music]\nsettings: *a", ":1: a grid has no anchors and aliases (& and *); write the value out"),
         (f"domains: [music]\nseeds: {'[' * 9_000}", ":2: lists and mappings are nested more than 20 deep"),
         ("domains: [music]\nseeds: [\x1b1]", ":2: is no YAML: it contains the character '\\x1b'"),
+        ('{"domains": ["music"],\n "\\ud800": 1}', ":2: contains a lone surrogate, which is no character"),
         (f"domains: [{'x' * 70_000}]", ":1: unknown domain 'xxx"),
         ("domains: &a [*a]", ":1: a grid has no anchors and aliases"),
         ("domains: [music]\nseeds:\n- 2020-99-99", ":3: is no YAML: '2020-99-99' is no timestamp that a grid can hold"),

@@ -46,7 +46,7 @@ def _fuzz(targets: dict[str, Target], count: int, seed: int) -> int:
         kept.parent.mkdir(parents=True, exist_ok=True)
         content = mutant_of(name, targets[name], seed, number)
         kept.write_bytes(content)  # stays if the process dies
-        faulthandler.dump_traceback_later(3 * SECONDS, exit=True)  # a signal does not stop C code
+        faulthandler.dump_traceback_later(12 * SECONDS, exit=True)  # a signal does not stop C code
         problem = problem_with(targets[name], content)
         faulthandler.cancel_dump_traceback_later()
         if problem is None:
