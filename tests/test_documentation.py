@@ -19,7 +19,7 @@ from crossner_hf.packaged_encoder import encoder_path
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 REFERENCE = sorted((ROOT / "docs" / "reference").glob("*.md"))
-WITH_SUBCOMMANDS = ("data", "experiment", "push")
+WITH_SUBCOMMANDS = ("concepts", "data", "experiment", "push")
 
 each_page = pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES])
 
@@ -109,6 +109,7 @@ def test_commands_of_a_page_have_only_options_that_exist(page):
 def test_options_named_in_the_text_exist():
     commands = [(name,) for name in COMMANDS if name not in WITH_SUBCOMMANDS]
     commands += [("data", "stats"), ("experiment", "run"), ("experiment", "report")]
+    commands += [("concepts", kind) for kind in ("build", "train", "describe")]
     commands += [("push", kind) for kind in ("dataset", "model", "metric", "results")]
     known = frozenset().union(*(options_of(*command) for command in commands))
     named = {option for page in PAGES for option in re.findall(r"`(--[\w-]+)", page.read_text(encoding="utf-8"))}

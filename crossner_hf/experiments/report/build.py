@@ -103,7 +103,9 @@ def write_report(
     for plot in drawn:
         write_text(output / "figures" / f"{plot.name}.svg", f'<?xml version="1.0" encoding="utf-8"?>\n{plot.svg}')
     for name, frame in frames.items():
-        cells = frame.rename(columns=csv_cell).map(csv_cell)
+        cells = frame.rename(columns=csv_cell)
+        texts = cells.select_dtypes(exclude="number").columns
+        cells[texts] = cells[texts].map(csv_cell)
         write_text(output / f"{name}.csv", cells.to_csv(index=False, lineterminator="\n"))
     write_text(output / "report.md", page.markdown(content))
     write_text(output / "report.html", page.html_page(content))
