@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossner_hf.cli.options import CommandParser, wants_colour
+from crossner_hf.cli.options import CommandParser, add_data_dir, wants_colour
 from crossner_hf.display import say
 
 EPILOG = """examples:
@@ -24,11 +24,26 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run_stats(args: argparse.Namespace) -> int:
-    """Print sizes beside the published ones."""
+    """Print sizes beside the published ones; count gold mentions if asked to."""
     from crossner_hf.corpora.corpus_sizes import sizes_of, sizes_table
 
+    if args.gold is not None:
+        _count_gold(args)
     say(sizes_table(sizes_of(args.folder)))
     return 0
+
+
+def _count_gold(args: argparse.Namespace) -> None:
+    """Write into the record which share of the gold mentions each level contains."""
+    from crossner_hf.corpora.corpus_sizes import read_corpus
+    from crossner_hf.corpora.gold_coverage import with_coverage
+    from crossner_hf.results.record_files import RECORD_FILE, write_record
+    from crossner_hf.schema import DOMAINS, get_domain
+
+    record = read_corpus(args.folder)
+    names = args.gold or [name for name in record.domains if name in DOMAINS]
+    counted = with_coverage(record, args.folder, [get_domain(name) for name in names], args.data_dir)
+    write_record(Path(args.folder) / RECORD_FILE, counted)
 
 
 def run_show(args: argparse.Namespace) -> int:
@@ -63,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("build", help="make corpora from documents and a gazetteer")
     stats = commands.add_parser("stats", help="sizes of the levels, beside the published ones")
     stats.add_argument("folder", help="of `corpus build`, or with the authors' files (music_domainlevel.txt …)")
+    text = "count the gold mentions of the test split that each level contains, and keep it in record.json; of these "
+    text += "domains, or folders of domains (default: those of CrossNER)"
+    stats.add_argument("--gold", nargs="*", metavar="DOMAIN", help=text)
+    add_data_dir(stats)
     show = commands.add_parser("show", help="kept and dropped sentences, with names in colour")
     show.add_argument("folder", help="of `corpus build`")
     show.add_argument("--html", metavar="FILE", help="write a page with sizes and sentences instead")

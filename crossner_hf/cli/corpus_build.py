@@ -140,8 +140,11 @@ def _report() -> "Callable[[Outcome, int], None]":
 def _dry_run(plan: "BuildPlan") -> int:
     """Show what would be read, and how documents are selected."""
     for described in plan.selection():
-        name = described.pop("domain")["name"]
-        say(f"{name}: {', '.join(f'{key} {value}' for key, value in described.items() if value)}")
+        asked = {name: value for name, value in described.items() if value and name not in ("domain", "titles_sha256")}
+        if asked["combine"] == "any":
+            del asked["combine"]
+        texts = (f"{name} {', '.join(value) if isinstance(value, list) else value}" for name, value in asked.items())
+        say(f"{described['domain']['name']}: {', '.join(texts)}")
     say(*(f"  {path.name} (to be unpacked)" for path in plan.dumps), *(f"  {s.name}" for s in plan.shards), sep="\n")
     say(f"{len(plan.dumps)} dumps, {len(plan.shards)} other shards; nothing was written")
     return 0

@@ -58,8 +58,19 @@ def sizes_table(sizes: Sizes) -> str:
             ratio = f"{size.ratio:.1%}" if "domain" in levels else "?"
             counts = (size.documents, size.sentences, size.words, size.names)
             row = [f"{domain} {level}", *(f"{count:,}" for count in counts), f"{size.bytes / 1e6:,.1f}"]
-            rows.append([*row, ratio, "" if published is None else f"{published:.1%}"])
-    header = ("level", "documents", "sentences", "words", "names", "MB", "to domain level", "published")
+            covered = "" if size.covered is None else f"{size.covered:.1%}"
+            rows.append([*row, ratio, "" if published is None else f"{published:.1%}", covered])
+    header = (
+        "level",
+        "documents",
+        "sentences",
+        "words",
+        "names",
+        "MB",
+        "to domain level",
+        "published",
+        "gold mentions",
+    )
     return table(header, rows)
 
 

@@ -13,6 +13,12 @@ from crossner_hf.schema import DOMAINS, Domain
 _defined = lru_cache(maxsize=1)(definition)  # the selectors of all domains ask about one document after another
 
 
+@lru_cache(maxsize=1)
+def _heads(defined: Definition) -> list[tuple[str, str]]:
+    """The phrases of a definition with their heads."""
+    return [(phrase, head_of(phrase)) for phrase in (defined.phrase, *defined.others)]
+
+
 class TypeNouns:
     """The nouns of entity types, ready to find the types of a definition.
 
@@ -34,8 +40,8 @@ class TypeNouns:
     def types_of(self, defined: Definition) -> list[str]:
         """Give the type of each phrase of a definition that has one; among its entries that with most words decides."""
         types = []
-        for phrase in (defined.phrase, *defined.others):
-            if entries := self._by_head.get(head_of(phrase)):
+        for phrase, head in _heads(defined):
+            if entries := self._by_head.get(head):
                 words = {word.rstrip(",") for word in phrase.lower().split()}
                 words |= set(map(singular, words))
                 found = next((entity_type for wanted, entity_type in entries if wanted <= words), None)
