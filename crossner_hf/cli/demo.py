@@ -1,4 +1,4 @@
-"""crossner-hf demo: fine-tune, score, tag, save and reload, offline."""
+"""crossner-hf demo: types in words, then fine-tune, score, tag, save and reload, offline."""
 
 import json
 import os
@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import CommandParser, quiet, wants_colour
 from crossner_hf.display import say
+from crossner_hf.packaged_encoder import CONCEPTS
 
 if TYPE_CHECKING:
     from crossner_hf.results.records import RunRecord
+    from crossner_hf.tagger.tagger import Tagger
 
 DOMAIN = "sample_music"
+TYPES = ("singer", "album", "band", "festival", "music genre", "country", "record label")
 TEXTS = (
     "Björk released Homogenic in 1997, recorded in Spain with the Icelandic String Octet and the producer Mark Bell.",
     "At the Newport Folk Festival of 2022, Joni Mitchell sang Both Sides, Now with the American singer Brandi Carlile.",
@@ -28,8 +31,9 @@ def main(argv: Sequence[str]) -> int:
     """Run the demonstration and print what to run next."""
     parser = CommandParser(
         prog="crossner-hf demo",
-        description="Fine-tune the packaged encoder with a CRF on the sample's music domain, score it, tag three new "
-        "sentences, and reload it through the pipeline. Needs no network; about two minutes on two cores.",
+        description="Tag three sentences with types in words and no training; then fine-tune the packaged encoder with a "
+        "CRF on the sample's music domain, score it, tag the sentences again, and reload the tagger through the pipeline. "
+        "Needs no network; about two minutes on two cores.",
     )
     parser.add_argument("--output", default="runs/demo", help="folder for the model; a previous demo there is replaced")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
@@ -42,15 +46,20 @@ def main(argv: Sequence[str]) -> int:
         shutil.rmtree(output)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     quiet()
+    from crossner_hf.concepts.types_in_words import tagger_for
+    from crossner_hf.tagger.tagger import Tagger
+
     begun = time.perf_counter()
 
-    _say("1  Fine-tune all-MiniLM-L6-v2 with a CRF on 60 hand-written sentences about music")
+    _say(f"1  Tag three sentences with types in words and no training: {', '.join(TYPES)}")
+    _print_tagged(tagger_for(TYPES), colour)
+    _say("2  Fine-tune the same encoder with a CRF on 60 hand-written sentences about music")
     record = _fine_tune(output)
-    _say("2  Score it on 40 test sentences with CrossNER's metric")
+    _say("3  Score it on 40 test sentences with CrossNER's metric")
     _scores(record)
-    _say("3  Tag three new sentences")
-    _tag(output, colour)
-    _say("4  Reload the saved tagger through the pipeline")
+    _say("4  Tag the three sentences again, now with the sample's types")
+    _print_tagged(Tagger.from_pretrained(str(output)), colour)
+    _say("5  Reload the saved tagger through the pipeline")
     _reload(output)
     seconds = time.perf_counter() - begun
     _say(f"Done in {seconds // 60:.0f} min {seconds % 60:.0f} s on {record.hardware.cpu_cores} cores. What next:")
@@ -61,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 NEXT = """  crossner-hf predict --model {output} FILE        tag your own text
-  crossner-hf train --domain music --model minilm --preset small --output runs/music
+  crossner-hf train --domain music --model concepts --tagger crf --preset small --output runs/music
                                                     the official data: downloaded, or --data-dir FOLDER
   crossner-hf train --domain music --model bert-base-cased --output runs/music-bert
                                                     the published recipe (for a GPU)"""
@@ -86,7 +95,7 @@ def _fine_tune(output: Path) -> "RunRecord":
 
     # 60 sentences need more epochs than the 100 for which the preset was made.
     values = {**preset("small"), "tagger": "crf", "num_train_epochs": 40, "early_stopping_patience": 4}
-    return fine_tune(DOMAIN, "minilm", FineTuningArguments(output_dir=str(output), **values))
+    return fine_tune(DOMAIN, CONCEPTS, FineTuningArguments(output_dir=str(output), **values))
 
 
 def _scores(record: "RunRecord") -> None:
@@ -107,11 +116,10 @@ def _scores(record: "RunRecord") -> None:
     say("These are no CrossNER scores: the sample is not CrossNER.")
 
 
-def _tag(output: Path, colour: bool) -> None:
+def _print_tagged(tagger: "Tagger", colour: bool) -> None:
     from crossner_hf.display import marked_text
-    from crossner_hf.tagger.tagger import Tagger
 
-    for text, entities in zip(TEXTS, Tagger.from_pretrained(str(output)).tag_texts(TEXTS), strict=True):
+    for text, entities in zip(TEXTS, tagger.tag_texts(TEXTS), strict=True):
         print(marked_text(text, entities, colour=colour))
 
 

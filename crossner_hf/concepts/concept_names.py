@@ -16,9 +16,11 @@ import numpy as np
 
 from crossner_hf.concepts.concept_words import (
     ABSTRACT_HEADS,
+    ABSTRACT_HEADS_OF_SEVERAL_WORDS,
     DEMONYM,
     NO_DEMONYMS,
     PLACE_HEADS,
+    PLAIN_ADJECTIVES,
     RELATIONS,
     TIMES,
     TOO_COMMON,
@@ -29,6 +31,7 @@ from crossner_hf.corpora.matching import NameIndex
 
 NATIONALITY = "nationality"
 BRACKETS = re.compile(r"\s*\([^)]*\)$")
+OF_YEAR = re.compile(r"(?:[A-Z]\w+ )?\d{4} (?:.*[^a-z ]\S* )?((?:[a-z][a-z-]+ )*[a-z][a-z-]{3,})")
 MAX_PHRASE_WORDS = 4
 
 
@@ -86,19 +89,24 @@ def title_phrases(title: str, definition: Definition | None) -> TitlePhrases:
     """Give the name of a page and its phrases, none if its definition is missing or vague."""
     name = BRACKETS.sub("", title).strip()
     raw = (definition.phrase, *definition.others) if definition else ()
-    phrases = dict.fromkeys(filter(None, map(clean_phrase, raw)))
+    of_year = OF_YEAR.fullmatch(name)  # "1997 Irish general election" says itself what it is
+    phrases = dict.fromkeys(filter(None, map(clean_phrase, [of_year[1], *raw] if of_year else raw)))
     return TitlePhrases(name, name != title, tuple(phrases))
 
 
 def clean_phrase(phrase: str) -> str | None:
     """Give the phrase in lower case without names ("American"); None if it says nothing."""
-    words = [word.lower() for word in phrase.split() if not word[:1].isupper()]
+    words = [word.lower() for word in phrase.split() if not word[:1].isupper() and not _says_nothing(word)]
     if not 1 <= len(words) <= MAX_PHRASE_WORDS or not re.fullmatch(r"[a-z][a-z' -]+", " ".join(words)):
         return None
     clean = " ".join(words)
     is_relation = " of " in clean
     head = head_of(clean)
     return None if (head not in RELATIONS if is_relation else head in VAGUE_HEADS) else clean
+
+
+def _says_nothing(word: str) -> bool:
+    return word.lower() in PLAIN_ADJECTIVES or any(character.isdigit() for character in word)
 
 
 def demonyms(first_words: Mapping[str, int], places: Iterable[str], rules: NameRules) -> set[str]:
@@ -144,7 +152,8 @@ def build_names(
         chosen[name] = (phrases, counts)
         small = name[:1].lower() + name[1:]
         if _is_small_concept(small, lower, rules):
-            if head_of(phrases[0]) in ABSTRACT_HEADS:
+            heads = ABSTRACT_HEADS_OF_SEVERAL_WORDS if " " in small else ABSTRACT_HEADS
+            if head_of(phrases[0]) in heads:
                 chosen.setdefault(small, (phrases, True))
             elif " " in small:  # "sea lion": a name to some, not to others
                 chosen.setdefault(small, ([], True))

@@ -25,6 +25,7 @@ def names_of(pages, lower=(), capital=(), first=(), **rules):
     [
         ("American jazz trumpeter", "jazz trumpeter"),
         ("genre of electronic music", "genre of electronic music"),
+        ("58th quadrennial presidential election", "presidential election"),
         ("given name", None),
         ("group of islands", None),
         ("American", None),
@@ -37,7 +38,12 @@ def test_phrases_lose_names_and_say_something(phrase, clean):
 
 def test_a_title_gives_its_name_without_brackets():
     page = title_phrases("Asia (magazine)", Definition("popular magazine", "magazine", ("journal", "popular magazine")))
-    assert page == TitlePhrases("Asia", True, ("popular magazine", "journal"))
+    assert page == TitlePhrases("Asia", True, ("magazine", "journal"))
+
+
+def test_a_title_with_a_year_says_itself_what_it_is():
+    assert title_phrases("1997 Irish general election", None).phrases == ("general election",)
+    assert title_phrases("1994 FIFA World Cup", None).phrases == ()
 
 
 def test_names_count_where_they_mislead_nobody():
