@@ -202,12 +202,13 @@ def find_mentions(folder: Path, number: int, rules: ConceptRules, evaluation: Se
     counts: Counter[str] = Counter()
 
     def rows() -> Iterator[Any]:
-        for row in _read_parquet(work / f"pages-{number:05d}.parquet"):
-            counts["pages"] += 1
-            if row["name"] in rules.exclude:
-                counts["excluded"] += 1
-                continue
-            for found in finder.rows(Page(row["name"], row["phrases"], row["is_person"], row["sentences"])):
+        pages = _read_parquet(work / f"pages-{number:05d}.parquet")
+        while batch := list(islice(pages, BATCH)):
+            counts["pages"] += len(batch)
+            used = [row for row in batch if row["name"] not in rules.exclude]
+            counts["excluded"] += len(batch) - len(used)
+            several = [Page(row["name"], row["phrases"], row["is_person"], row["sentences"]) for row in used]
+            for found in finder.rows(several):
                 counts["sentences"] += 1
                 counts["mentions"] += len(found["mentions"])
                 yield found

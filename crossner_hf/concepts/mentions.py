@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -78,21 +79,23 @@ class MentionFinder:
         self.names, self.lower_first, self.evaluation, self.rules = names, lower_first, evaluation, rules
         self.leaks = 0
 
-    def rows(self, page: Page) -> Iterator[ConceptRow]:
-        """Yield the rows of a page."""
-        texts, quoted = [], []
-        for sentence in page.sentences:
-            if any(key in self.evaluation for key in _stretches(sentence)):
-                self.leaks += 1
-                continue
-            text, spans = self._without_quotes(sentence)
-            texts.append(text)
-            quoted.append(spans)
+    def rows(self, pages: Sequence[Page]) -> Iterator[ConceptRow]:
+        """Yield the rows of pages; many pages at once are faster."""
+        of_page, texts, quoted = [], [], []
+        for page in pages:
+            for sentence in page.sentences:
+                if any(key in self.evaluation for key in _stretches(sentence)):
+                    self.leaks += 1
+                    continue
+                text, spans = self._without_quotes(sentence)
+                of_page.append(page)
+                texts.append(text)
+                quoted.append(spans)
         found: list[list[_Found]] = [[] for _ in texts]
         matches = self.names.index.find_in(texts, self.names.in_running_text)
-        for sentence, start, end, name in zip(*(column.tolist() for column in matches), strict=True):
-            found[sentence].append(_Found(start, end, self.names.phrases[name]))
-        for text, spans, names in zip(texts, quoted, found, strict=True):
+        for number, start, end, name in zip(*(column.tolist() for column in matches), strict=True):
+            found[number].append(_Found(start, end, self.names.phrases[name]))
+        for page, text, spans, names in zip(of_page, texts, quoted, found, strict=True):
             titles = [_Found(start, end, self._title(text[start:end], page)) for start, end in spans]
             row = self._row(text, _first_win(titles, _own_names(text, page), names))
             if row is not None:
@@ -168,8 +171,13 @@ def _own_names(text: str, page: Page) -> list[_Found]:
         _Found(match.start(), match.end(), page.phrases)
         for name in names
         if name in text
-        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+        for match in _whole(name).finditer(text)
     ]
+
+
+@lru_cache(8)
+def _whole(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
 
 
 def _first_win(*several: list[_Found]) -> list[_Found]:

@@ -93,7 +93,7 @@ def finder():
 
 
 def rows(finder, *sentences, name="Page", phrases=(), is_person=False):
-    found = finder.rows(Page(name, list(phrases), is_person, list(sentences)))
+    found = finder.rows([Page(name, list(phrases), is_person, list(sentences))])
     return [
         (
             " ".join(row["tokens"]),
