@@ -34,6 +34,8 @@ _PUBLIC = {
     "preset": "finetuning.arguments",
     "fine_tune": "finetuning.fine_tune",
     "evaluate": "finetuning.evaluation",
+    "AdaptArguments": "concepts.adapt_arguments",
+    "adapt": "concepts.adapt",
     "Corpus": "corpora.corpus",
     "DataCollatorForSpanMasking": "masking",
     "DataCollatorForTokenMasking": "masking",
@@ -43,6 +45,8 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
+    from crossner_hf.concepts.adapt import adapt
+    from crossner_hf.concepts.adapt_arguments import AdaptArguments
     from crossner_hf.concepts.types_in_words import tag, tagger_for
     from crossner_hf.corpora.corpus import Corpus
     from crossner_hf.data.builder import load

@@ -30,6 +30,7 @@ COMMANDS = {
     "corpus": ("corpus", "raw text of a domain at four levels, for pre-training"),
     "dapt": ("dapt", "pre-train an encoder further on raw text of a domain"),
     "concepts": ("concepts", "data of what things are, and pre-training on them for types in words"),
+    "adapt": ("adapt", "a tagger for a new domain from types in words, few sentences and raw text"),
     "train": ("train", "fine-tune an encoder on a domain, score it, save it with its record"),
     "experiment": ("experiment", "grids of runs, and the report on their records"),
     "overlap": ("overlap", "how many frequent words domains and corpora share"),

@@ -53,7 +53,9 @@ def parse_run(
     argv: Sequence[str],
 ) -> tuple[Any, argparse.Namespace]:
     """Return the arguments and the command's own options. Exits on an unknown option or `--help`."""
-    _sort_for_help(parser, task, [name for base in arguments_class.__mro__[:2] for name in base.__annotations__])
+    _sort_for_help(
+        parser, task, [name for base in arguments_class.__mro__[:2] for name in vars(base).get("__annotations__", ())]
+    )
     first = CommandParser(add_help=False)
     first.add_argument("--preset", default="published")
     chosen, _ = first.parse_known_args(argv)

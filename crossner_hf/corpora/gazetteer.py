@@ -85,7 +85,8 @@ class Gazetteer:
         Args:
             paths: One or several files, or one folder.
             domains: Domains of your own that the files name.
-            lower_case_types: Types whose names count in lower case too: `Western swing` as `western swing`.
+            lower_case_types: Types whose names count in lower case too: `Western swing` as `western swing`. A saved
+                gazetteer keeps those that it was made with.
 
         Raises:
             ValueError: A file cannot be read, with path:line, or no name is left.

@@ -203,6 +203,10 @@ class FineTuningArguments(RunArguments):
             "choices": DRAWS,
         },
     )
+    few_shot_seed: int | None = field(
+        default=None,
+        metadata={"help": "Few-shot: seed of a seeded draw; default: --seed, so that seeds differ in both."},
+    )
     random_weights: bool = field(
         default=False, metadata={"help": "Only the architecture of the encoder (or vectors), with random weights."}
     )
@@ -255,7 +259,8 @@ class FineTuningArguments(RunArguments):
 
     def few_shot(self) -> FewShot | None:
         """Return the choice of sentences for few-shot training; None for all."""
-        return FewShot(self.num_sentences, self.few_shot_draw, self.seed) if self.num_sentences else None
+        seed = self.seed if self.few_shot_seed is None else self.few_shot_seed
+        return FewShot(self.num_sentences, self.few_shot_draw, seed) if self.num_sentences else None
 
     def source_settings(self) -> dict[str, Any]:
         """Return how the setting uses the source, for the record."""

@@ -1,12 +1,14 @@
 """Fine-tuning of a tagger on a domain in one of the paper's three settings, its scores and its record."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from accelerate.utils import broadcast_object_list
-from transformers import PreTrainedModel, TrainerCallback, set_seed
+from datasets import Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, set_seed
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.evaluation import is_crossner, tagged_split
@@ -20,12 +22,27 @@ from crossner_hf.results.record_files import PREDICTIONS_FILE, RECORD_FILE, writ
 from crossner_hf.results.records import RunRecord
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagger.tagger import Tagger
+from crossner_hf.tagger.tokenize_and_align import max_tokens
 from crossner_hf.training import run_folder
 from crossner_hf.training.progress import FineTuningProgress, show_progress
 from crossner_hf.training.resume import claimed, train_from
 from crossner_hf.training.run_arguments import recorded_arguments
 
 logger = logging.getLogger(__name__)
+
+
+class WeakSentences(Protocol):
+    """Sentences whose labels are incomplete, with a loss that knows it. `arguments` are for the record."""
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Return what identifies the sentences and the loss."""
+
+    def rows(self, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Dataset:
+        """Tokenize the sentences."""
+
+    def loss(self, tagger: PreTrainedModel) -> Callable[..., Any]:
+        """Return the loss for `Trainer(compute_loss_func=…)`."""
 
 
 def fine_tune(
@@ -76,15 +93,32 @@ def fine_tune(
         args.few_shot(),
         args.trust_remote_code,
     )
+    return run_task(task, args, resume=resume, callbacks=callbacks)
+
+
+def run_task(
+    task: Task,
+    args: FineTuningArguments,
+    *,
+    weak: WeakSentences | None = None,
+    resume: bool = False,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> RunRecord:
+    """Train the tagger of a task; see `fine_tune`. With `weak`, the last stage learns from these sentences alone."""
+    domains = task.domains
     set_seed(args.seed)
     tagger = task.new_tagger("target")
     settings = _settings(task, tagger, args)
+    if weak is not None:
+        settings["arguments"] |= weak.arguments
     with claimed(settings, args, resume=resume) as (finished, checkpoint):
         if finished:
             logger.info("%s: this run is already finished", args.output_dir)
             return finished
         *earlier_stages, stage = args.stages()
         examples = stage_examples(stage, task, tagger.config, args)
+        if weak is not None:
+            examples = replace(examples, train=weak.rows(task.tokenizer, max_tokens(task.tokenizer, tagger.config)))
         source, carried = settings.get("source", {}), None
         for earlier in earlier_stages:
             folder, came = source_stage(earlier, task, args)
@@ -94,6 +128,8 @@ def fine_tune(
             carried = transfer if stage.optimizer == "carried" else None
         trainer = TaggerTrainer(tagger, args, task.tokenizer, examples, callbacks)
         trainer.carried = carried
+        if weak is not None:
+            trainer.compute_loss_func = weak.loss(tagger)
         show_progress(trainer, FineTuningProgress())
         seconds = train_from(trainer, checkpoint)
         about = {

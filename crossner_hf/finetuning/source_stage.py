@@ -32,7 +32,7 @@ CHECKPOINTS = 0.25  # of the stage, between two checkpoints
 # Arguments of a run that have no effect on its source stage, or that the stage sets itself. A name stands for all
 # names that begin with it.
 _NOT_OF_THE_SOURCE = (
-    *("setting", "source", "target_repeats", "num_sentences", "few_shot_draw", "num_train_epochs", "max_steps"),
+    *("setting", "source", "target_repeats", "num_sentences", "few_shot", "num_train_epochs", "max_steps"),
     *("eval_", "save_", "load_best_model_at_end", "metric_for_best_model", "greater_is_better", "early_stopping"),
 )
 

@@ -60,7 +60,7 @@ class CRF(nn.Module):
             Log-probabilities, (batch,); 0 for a row without words.
         """
         with no_autocast(emissions):
-            scores = self._scores(emissions, mask)
+            scores = self.scores(emissions, mask)
             total: Tensor = LogTotal.apply(*scores)  # type: ignore[no-untyped-call]
             return (_score(scores, tags, mask) - total).to(_at_least_float32(emissions))
 
@@ -68,13 +68,13 @@ class CRF(nn.Module):
     def viterbi(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """Find the most probable tags of each row, (batch, time); 0 where `mask` is False."""
         with no_autocast(emissions):
-            return _viterbi(self._scores(emissions, mask))
+            return _viterbi(self.scores(emissions, mask))
 
     @torch.no_grad()
     def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """Compute the probability of each tag at each word, (batch, time, tags); 0 where `mask` is False."""
         with no_autocast(emissions):
-            probabilities = marginals(log_sums(self._scores(emissions, mask)))
+            probabilities = marginals(log_sums(self.scores(emissions, mask)))
             return probabilities.where(mask.unsqueeze(-1), 0).to(_at_least_float32(emissions))
 
     @torch.no_grad()
@@ -94,12 +94,12 @@ class CRF(nn.Module):
             Probabilities, (batch, time); 0 where `mask` is False.
         """
         with no_autocast(emissions):
-            scores = self._scores(emissions, mask)
+            scores = self.scores(emissions, mask)
             log_probabilities = _log_segments(scores, log_sums(scores), tags.where(mask, 0), mask, continues)
             return log_probabilities.exp().where(mask, 0).to(_at_least_float32(emissions))
 
-    def _scores(self, emissions: Tensor, mask: Tensor) -> Scores:
-        """Give scores in the widest type; emissions are shifted to at most 0, which keeps sums small."""
+    def scores(self, emissions: Tensor, mask: Tensor) -> Scores:
+        """Give all scores in the widest type; those of a word are shifted to at most 0, which keeps sums small."""
         wide = _widest_float(emissions.device)
         start, transitions, end = (
             parameter.to(wide) for parameter in (self.start_transitions, self.transitions, self.end_transitions)

@@ -13,6 +13,7 @@ from crossner_hf.results.record_files import (
     PREDICTIONS_FILE,
     RECORD_FILE,
     RUN_FILE,
+    STEPS_FOLDER,
     predictions_beside,
     read_record,
 )
@@ -82,6 +83,7 @@ def _candidates(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "checkpoint-")))
         if RECORD_FILE in files or RUN_FILE in files:
             yield Path(place, RECORD_FILE if RECORD_FILE in files else RUN_FILE)
+            folders[:] = [name for name in folders if name != STEPS_FOLDER]
             continue
         others = (".", PREDICTIONS_FILE, GRID_FILE)
         for name in sorted(files):

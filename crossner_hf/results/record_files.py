@@ -14,6 +14,7 @@ from crossner_hf.results.text_records import ConceptRecord, CorpusRecord, DaptRe
 RUN_FILE = "run.json"  # what defines the run, written first
 RECORD_FILE = "record.json"  # its result, written last
 PREDICTIONS_FILE = "predictions.json"  # the labels that its model gave to the test split
+STEPS_FOLDER = "steps"  # of a run that is a recipe: one folder for each of its trainings
 GRID_FILE = "grid.json"  # in the folder of a grid
 COLLECTED_PREDICTIONS = ".predictions.json"  # NAME.predictions.json lies beside NAME.json
 

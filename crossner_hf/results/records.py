@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 from crossner_hf.results.environment import Hardware, command_line, git_commit, hardware, package_versions
-from crossner_hf.results.scores import Calibration, RecordPart, Scores, SplitScores
+from crossner_hf.results.scores import Calibration, Fraction, RecordPart, Scores, SplitScores
 from crossner_hf.schema import BUILT_IN
 
 SCHEMA_VERSION = 2
@@ -98,6 +98,23 @@ class Source(RecordPart):
     wall_seconds: Seconds | None = None
 
 
+class RecipeStep(RecordPart):
+    """A step of `adapt`, and what it gained.
+
+    Attributes:
+        name: The name of its folder.
+        dev_f1: F1 on dev after it, by convention.
+        gain: By how much that (conlleval) is more than after the step before; None for the first.
+        counts: What it saw and made, such as sentences.
+    """
+
+    name: str
+    dev_f1: dict[str, Fraction] = {}
+    gain: float | None = None
+    wall_seconds: Seconds = 0.0
+    counts: dict[str, int] = {}
+
+
 class Record(RecordPart):
     """What all records have: when, by which command, with which packages and on what hardware a run ran."""
 
@@ -142,6 +159,8 @@ class RunRecord(Record):
         best_epoch: The one whose model was kept; None if dev did not choose.
         dev_by_epoch: F1 (conlleval) at each scoring of dev.
         entities_beyond_max_length: Gold entities that the model could not see, by split.
+        recipe: The steps of `adapt`.
+        dev_choice: Of `adapt`, the scores of the model that dev chose among those of its last training.
     """
 
     KIND = "fine_tuning"
@@ -170,6 +189,8 @@ class RunRecord(Record):
     dev_by_epoch: Annotated[tuple[float, ...], Field(strict=False)] = ()
     scores: Scores
     calibration: dict[str, Calibration] = {}
+    recipe: Annotated[tuple[RecipeStep, ...], Field(strict=False)] = ()
+    dev_choice: Scores = {}
 
     @field_validator("scores")
     @classmethod

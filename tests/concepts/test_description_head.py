@@ -20,20 +20,6 @@ from crossner_hf.tagger.tagger import load_tokenizer
 ZOO = Domain("zoo", ("animal", "place"), descriptions={"animal": "fox, owl", "place": "new york"})
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tiny_model, tmp_path_factory):
-    """The folder of a tiny encoder with a random concept head."""
-    folder = tmp_path_factory.mktemp("concepts")
-    path = tiny_model("bert")
-    AutoModel.from_pretrained(path).save_pretrained(folder)
-    load_tokenizer(path).save_pretrained(folder)
-    torch.manual_seed(3)
-    head = ConceptHead(32)
-    torch.nn.init.normal_(head.tags.bias)
-    head.save(folder)
-    return str(folder)
-
-
 def embed(folder, phrases):
     encoder, tokenizer = AutoModel.from_pretrained(folder).eval(), load_tokenizer(folder)
     head = ConceptHead.load(folder)
