@@ -6,14 +6,14 @@ from functools import partial
 
 import pytest
 import torch
-from training_fixtures import StopAtCheckpoint, same_weights
+from training_fixtures import StopAtCheckpoint, same_weights, write_circus
 
 from crossner_hf.cli import main
 from crossner_hf.concepts import adapt as adapt_module
 from crossner_hf.concepts.adapt import adapt
-from crossner_hf.concepts.adapt_arguments import AdaptArguments
+from crossner_hf.concepts.adapt_arguments import AdaptArguments, Confidence
 from crossner_hf.concepts.partial_crf import LATENT
-from crossner_hf.concepts.weak_labels import AveragedCRF, Confidence, averaged, label_sentences, raw_sentences
+from crossner_hf.concepts.weak_labels import AveragedCRF, averaged, label_sentences, raw_sentences
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.gazetteer import Gazetteer
 from crossner_hf.data.builder import load
@@ -89,8 +89,8 @@ def test_averaged_taggers_score_as_their_mean(checkpoint, tmp_path):
 SMALL = {
     "num_sentences": 6,
     "seeds": [1, 2],
-    "max_steps": 3,
-    "raw_sentences": 24,
+    "max_steps": 2,
+    "raw_sentences": 16,
     "entity_confidence": 0.05,
     "ratio_margin": 0.1,
 }
@@ -126,7 +126,7 @@ def test_the_record_has_every_step_and_the_folder_works_like_a_run(finished, tmp
     assert [step.name for step in record.recipe] == [
         *("concepts", "sentences", "teachers", "weak_labels", "student", "again")
     ]
-    assert record.recipe[3].counts["kept"] <= record.recipe[3].counts["sentences"] == 24
+    assert record.recipe[3].counts["kept"] <= record.recipe[3].counts["sentences"] == 16
     scored = [step for step in record.recipe if step.dev_f1]
     for before, step in itertools.pairwise(scored):
         assert step.gain == pytest.approx(step.dev_f1["conlleval"] - before.dev_f1["conlleval"])
@@ -191,6 +191,14 @@ def test_steps_can_be_left_out_and_the_ratio_is_that_of_the_sentences(run, zoo, 
     assert [step.name for step in record.recipe] == ["concepts", "sentences", "weak_labels", "student"]
     assert "teacher" not in record.recipe[2].counts
     assert record.arguments.given()["entity_ratio"] == pytest.approx(sum(map(bool, tags)) / len(tags), abs=1e-4)
+
+
+def test_the_source_comes_before_the_labelled_sentences(run, write_zoo, tmp_path):
+    circus = write_circus(write_zoo(tmp_path / "circus"))
+    changes = {"source": str(circus), "source_cache": str(tmp_path / "cache"), "max_steps": 1}
+    record = run(tmp_path / "run", raw=False, dev_choice=False, test=False, **changes)
+    assert (record.setting, record.source.domain) == ("pre_train_then_fine_tune", "circus")
+    assert [step.name for step in record.recipe] == ["concepts", "sentences"]
 
 
 def test_bad_input_is_refused_in_one_sentence(run, zoo, zoo_text, checkpoint, tiny_model, tmp_path, user_error):
