@@ -102,8 +102,10 @@ class _Work:
     def settings(self) -> dict[str, Any]:
         """What defines the recipe, as `run.json` holds it."""
         taggers = self.task.taggers
+        if self.labelled:
+            self.task.rows("target", "train")  # raises if there are fewer
         arguments = {name: value for name, value in asdict(self.args).items() if name not in _NOT_RECORDED}
-        arguments |= {**PRESETS["small"], "tagger": "crf", "teachers": self.args.seeds, "entity_ratio": self._ratio()}
+        arguments |= {**PRESETS["small"], "tagger": "crf", "teachers": self.args.seeds}
         if self.corpus is not None:
             arguments["raw_sha256"] = self.corpus.checksums()
         if self.gazetteer is not None:
@@ -119,13 +121,6 @@ class _Work:
             "seed": self.args.seeds[0],
             "arguments": arguments,
         }
-
-    def _ratio(self) -> float:
-        """The share of words in entities."""
-        if self.args.entity_ratio is not None or not self.labelled:
-            return ENTITY_RATIO if self.args.entity_ratio is None else self.args.entity_ratio
-        tags = [tag for sentence in self.task.rows("target", "train")["ner_tags"] for tag in sentence]
-        return round(sum(tag > 0 for tag in tags) / max(1, len(tags)), 4) or ENTITY_RATIO
 
     def run(self) -> RunRecord:
         """Do all steps and write the result."""
@@ -213,11 +208,20 @@ class _Work:
                     "lower --entity-confidence"
                 )
             counts |= {"sentences": len(raw), "kept": kept, "seconds": round(perf_counter() - begun)}
+            pairs = [p for row, own in zip(tagged, labels, strict=True) for p in zip(row.labels, own, strict=True)]
+            counts |= {"words": len(pairs), "words_in_entities": sum(tag != "O" or own > 0 for tag, own in pairs)}
             write_text(folder / COUNTS_FILE, json.dumps(counts) + "\n")
         self._add("weak_labels", [], read_json_object(folder / COUNTS_FILE))
 
     def _weak(self) -> WeakLabels:
-        ratio = self.settings["arguments"]["entity_ratio"]
+        """Give the labels and the share of words in entities: as said, as the teachers find it, else as labelled."""
+        ratio, counts = self.args.entity_ratio, self.recipe[-1].counts
+        if ratio is None and self.args.teacher_labels:
+            ratio = counts["words_in_entities"] / counts["words"]
+        elif ratio is None and self.labelled:
+            tags = [tag for sentence in self.task.rows("target", "train")["ner_tags"] for tag in sentence]
+            ratio = sum(tag > 0 for tag in tags) / max(1, len(tags))
+        ratio = round(ratio or ENTITY_RATIO, 4)
         return WeakLabels(self._step("weak_labels") / LABELS_FILE, ratio, self.args.ratio_margin)
 
     def _finish(self, result: str | None, by_dev: str | None, source: Source | None) -> RunRecord:

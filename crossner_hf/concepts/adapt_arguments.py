@@ -8,7 +8,7 @@ from crossner_hf.finetuning.arguments import DRAWS, PRESETS, FineTuningArguments
 from crossner_hf.finetuning.settings import FIRST_HEADS, PUBLISHED_SEEDS, FewShot
 from crossner_hf.packaged_encoder import CONCEPTS
 
-ENTITY_RATIO = 0.35  # share of words in entities where no labelled sentence tells: about that of CrossNER's domains
+ENTITY_RATIO = 0.35  # share of words in entities where nothing tells: about that of CrossNER's sentences
 
 
 class Confidence(NamedTuple):
@@ -20,7 +20,7 @@ class Confidence(NamedTuple):
     """
 
     entity: float = 0.6
-    outside: float = 1.1
+    outside: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class AdaptArguments:
         default=Confidence().outside, metadata={"help": "The same for words outside entities; above 1: they stay open."}
     )
     entity_ratio: float | None = field(
-        default=None, metadata={"help": f"Share of words in entities; default: as labelled, else {ENTITY_RATIO}."}
+        default=None, metadata={"help": "Share of raw text's words in entities; default: as the teachers find it."}
     )
     ratio_margin: float = field(default=0.05, metadata={"help": "Distance from that share that costs nothing."})
     student_epochs: float = field(default=1.0, metadata={"help": "Passes of the student over raw text."})

@@ -177,7 +177,9 @@ def test_with_no_labelled_sentence_the_descriptions_teach(run, checkpoint, zoo, 
     record = run(tmp_path / "run", num_sentences=0, test=False)
     assert [step.name for step in record.recipe] == ["concepts", "weak_labels", "student"]
     assert (record.setting, record.few_shot, record.dev_choice) == ("no_training", None, {})
-    assert record.arguments.given()["entity_ratio"] == 0.35
+    counts, student = record.recipe[1].counts, read_record(tmp_path / "run" / "steps" / "student" / "record.json")
+    ratio = counts["words_in_entities"] / counts["words"]
+    assert student.arguments.given()["entity_ratio"] == pytest.approx(ratio, abs=1e-4)
     arguments = ["--model", checkpoint, "--num-sentences", "0", "--no-test", "--output", str(tmp_path / "bare")]
     assert main(["adapt", str(zoo), *arguments]) == 0
     f1 = record.recipe[0].dev_f1["conlleval"]
@@ -190,7 +192,8 @@ def test_steps_can_be_left_out_and_the_ratio_is_that_of_the_sentences(run, zoo, 
     record = run(tmp_path / "run", seeds=[1], last_stage=False, teacher_labels=False, test=False)
     assert [step.name for step in record.recipe] == ["concepts", "sentences", "weak_labels", "student"]
     assert "teacher" not in record.recipe[2].counts
-    assert record.arguments.given()["entity_ratio"] == pytest.approx(sum(map(bool, tags)) / len(tags), abs=1e-4)
+    student = read_record(tmp_path / "run" / "steps" / "student" / "record.json")
+    assert student.arguments.given()["entity_ratio"] == pytest.approx(sum(map(bool, tags)) / len(tags), abs=1e-4)
 
 
 def test_the_source_comes_before_the_labelled_sentences(run, write_zoo, tmp_path):
