@@ -1,11 +1,13 @@
 """Builds corpora at four levels with the tasks of a plan, in processes of this machine or on a cluster."""
 
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 
 from filelock import FileLock, Timeout
 
@@ -20,6 +22,8 @@ from crossner_hf.engine.tasks import EngineTask, Outcome
 from crossner_hf.results.record_files import RECORD_FILE, read_record, write_record
 from crossner_hf.results.text_records import CorpusRecord
 
+logger = logging.getLogger(__name__)
+
 PLAN_FILE = "plan.json"  # the domains of an unfinished build
 
 
@@ -32,14 +36,14 @@ class BuildOptions:
         workers: How many tasks run at once; by default one for each core.
         keep_work: Keep what tasks leave for others, so that a build with other levels need not read again.
         overwrite: Replace the corpus that the output folder holds.
-        report: Gets the outcome of each task, and the number of tasks that are planned so far.
+        report: Gets the outcome of each task, and how many of how many tasks are done, such as '3/12'.
     """
 
     executor: ExecutorName = "local"
     workers: int | None = None
     keep_work: bool = False
     overwrite: bool = False
-    report: Callable[[Outcome, int], None] | None = None
+    report: Callable[[Outcome, str], None] | None = None
 
 
 def build_corpus(plan: BuildPlan, options: BuildOptions | None = None) -> CorpusRecord:
@@ -72,6 +76,7 @@ def build_corpus(plan: BuildPlan, options: BuildOptions | None = None) -> Corpus
         record = make_record(job, plan, time.monotonic() - begun)
         write_samples(job)
         write_cards(plan.output, record)
+        _warn_of_empty_levels(record)
         write_record(plan.output / RECORD_FILE, record)
         if not options.keep_work:
             shutil.rmtree(job.work, ignore_errors=True)
@@ -122,9 +127,13 @@ def _prepared(plan: BuildPlan, *, overwrite: bool) -> CorpusRecord | None:
 
 def _run(tasks: Sequence[EngineTask], options: BuildOptions) -> None:
     """Perform tasks; name those that failed, without those that only needed one of them."""
-    report = options.report
-    counted = report and (lambda outcome, _: report(outcome, len(tasks)))
-    outcomes = run_tasks(tasks, options.executor, workers=options.workers, report=counted)
+    report, ended = options.report, count(1 + sum(task.is_done() for task in tasks))
+
+    def numbered(outcome: Outcome, workers: int) -> None:
+        if report:
+            report(outcome, f"{next(ended)}/{len(tasks)}")
+
+    outcomes = run_tasks(tasks, options.executor, workers=options.workers, report=numbered)
     failed = {outcome.name: outcome.reason for outcome in outcomes if outcome.state == "failed"}
     needs = {task.name: task.needs for task in tasks}
     first = [f"{name}: {reason}" for name, reason in failed.items() if not failed.keys() & set(needs[name])]
@@ -132,6 +141,16 @@ def _run(tasks: Sequence[EngineTask], options: BuildOptions) -> None:
         more = f" (and {len(first) - 1} more)" if len(first) > 1 else ""
         done = len(outcomes) - len(failed)
         raise ValueError(f"{first[0]}{more}; {done} of {len(outcomes)} tasks are done, the same command does the rest")
+
+
+def _warn_of_empty_levels(record: CorpusRecord) -> None:
+    for name, domain in record.domains.items():
+        empty = [level for level, size in domain.levels.items() if not size.sentences]
+        if empty:
+            names = (
+                f"{domain.levels['domain'].names:,} names were found in {domain.levels['domain'].sentences:,} sentences"
+            )
+            logger.warning("%s: no sentence is in the level %s; %s", name, " and ".join(empty), names)
 
 
 def _sweep(job: BuildJob) -> None:
