@@ -48,7 +48,7 @@ def test_confident_entities_and_names_that_the_teacher_does_not_contradict_are_l
     assert counts == {"teacher": 2, "gazetteer": 2}
     (with_outside,), _ = label_sentences(ZOO, [words], tagged, Confidence(0.6, 0.9), gazetteer)
     assert with_outside == [0, 1, 2, 0, 3, 0, 3, LATENT, 0, 0, 1]
-    (alone,), _ = label_sentences(ZOO, [words], tagged, Confidence(0.75), None)
+    (alone,), _ = label_sentences(ZOO, [words], tagged, Confidence(0.75, 1.1), None)
     assert alone == [LATENT, 1, 2, *[LATENT] * 8]
 
 
