@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
+from crossner_hf.concept_phrases import CONCEPT_PHRASES
 from crossner_hf.json_file import read_json_object
 from crossner_hf.type_nouns import TYPE_NOUNS
 
@@ -34,14 +35,6 @@ DESCRIPTIONS: Mapping[str, str] = {
     "musicgenre": "music genre",
     "politicalparty": "political party",
     "programlang": "programming language",
-}
-
-# What a head of descriptions reads where the description itself is not what Wikipedia's first sentences say; chosen on
-# the dev splits (docs/concepts.md). A key may name one domain: 'music/person'.
-CONCEPT_PHRASES: Mapping[str, tuple[str, ...]] = {
-    "misc": ("nationality",),
-    "musicalartist": ("singer",),
-    "organisation": ("organization",),
 }
 
 DOMAIN_FILE = "domain.json"  # describes a domain of your own, beside its train.txt, dev.txt and test.txt

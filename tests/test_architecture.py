@@ -27,7 +27,7 @@ LAYERS = [
     ["data", "masking", "models", "metric"],
     ["display"],
     ["tagger"],
-    ["schema", "type_nouns", "dbpedia_classes", "packaged_encoder", "atomic_write", "json_file"],
+    ["schema", "type_nouns", "dbpedia_classes", "concept_phrases", "packaged_encoder", "atomic_write", "json_file"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 WITHOUT_TORCH = ["schema", "display", "tagger.iob2", "tagger.word_splitter", "metric", "corpora", "engine", "results"]
