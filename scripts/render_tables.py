@@ -17,16 +17,18 @@ from functools import cache
 from pathlib import Path
 
 from crossner_hf.atomic_write import write_text
+from crossner_hf.corpora.levels import LEVELS
 from crossner_hf.results.collect import RunResult, collect
 from crossner_hf.results.markdown import markdown_table
 from crossner_hf.results.predictions import read_gold, read_predictions
 from crossner_hf.results.published import EARLIER
+from crossner_hf.results.published_corpora import OVERLAP, OVERLAP_DOMAINS, published_ratio
 from crossner_hf.results.record_files import read_record
 from crossner_hf.results.records import SETTINGS
 from crossner_hf.results.significance import Comparison, compare_all
 from crossner_hf.results.statistics import summarise
 from crossner_hf.results.systems import group
-from crossner_hf.results.text_records import DaptRecord
+from crossner_hf.results.text_records import CorpusRecord, DaptRecord, OverlapRecord
 from crossner_hf.schema import DOMAINS
 
 ROOT = Path(__file__).parents[1]
@@ -271,6 +273,44 @@ def title_of(name: str) -> str:
     return title
 
 
+def corpus() -> CorpusRecord:
+    return read_record(RESULTS / "corpora" / "simplewiki.json", CorpusRecord)
+
+
+def corpora_sizes_table() -> str:
+    """Sizes of the levels; ratios are of bytes."""
+    rows = []
+    for name, domain in corpus().domains.items():
+        for level, size in domain.levels.items():
+            published = published_ratio(name, level)
+            counts = [f"{count:,}" for count in (size.documents, size.sentences, size.words)]
+            ratios = ["–" if ratio is None else f"{ratio:.1%}".replace("%", " %") for ratio in (size.ratio, published)]
+            rows.append([name, level, *counts, f"{size.bytes / 1e6:.1f}", *ratios])
+    header = ["domain", "level", "documents", "sentences", "words", "MB", "of the domain level", "published"]
+    return markdown_table(header, rows, names=2)
+
+
+def corpora_overlap_table() -> str:
+    """Ours, and the published number behind it."""
+    record = read_record(RESULTS / "corpora" / "overlap.json", OverlapRecord)
+    labels = [stream.label for stream in record.streams]
+    assert tuple(labels) == OVERLAP_DOMAINS
+    pairs = [zip(ours, theirs, strict=True) for ours, theirs in zip(record.matrix.percent, OVERLAP, strict=True)]
+    rows = [
+        [label, *("–" if ours == 100 else f"{ours:.1f} ({published})" for ours, published in row)]
+        for label, row in zip(labels, pairs, strict=True)
+    ]
+    return markdown_table(["", *labels], rows)
+
+
+def corpora_coverage_table() -> str:
+    """Share of the test mentions that occur in each level."""
+    rows = []
+    for name, domain in corpus().domains.items():
+        rows.append([name, *(f"{size.covered or 0.0:.1%}".replace("%", " %") for size in domain.levels.values())])
+    return markdown_table(["domain", *LEVELS], rows)
+
+
 def modules_list() -> str:
     """Each module of the package with the first line of its docstring."""
     package = ROOT / "crossner_hf"
@@ -294,6 +334,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "starting-point": starting_point_table,
     "perplexity": perplexity_table,
     "dapt": dapt_table,
+    "corpora-sizes": corpora_sizes_table,
+    "corpora-overlap": corpora_overlap_table,
+    "corpora-coverage": corpora_coverage_table,
     "modules": modules_list,
 }
 

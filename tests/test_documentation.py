@@ -19,7 +19,7 @@ from crossner_hf.packaged_encoder import encoder_path
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 REFERENCE = sorted((ROOT / "docs" / "reference").glob("*.md"))
-WITH_SUBCOMMANDS = ("concepts", "data", "experiment", "push")
+WITH_SUBCOMMANDS = ("concepts", "corpus", "data", "experiment", "push")
 
 each_page = pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES])
 
@@ -110,6 +110,7 @@ def test_options_named_in_the_text_exist():
     commands = [(name,) for name in COMMANDS if name not in WITH_SUBCOMMANDS]
     commands += [("data", "stats"), ("experiment", "run"), ("experiment", "report")]
     commands += [("concepts", kind) for kind in ("build", "train", "describe")]
+    commands += [("corpus", kind) for kind in ("build", "stats", "show")]
     commands += [("push", kind) for kind in ("dataset", "model", "metric", "results")]
     known = frozenset().union(*(options_of(*command) for command in commands))
     named = {option for page in PAGES for option in re.findall(r"`(--[\w-]+)", page.read_text(encoding="utf-8"))}

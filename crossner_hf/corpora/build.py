@@ -1,6 +1,7 @@
 """Builds corpora at four levels with the tasks of a plan, in processes of this machine or on a cluster."""
 
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,8 @@ from crossner_hf.engine.run import ExecutorName, check_executor, run_tasks
 from crossner_hf.engine.tasks import EngineTask, Outcome
 from crossner_hf.results.record_files import RECORD_FILE, read_record, write_record
 from crossner_hf.results.text_records import CorpusRecord
+
+logger = logging.getLogger(__name__)
 
 PLAN_FILE = "plan.json"  # the domains of an unfinished build
 
@@ -72,6 +75,7 @@ def build_corpus(plan: BuildPlan, options: BuildOptions | None = None) -> Corpus
         record = make_record(job, plan, time.monotonic() - begun)
         write_samples(job)
         write_cards(plan.output, record)
+        _warn_of_empty_levels(record)
         write_record(plan.output / RECORD_FILE, record)
         if not options.keep_work:
             shutil.rmtree(job.work, ignore_errors=True)
@@ -132,6 +136,16 @@ def _run(tasks: Sequence[EngineTask], options: BuildOptions) -> None:
         more = f" (and {len(first) - 1} more)" if len(first) > 1 else ""
         done = len(outcomes) - len(failed)
         raise ValueError(f"{first[0]}{more}; {done} of {len(outcomes)} tasks are done, the same command does the rest")
+
+
+def _warn_of_empty_levels(record: CorpusRecord) -> None:
+    for name, domain in record.domains.items():
+        empty = [level for level, size in domain.levels.items() if not size.sentences]
+        if empty:
+            names = (
+                f"{domain.levels['domain'].names:,} names were found in {domain.levels['domain'].sentences:,} sentences"
+            )
+            logger.warning("%s: no sentence is in the level %s; %s", name, " and ".join(empty), names)
 
 
 def _sweep(job: BuildJob) -> None:

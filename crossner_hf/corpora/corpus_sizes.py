@@ -50,28 +50,26 @@ def sizes_of(folder: str | Path) -> Sizes:
 
 
 def sizes_table(sizes: Sizes) -> str:
-    """Sizes with ratios to the domain level, beside the published ones."""
-    rows = []
+    """Sizes with ratios to the domain level, beside the published ones and the share of gold mentions where known."""
+    columns: dict[str, list[str]] = {}
     for domain, levels in sizes.items():
         for level, size in levels.items():
             published = published_ratio(domain, level)
-            ratio = f"{size.ratio:.1%}" if "domain" in levels else "?"
-            counts = (size.documents, size.sentences, size.words, size.names)
-            row = [f"{domain} {level}", *(f"{count:,}" for count in counts), f"{size.bytes / 1e6:,.1f}"]
-            covered = "" if size.covered is None else f"{size.covered:.1%}"
-            rows.append([*row, ratio, "" if published is None else f"{published:.1%}", covered])
-    header = (
-        "level",
-        "documents",
-        "sentences",
-        "words",
-        "names",
-        "MB",
-        "to domain level",
-        "published",
-        "gold mentions",
-    )
-    return table(header, rows)
+            cells = {
+                "level": f"{domain} {level}",
+                "documents": f"{size.documents:,}",
+                "sentences": f"{size.sentences:,}",
+                "words": f"{size.words:,}",
+                "names": f"{size.names:,}",
+                "MB": f"{size.bytes / 1e6:,.1f}",
+                "to domain level": f"{size.ratio:.1%}" if "domain" in levels else "?",
+                "published": "" if published is None else f"{published:.1%}",
+                "gold mentions": "" if size.covered is None else f"{size.covered:.1%}",
+            }
+            for name, cell in cells.items():
+                columns.setdefault(name, []).append(cell)
+    filled = {name: cells for name, cells in columns.items() if any(cells)}
+    return table(list(filled), zip(*filled.values(), strict=True))
 
 
 def _authors_files(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
