@@ -5,13 +5,14 @@ import torch
 from training_fixtures import TAGGERS
 from transformers import DataCollatorForTokenClassification, pipeline
 
+from crossner_hf.concepts.types_in_words import tag
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
 from crossner_hf.finetuning.trainer import TaggerTrainer
 from crossner_hf.metric import score
 from crossner_hf.schema import get_domain
-from crossner_hf.tagger.tagger import Tagger, tag, takes_word_mask
+from crossner_hf.tagger.tagger import Tagger, takes_word_mask
 from crossner_hf.tagger.tokenize_and_align import encode_labelled
 from crossner_hf.training.token_loss import token_loss
 
@@ -92,7 +93,7 @@ def test_it_saves_and_loads_to_the_same_predictions(fitted, zoo_sentences):
 
 def test_our_pipeline_gives_predicts_entities(fitted):
     texts = [" ".join(words) for words in fitted.sentences]
-    expected = tag(fitted.folder, texts)
+    expected = tag(texts, model=fitted.folder)
     assert sum(map(len, expected)) > 8
     assert pipeline("crossner", model=fitted.folder)(texts) == expected
 
@@ -103,6 +104,6 @@ def test_the_stock_pipeline_with_first_tokens_agrees_where_spaces_part_all_words
     texts = [" ".join(words) for words in fitted.sentences]
     mine, theirs = (
         {(i, e["start"], e["end"], e["entity_group"]) for i, entities in enumerate(actual) for e in entities}
-        for actual in (tag(fitted.tagger, texts), stock(texts))
+        for actual in (tag(texts, model=fitted.tagger), stock(texts))
     )
     assert len(mine & theirs) >= 0.9 * max(len(mine), len(theirs))

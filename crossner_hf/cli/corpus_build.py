@@ -2,9 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import Field, fields
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import CommandParser, add_data_dir
@@ -55,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         args.workers,
         keep_work=args.keep_work,
         overwrite=args.overwrite,
-        report=_report(),
+        report=_report,
     )
     try:
         record = build_corpus(plan, options)
@@ -126,15 +125,10 @@ def _by_domain(values: Iterable[str], names: Sequence[str], option: str) -> dict
     return sorted_values
 
 
-def _report() -> "Callable[[Outcome, int], None]":
-    """Print a line for each task that ends."""
-    ended = count(1)
-
-    def report(outcome: "Outcome", tasks: int) -> None:
-        text = f"failed: {outcome.reason}" if outcome.reason else f"{outcome.seconds:.0f} s"
-        say(f"[{next(ended)}/{tasks}] {outcome.name}: {text}", file=sys.stderr, flush=True)
-
-    return report
+def _report(outcome: "Outcome", progress: str) -> None:
+    """Print a line for a task that has ended."""
+    text = f"failed: {outcome.reason}" if outcome.reason else f"{outcome.seconds:.0f} s"
+    say(f"[{progress}] {outcome.name}: {text}", file=sys.stderr, flush=True)
 
 
 def _dry_run(plan: "BuildPlan") -> int:

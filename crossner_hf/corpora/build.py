@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 
 from filelock import FileLock, Timeout
 
@@ -35,14 +36,14 @@ class BuildOptions:
         workers: How many tasks run at once; by default one for each core.
         keep_work: Keep what tasks leave for others, so that a build with other levels need not read again.
         overwrite: Replace the corpus that the output folder holds.
-        report: Gets the outcome of each task, and the number of tasks that are planned so far.
+        report: Gets the outcome of each task, and how many of how many tasks are done, such as '3/12'.
     """
 
     executor: ExecutorName = "local"
     workers: int | None = None
     keep_work: bool = False
     overwrite: bool = False
-    report: Callable[[Outcome, int], None] | None = None
+    report: Callable[[Outcome, str], None] | None = None
 
 
 def build_corpus(plan: BuildPlan, options: BuildOptions | None = None) -> CorpusRecord:
@@ -126,9 +127,13 @@ def _prepared(plan: BuildPlan, *, overwrite: bool) -> CorpusRecord | None:
 
 def _run(tasks: Sequence[EngineTask], options: BuildOptions) -> None:
     """Perform tasks; name those that failed, without those that only needed one of them."""
-    report = options.report
-    counted = report and (lambda outcome, _: report(outcome, len(tasks)))
-    outcomes = run_tasks(tasks, options.executor, workers=options.workers, report=counted)
+    report, ended = options.report, count(1 + sum(task.is_done() for task in tasks))
+
+    def numbered(outcome: Outcome, workers: int) -> None:
+        if report:
+            report(outcome, f"{next(ended)}/{len(tasks)}")
+
+    outcomes = run_tasks(tasks, options.executor, workers=options.workers, report=numbered)
     failed = {outcome.name: outcome.reason for outcome in outcomes if outcome.state == "failed"}
     needs = {task.name: task.needs for task in tasks}
     first = [f"{name}: {reason}" for name, reason in failed.items() if not failed.keys() & set(needs[name])]

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from crossner_hf.cli import main
+from crossner_hf.concepts.types_in_words import tag
 from crossner_hf.display import marked_text
-from crossner_hf.tagger.tagger import Tagger, tag
+from crossner_hf.tagger.tagger import Tagger
 
 TEXTS = ["The old sea eagle left Ulm, at night.", "", "A red panda moved from New York.", "fox"]
 SENTENCES = [["The", "fox", "'s", "Oslo"], ["Ulm"]]
@@ -37,7 +38,7 @@ def predict(model, tmp_path, capsys):
 
 
 def test_text_gives_marked_text_a_line_each_also_for_empty_lines(predict, model):
-    actual = tag(model, TEXTS)
+    actual = tag(TEXTS, model=model)
     assert any(actual)
     out = predict("\n".join(TEXTS) + "\n")
     assert out == "".join(marked_text(t, e, colour=False) + "\n" for t, e in zip(TEXTS, actual, strict=True))
@@ -49,7 +50,7 @@ def test_text_gives_marked_text_a_line_each_also_for_empty_lines(predict, model)
 def test_text_gives_json_lines_with_offsets_into_the_line(predict, model):
     rows = [json.loads(line) for line in predict("\n".join(TEXTS), "--to", "jsonl").splitlines()]
     assert [row["text"] for row in rows] == TEXTS
-    assert [row["entities"] for row in rows] == tag(model, TEXTS)
+    assert [row["entities"] for row in rows] == tag(TEXTS, model=model)
     for row in rows:
         for entity in row["entities"]:
             assert row["text"][entity["start"] : entity["end"]] == entity["word"]
@@ -91,7 +92,7 @@ def test_json_lines_keep_their_other_keys(predict, model):
     out = predict("\n".join(json.dumps(row) for row in rows), "--to", "jsonl", "--from", "jsonl")
     actual = [json.loads(line) for line in out.splitlines()]
     assert [{k: v for k, v in row.items() if k != "entities"} for row in actual] == rows
-    assert actual[0]["entities"] == tag(model, [TEXTS[0], " ".join(SENTENCES[0])])[0]
+    assert actual[0]["entities"] == tag([TEXTS[0], " ".join(SENTENCES[0])], model=model)[0]
     assert "é" in out
 
 
@@ -218,7 +219,7 @@ def test_a_closed_output_ends_it_quietly(model, child_environment):
         process.stdin.write("The fox saw Paris.\n" * 5_000)
         process.stdin.close()
         text = "The fox saw Paris."
-        assert process.stdout.readline() == marked_text(text, tag(model, text), colour=False) + "\n"
+        assert process.stdout.readline() == marked_text(text, tag(text, model=model), colour=False) + "\n"
         process.stdout.close()
         errors = process.stderr.read()
         process.wait(timeout=60)
@@ -277,7 +278,7 @@ def test_data_on_standard_input_is_no_consent_to_run_a_models_code(folder_with_c
     assert "--trust-remote-code" in done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["text"] for row in rows] == ["y", "1", "The fox saw Ulm."]  # the refused call read nothing
-    assert rows[2]["entities"] == tag(model, "The fox saw Ulm.")
+    assert rows[2]["entities"] == tag("The fox saw Ulm.", model=model)
 
 
 def test_every_command_refuses_the_code_of_a_model(user_error, folder_with_code, tmp_path, zoo, zoo_text):

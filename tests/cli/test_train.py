@@ -12,12 +12,12 @@ import time
 import pytest
 
 from crossner_hf.cli import main
+from crossner_hf.concepts.types_in_words import tag
 from crossner_hf.finetuning import fine_tune as fine_tuning
 from crossner_hf.finetuning.arguments import PRESETS, FineTuningArguments
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 from crossner_hf.results.record_files import read_record
 from crossner_hf.results.records import RunRecord
-from crossner_hf.tagger.tagger import tag
 
 TASK = ["train", "--domain", "zoo", "--model", "encoder", "--output", "out"]
 
@@ -155,7 +155,7 @@ def test_a_run_prints_its_scores_and_leaves_a_tagger(zoo, tiny_model, tmp_path, 
     assert "This is no CrossNER score" in printed.out
     assert printed.err.count("dev F1") == 6
     assert f"crossner-hf predict --model {folder} TEXTFILE" in printed.out
-    assert tag(str(folder), "The fox saw Paris.") is not None
+    assert tag("The fox saw Paris.", model=str(folder)) is not None
     assert main([*arguments, "--resume"]) == 0
     assert capsys.readouterr().out == printed.out
     assert json.loads((folder / "run.json").read_text())["domain"] == "zoo"

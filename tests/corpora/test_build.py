@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import build_jobs
 import datasets
@@ -19,6 +20,7 @@ from crossner_hf.corpora.build_plan import BuildInput, plan_build
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.levels import LevelRules
 from crossner_hf.corpora.selection import DomainSelector
+from crossner_hf.data.sources import sha256_of
 from crossner_hf.results.record_files import RECORD_FILE, read_record
 from crossner_hf.results.text_records import CorpusRecord
 from crossner_hf.schema import DOMAINS, Domain
@@ -182,6 +184,35 @@ def test_other_levels_need_no_second_reading(tmp_path):
     assert {name.split()[0] for name in outcomes} == {"levels"}
     assert record.parameters["levels"]["task_count"] == 1
     assert build_corpus(other, IN_PROCESS) == record  # it is there: nothing is done
+
+
+def test_a_dump_is_unpacked_and_its_pages_are_selected_by_category(tmp_path):
+    dump = Path(__file__).with_name("wiki.xml")
+    (tmp_path / "names.tsv").write_text("Sonny Rollins\tmusicalartist\n", encoding="utf-8")
+    source = BuildInput((str(dump),), (str(tmp_path / "names.tsv"),), category_depth=2)
+    settings = BuildSettings(keep_labelled=True, levels=LevelRules(task_count=1))
+
+    def planned(*categories):
+        selector = DomainSelector(DOMAINS["music"], categories=frozenset(categories))
+        return plan_build(source, tmp_path / "output", [selector], settings)
+
+    with pytest.raises(ValueError, match="no category 'Painting'"):
+        build_corpus(planned("Painting"), IN_PROCESS)
+    outcomes = []
+    record = build_corpus(planned("Music"), replace(IN_PROCESS, report=lambda *what: outcomes.append(what)))
+    assert [(outcome.name.split()[0], progress) for outcome, progress in outcomes] == [
+        ("gazetteer", "1/4"),  # the dump is unpacked already
+        *(("read", "2/4"), ("merge", "3/4"), ("levels", "4/4")),
+    ]
+    about = record.domains["music"]
+    assert record.sources == {"wiki.xml": sha256_of(dump)}
+    assert (about.selected, about.selection["categories"], about.selection["category_depth"]) == (
+        {"category": 1},
+        ["Music"],
+        2,
+    )
+    assert [row["text"] for row in rows_of(tmp_path / "output", "music", "task")] == ["He made it with Sonny Rollins."]
+    assert build_corpus(planned("Music"), IN_PROCESS) == record
 
 
 @pytest.mark.parametrize(
