@@ -10,9 +10,9 @@ from time import perf_counter
 from typing import Any
 
 from crossner_hf.atomic_write import write_text
-from crossner_hf.concepts.adapt_arguments import ENTITY_RATIO, AdaptArguments
+from crossner_hf.concepts.adapt_arguments import ENTITY_RATIO, AdaptArguments, Confidence
 from crossner_hf.concepts.types_in_words import tagger_for
-from crossner_hf.concepts.weak_labels import Confidence, WeakLabels, averaged, label_sentences, raw_sentences
+from crossner_hf.concepts.weak_labels import WeakLabels, averaged, label_sentences, raw_sentences
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.gazetteer import Gazetteer
 from crossner_hf.finetuning.arguments import PRESETS
@@ -23,7 +23,7 @@ from crossner_hf.finetuning.task import Task
 from crossner_hf.json_file import read_json_object
 from crossner_hf.results.predictions import write_predictions
 from crossner_hf.results.record_files import PREDICTIONS_FILE, RECORD_FILE, STEPS_FOLDER, read_record, write_record
-from crossner_hf.results.records import EvaluationRecord, RecipeStep, RunRecord
+from crossner_hf.results.records import EvaluationRecord, RecipeStep, RunRecord, Source
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagger.tagger import Tagged, Tagger
 from crossner_hf.training import run_folder
@@ -102,35 +102,29 @@ class _Work:
     def settings(self) -> dict[str, Any]:
         """What defines the recipe, as `run.json` holds it."""
         taggers = self.task.taggers
+        if self.labelled:
+            self.task.rows("target", "train")  # raises if there are fewer
         arguments = {name: value for name, value in asdict(self.args).items() if name not in _NOT_RECORDED}
-        arguments |= {**PRESETS["small"], "tagger": "crf", "teachers": self.args.seeds, "entity_ratio": self._ratio()}
+        arguments |= {**PRESETS["small"], "tagger": "crf", "teachers": self.args.seeds}
         if self.corpus is not None:
             arguments["raw_sha256"] = self.corpus.checksums()
         if self.gazetteer is not None:
             arguments["gazetteer_sha256"] = dict(self.gazetteer.about.sources)
-        source = {"domain": self.args.source} if self.args.source else None
         return {
             "domain": self.domain.name,
             "entity_types": list(self.domain.entity_types),
             "descriptions": {t: ", ".join(self.domain.phrases(t)) for t in self.domain.entity_types},
             "data_sha256": self.task.checksums("target"),
             "encoder": {"name": taggers.name, "sha256": taggers.sha256(taggers.build(self.domain))},
-            "source": source,
+            "source": self.args.source,
             "test": self.args.test,
             "seed": self.args.seeds[0],
             "arguments": arguments,
         }
 
-    def _ratio(self) -> float:
-        """The share of words in entities."""
-        if self.args.entity_ratio is not None or not self.labelled:
-            return ENTITY_RATIO if self.args.entity_ratio is None else self.args.entity_ratio
-        tags = [tag for sentence in self.task.rows("target", "train")["ner_tags"] for tag in sentence]
-        return round(sum(tag > 0 for tag in tags) / max(1, len(tags)), 4) or ENTITY_RATIO
-
     def run(self) -> RunRecord:
         """Do all steps and write the result."""
-        args, result = self.args, None
+        args, result, source = self.args, None, None
         raw = self._raw_sentences()
         if args.head != "random":
             self._score("concepts", self._concepts)
@@ -138,7 +132,7 @@ class _Work:
         if teachers:
             runs = [self._learn(name, seed, args.model) for name, seed in zip(teachers, args.seeds, strict=False)]
             self._add("sentences", runs)
-            result = teachers[0]
+            result, source = teachers[0], runs[0].source
         if self.corpus is not None:
             self._label(raw, teachers)
             result = "student"
@@ -152,7 +146,7 @@ class _Work:
         if args.dev_choice and result in ("again", *teachers):
             start, by_dev = (str(self._step("student")) if result == "again" else args.model), f"{result}-by-dev"
             self._learn(by_dev, args.seeds[0], start, by_dev=True)
-        return self._finish(result, by_dev)
+        return self._finish(result, by_dev, source)
 
     def _step(self, name: str) -> Path:
         return self.folder / STEPS_FOLDER / name
@@ -214,14 +208,23 @@ class _Work:
                     "lower --entity-confidence"
                 )
             counts |= {"sentences": len(raw), "kept": kept, "seconds": round(perf_counter() - begun)}
+            pairs = [p for row, own in zip(tagged, labels, strict=True) for p in zip(row.labels, own, strict=True)]
+            counts |= {"words": len(pairs), "words_in_entities": sum(tag != "O" or own > 0 for tag, own in pairs)}
             write_text(folder / COUNTS_FILE, json.dumps(counts) + "\n")
         self._add("weak_labels", [], read_json_object(folder / COUNTS_FILE))
 
     def _weak(self) -> WeakLabels:
-        ratio = self.settings["arguments"]["entity_ratio"]
+        """Give the labels and the share of words in entities: as said, as the teachers find it, else as labelled."""
+        ratio, counts = self.args.entity_ratio, self.recipe[-1].counts
+        if ratio is None and self.args.teacher_labels:
+            ratio = counts["words_in_entities"] / counts["words"]
+        elif ratio is None and self.labelled:
+            tags = [tag for sentence in self.task.rows("target", "train")["ner_tags"] for tag in sentence]
+            ratio = sum(tag > 0 for tag in tags) / max(1, len(tags))
+        ratio = round(ratio or ENTITY_RATIO, 4)
         return WeakLabels(self._step("weak_labels") / LABELS_FILE, ratio, self.args.ratio_margin)
 
-    def _finish(self, result: str | None, by_dev: str | None) -> RunRecord:
+    def _finish(self, result: str | None, by_dev: str | None, source: Source | None) -> RunRecord:
         """Score the last model, and that of dev's choice, then write the former and the record, the record last."""
         splits = ("validation", "test") if self.args.test else ("validation",)
 
@@ -236,7 +239,7 @@ class _Work:
         few_shot = self.args.few_shot()
         tuned = "pre_train_then_fine_tune" if self.args.source else "direct"
         record = RunRecord.new(
-            **self.settings,
+            **self.settings | {"source": source},
             is_crossner=is_crossner(self.domain, self.args.verify),
             setting=tuned if self.labelled else "no_training",
             few_shot=few_shot and {"sentences": few_shot.sentences, "draw": few_shot.draw},

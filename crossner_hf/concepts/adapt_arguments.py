@@ -2,14 +2,25 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from crossner_hf.concepts.weak_labels import Confidence
 from crossner_hf.finetuning.arguments import DRAWS, PRESETS, FineTuningArguments
 from crossner_hf.finetuning.settings import FIRST_HEADS, PUBLISHED_SEEDS, FewShot
 from crossner_hf.packaged_encoder import CONCEPTS
 
-ENTITY_RATIO = 0.35  # share of words in entities where no labelled sentence tells: about that of CrossNER's domains
+ENTITY_RATIO = 0.35  # share of words in entities where nothing tells: about that of CrossNER's sentences
+
+
+class Confidence(NamedTuple):
+    """When the teacher's labels count.
+
+    Args:
+        entity: Least probability of an entity.
+        outside: Least probability of `O`; more than 1: no word is labelled `O`.
+    """
+
+    entity: float = 0.6
+    outside: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class AdaptArguments:
         default=Confidence().outside, metadata={"help": "The same for words outside entities; above 1: they stay open."}
     )
     entity_ratio: float | None = field(
-        default=None, metadata={"help": f"Share of words in entities; default: as labelled, else {ENTITY_RATIO}."}
+        default=None, metadata={"help": "Share of raw text's words in entities; default: as the teachers find it."}
     )
     ratio_margin: float = field(default=0.05, metadata={"help": "Distance from that share that costs nothing."})
     student_epochs: float = field(default=1.0, metadata={"help": "Passes of the student over raw text."})
@@ -91,7 +102,7 @@ class AdaptArguments:
         values = {
             **PRESETS["small"],
             **{"output_dir": str(folder), "seed": seed, "tagger": "crf", "head": self.head, "test": False},
-            **{"save_strategy": "steps", "save_steps": 0.1, "logging_strategy": "steps", "logging_steps": 0.1},
+            **{"save_strategy": "steps", "save_steps": 0.25, "logging_strategy": "steps", "logging_steps": 0.1},
             **{"eval_strategy": "no", "load_best_model_at_end": False, "early_stopping_patience": 0},
             **{"verify": self.verify, "source_cache": self.source_cache},
         }
@@ -110,7 +121,7 @@ class AdaptArguments:
             **{name: getattr(self, name) for name in ("num_sentences", "few_shot_draw", "few_shot_seed")},
         }
         if by_dev:
-            changes |= {"eval_strategy": "steps", "eval_steps": 0.1, "load_best_model_at_end": True}
+            changes |= {"eval_strategy": "steps", "eval_steps": 0.1, "save_steps": 0.1, "load_best_model_at_end": True}
         if with_source and self.source:
             changes |= {"setting": "pre_train_then_fine_tune", "source": self.source}
         return self.training(folder, seed, **changes)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from crossner_hf.atomic_write import new_file
+from crossner_hf.concepts.adapt_arguments import Confidence
 from crossner_hf.concepts.mentions import shared_stretches
 from crossner_hf.concepts.partial_crf import LATENT, PartialLoss
 from crossner_hf.corpora.corpus import Corpus
@@ -96,18 +97,6 @@ class AveragedCRF(PreTrainedModel):
         emitters = (tagger.get_submodule("emitter") for tagger in self.taggers)
         scores = [emitter(input_ids, attention_mask=attention_mask).logits for emitter in emitters]
         return self.head(torch.stack(scores).mean(0), find_words(input_ids, attention_mask, word_mask, None))
-
-
-class Confidence(NamedTuple):
-    """When the teacher's labels count.
-
-    Args:
-        entity: Least probability of an entity.
-        outside: Least probability of `O`; more than 1: no word is labelled `O`.
-    """
-
-    entity: float = 0.6
-    outside: float = 1.1
 
 
 def label_sentences(

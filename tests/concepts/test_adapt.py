@@ -6,14 +6,14 @@ from functools import partial
 
 import pytest
 import torch
-from training_fixtures import StopAtCheckpoint, same_weights
+from training_fixtures import StopAtCheckpoint, same_weights, write_circus
 
 from crossner_hf.cli import main
 from crossner_hf.concepts import adapt as adapt_module
 from crossner_hf.concepts.adapt import adapt
-from crossner_hf.concepts.adapt_arguments import AdaptArguments
+from crossner_hf.concepts.adapt_arguments import AdaptArguments, Confidence
 from crossner_hf.concepts.partial_crf import LATENT
-from crossner_hf.concepts.weak_labels import AveragedCRF, Confidence, averaged, label_sentences, raw_sentences
+from crossner_hf.concepts.weak_labels import AveragedCRF, averaged, label_sentences, raw_sentences
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.gazetteer import Gazetteer
 from crossner_hf.data.builder import load
@@ -48,7 +48,7 @@ def test_confident_entities_and_names_that_the_teacher_does_not_contradict_are_l
     assert counts == {"teacher": 2, "gazetteer": 2}
     (with_outside,), _ = label_sentences(ZOO, [words], tagged, Confidence(0.6, 0.9), gazetteer)
     assert with_outside == [0, 1, 2, 0, 3, 0, 3, LATENT, 0, 0, 1]
-    (alone,), _ = label_sentences(ZOO, [words], tagged, Confidence(0.75), None)
+    (alone,), _ = label_sentences(ZOO, [words], tagged, Confidence(0.75, 1.1), None)
     assert alone == [LATENT, 1, 2, *[LATENT] * 8]
 
 
@@ -89,8 +89,8 @@ def test_averaged_taggers_score_as_their_mean(checkpoint, tmp_path):
 SMALL = {
     "num_sentences": 6,
     "seeds": [1, 2],
-    "max_steps": 3,
-    "raw_sentences": 24,
+    "max_steps": 2,
+    "raw_sentences": 16,
     "entity_confidence": 0.05,
     "ratio_margin": 0.1,
 }
@@ -126,7 +126,7 @@ def test_the_record_has_every_step_and_the_folder_works_like_a_run(finished, tmp
     assert [step.name for step in record.recipe] == [
         *("concepts", "sentences", "teachers", "weak_labels", "student", "again")
     ]
-    assert record.recipe[3].counts["kept"] <= record.recipe[3].counts["sentences"] == 24
+    assert record.recipe[3].counts["kept"] <= record.recipe[3].counts["sentences"] == 16
     scored = [step for step in record.recipe if step.dev_f1]
     for before, step in itertools.pairwise(scored):
         assert step.gain == pytest.approx(step.dev_f1["conlleval"] - before.dev_f1["conlleval"])
@@ -177,7 +177,9 @@ def test_with_no_labelled_sentence_the_descriptions_teach(run, checkpoint, zoo, 
     record = run(tmp_path / "run", num_sentences=0, test=False)
     assert [step.name for step in record.recipe] == ["concepts", "weak_labels", "student"]
     assert (record.setting, record.few_shot, record.dev_choice) == ("no_training", None, {})
-    assert record.arguments.given()["entity_ratio"] == 0.35
+    counts, student = record.recipe[1].counts, read_record(tmp_path / "run" / "steps" / "student" / "record.json")
+    ratio = counts["words_in_entities"] / counts["words"]
+    assert student.arguments.given()["entity_ratio"] == pytest.approx(ratio, abs=1e-4)
     arguments = ["--model", checkpoint, "--num-sentences", "0", "--no-test", "--output", str(tmp_path / "bare")]
     assert main(["adapt", str(zoo), *arguments]) == 0
     f1 = record.recipe[0].dev_f1["conlleval"]
@@ -190,7 +192,16 @@ def test_steps_can_be_left_out_and_the_ratio_is_that_of_the_sentences(run, zoo, 
     record = run(tmp_path / "run", seeds=[1], last_stage=False, teacher_labels=False, test=False)
     assert [step.name for step in record.recipe] == ["concepts", "sentences", "weak_labels", "student"]
     assert "teacher" not in record.recipe[2].counts
-    assert record.arguments.given()["entity_ratio"] == pytest.approx(sum(map(bool, tags)) / len(tags), abs=1e-4)
+    student = read_record(tmp_path / "run" / "steps" / "student" / "record.json")
+    assert student.arguments.given()["entity_ratio"] == pytest.approx(sum(map(bool, tags)) / len(tags), abs=1e-4)
+
+
+def test_the_source_comes_before_the_labelled_sentences(run, write_zoo, tmp_path):
+    circus = write_circus(write_zoo(tmp_path / "circus"))
+    changes = {"source": str(circus), "source_cache": str(tmp_path / "cache"), "max_steps": 1}
+    record = run(tmp_path / "run", raw=False, dev_choice=False, test=False, **changes)
+    assert (record.setting, record.source.domain) == ("pre_train_then_fine_tune", "circus")
+    assert [step.name for step in record.recipe] == ["concepts", "sentences"]
 
 
 def test_bad_input_is_refused_in_one_sentence(run, zoo, zoo_text, checkpoint, tiny_model, tmp_path, user_error):
