@@ -35,15 +35,26 @@ def training_facts(runs: ModelRuns) -> Facts:
         ("starts from", _start(runs)),
         ("tagger", TAGGER_DESCRIPTIONS.get(runs.tagger, runs.tagger)),
         *_pre_training(runs),
-        ("setting", _setting(first)),
-        ("training sentences", f"{training_sentences(runs)} of {runs.domain}"),
-        ("recipe", _recipe(first)),
+        *(_described(first) if first.setting == "no_training" else _trained(runs)),
         ("seed" if len(runs.seeds) == 1 else "seeds", ", ".join(map(str, runs.seeds))),
         ("epoch, chosen on dev" if runs.is_chosen_on_dev else "epoch", ", ".join(map(_epoch, runs.records))),
         ("entities beyond max_length", f"{', '.join(beyond)}, not seen in training" if beyond else ""),
         ("data (SHA-256)", ", ".join(checksums)),
     ]
     return [*(fact for fact in facts if fact[1]), ("versions", ", ".join(dict.fromkeys(versions)))]
+
+
+def _described(record: RunRecord) -> Facts:
+    descriptions = "; ".join(f"{entity_type}: {words}" for entity_type, words in (record.descriptions or {}).items())
+    return [("setting", "no training: the head is made of descriptions"), ("descriptions", descriptions)]
+
+
+def _trained(runs: ModelRuns) -> Facts:
+    return [
+        ("setting", _setting(runs.first)),
+        ("training sentences", f"{training_sentences(runs)} of {runs.domain}"),
+        ("recipe", _recipe(runs.first)),
+    ]
 
 
 def _start(runs: ModelRuns) -> str:
