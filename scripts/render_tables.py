@@ -208,6 +208,14 @@ def gazetteer_table() -> str:
     return markdown_table(["domain", "dev F1", "test precision", "test recall", "test F1"], rows)
 
 
+def concepts_table() -> str:
+    rows = []
+    for domain in DOMAINS:
+        name, names = f"concepts/{domain}-concepts", f"gazetteer/{domain}-gazetteer"
+        rows.append([domain, *(f"{value:.2f}" for value in (*f1(name, "validation"), *f1(name), *f1(names)))])
+    return markdown_table(["domain", "dev F1", "test F1", "test F1 of the gazetteer"], rows)
+
+
 def dapt_record(name: str) -> DaptRecord:
     return read_record(RESULTS / "dapt-music" / f"{name}.json", DaptRecord)
 
@@ -332,6 +340,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "head": head_table,
     "taggers": taggers_table,
     "gazetteer": gazetteer_table,
+    "concepts": concepts_table,
     "starting-point": starting_point_table,
     "perplexity": perplexity_table,
     "dapt": dapt_table,
