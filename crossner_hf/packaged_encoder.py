@@ -5,8 +5,6 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
 from crossner_hf.atomic_write import new_folder
 
 ENCODER = "minilm"  # its name for --model and `encoder_path`
@@ -69,6 +67,7 @@ def write_sum(base: Path, difference: Path, folder: Path) -> None:
         difference: Factors of matrices, (rank, columns) and (rows, rank); vectors; and the weights of the head.
         folder: An existing folder.
     """
+    import numpy as np
     from safetensors.numpy import load_file, save_file
 
     weights, change = load_file(base / "model.safetensors"), load_file(difference)

@@ -16,7 +16,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: nothin
 import pytest
 
 ROOT = Path(__file__).parents[1]
-pytest_plugins = ["training_fixtures", "report_runs", "ray_nodes"]
+pytest_plugins = ["training_fixtures", "report_runs", "ray_nodes", "concept_fixtures"]
 
 
 def pytest_collection_modifyitems(items):

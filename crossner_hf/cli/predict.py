@@ -1,5 +1,6 @@
 """crossner-hf predict: tag text, CoNLL columns or JSON lines."""
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossner_hf.cli.options import CommandParser, add_trust_remote_code, quiet, wants_colour
-from crossner_hf.display import is_terminal, marked_text, plain
+from crossner_hf.display import is_terminal, marked_text, plain, say
+from crossner_hf.engine.run import EXECUTORS
 from crossner_hf.packaged_encoder import CONCEPTS
 
 if TYPE_CHECKING:
@@ -26,10 +28,29 @@ output:
   jsonl   the input's keys and "entities": entity_group, score, word, start, end (characters of the text, or of the
           words joined by one space)
 
+a folder: each file of one of these forms below it is tagged by a process of its own; OUTPUT gets files of the same
+names. The same command again tags only what is missing.
+
 examples:
   echo "Miles Davis recorded Kind of Blue in New York." | crossner-hf predict --model runs/music
   crossner-hf predict --model runs/music articles.txt --to jsonl > entities.jsonl
-  crossner-hf predict --types "musician, album, city" articles.txt"""
+  crossner-hf predict --types "musician, album, city" articles.txt
+  crossner-hf predict --model runs/music articles/ --to jsonl --output tagged/ --workers 4"""
+
+
+class TaggerOptions(NamedTuple):
+    """What `load_tagger` loads; `types` as `parse_types` reads them."""
+
+    model: str | None
+    types: str | None
+    splitter: str | None
+    batch_tokens: int | None
+    trust_remote_code: bool
+
+    @property
+    def checkpoint(self) -> str:
+        """Folder or Hub id of what is loaded."""
+        return self.model or CONCEPTS
 
 
 class Item(NamedTuple):
@@ -57,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
         help="types in words, separated by commas, and no training: 'court, judge', or with descriptions "
         "'party=political party, judge'; needs an encoder that was pre-trained on concepts",
     )
-    parser.add_argument("files", nargs="*", help="input files; none or '-': standard input")
+    parser.add_argument("files", nargs="*", help="input files, or one folder; none or '-': standard input")
     parser.add_argument(
         "--from", dest="source", choices=("text", "conll", "jsonl"), help="default: by file ending, text"
     )
@@ -66,27 +87,29 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--splitter", help="word splitter for raw text; default: the one the model was trained with")
     parser.add_argument("--batch-tokens", type=int, help="tokens in a batch, padding included")
     add_trust_remote_code(parser)
+    many = parser.add_argument_group("a folder of files")
+    many.add_argument("--output", metavar="FOLDER", help="a new folder, or that of the same command before")
+    many.add_argument("--workers", type=int, metavar="N", help="files at once; default: the GPUs, else the cores")
+    many.add_argument("--executor", choices=EXECUTORS, help="local: this machine (default); ray: a cluster")
     args = parser.parse_args(argv)
     if args.model is None and args.types is None:
         parser.error("give --model, a tagger, or --types, types in words")
     if args.batch_tokens is not None and args.batch_tokens < 1:
         parser.error(f"--batch-tokens must be 1 or more, got {args.batch_tokens}")
-    missing = [name for name in args.files if name != "-" and (not Path(name).exists() or Path(name).is_dir())]
-    if missing:
-        parser.error(f"no such file: {', '.join(missing)}")
+    if message := _files_problem(args):
+        parser.error(message)
 
     quiet()
-    from crossner_hf.tagger.tagger import Tagger
+    options = TaggerOptions(args.model, args.types, args.splitter, args.batch_tokens, args.trust_remote_code)
+    if args.output is not None:
+        from crossner_hf.cli.predict_folder import Forms, predict_folder
 
-    if args.types is None:
-        tagger = Tagger.from_pretrained(args.model, trust_remote_code=args.trust_remote_code)
-    else:
-        from crossner_hf.concepts.types_in_words import parse_types, tagger_for
-
-        checkpoint = args.model or CONCEPTS
-        tagger = tagger_for(parse_types(args.types), checkpoint, trust_remote_code=args.trust_remote_code)
-    tagger.splitter = args.splitter or tagger.splitter
-    tagger.batch_tokens = args.batch_tokens or tagger.batch_tokens
+        forms = Forms(args.source, args.to, args.color == "always")
+        running = {"executor": args.executor or "local", "workers": args.workers}
+        files = predict_folder(Path(args.files[0]), Path(args.output), options, forms, **running)
+        say(f"{args.output}  ({files} files)")
+        return 0
+    tagger = load_tagger(options)
     items = (item for name in args.files or ["-"] for item in read_items(name, args.source))
     colour = wants_colour(args.color)
     for line in tagged_lines(tagger, items, args.to, colour):
@@ -96,6 +119,47 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _files_problem(args: argparse.Namespace) -> str | None:
+    """Say what is wrong with the files, or with the options of a folder."""
+    folders = [name for name in args.files if Path(name).is_dir()]
+    missing = [name for name in args.files if name != "-" and not Path(name).exists()]
+    if missing:
+        return f"no such file: {', '.join(missing)}"
+    if folders and (args.output is None or len(args.files) > 1):
+        return f"{folders[0]} is a folder: give it alone, and a folder for the results as --output"
+    if not folders and (args.output, args.workers, args.executor) != (None, None, None):
+        return "--output, --workers and --executor go with a folder; of files, the result goes to standard output"
+    return None
+
+
+def load_tagger(options: TaggerOptions) -> "Tagger":
+    """Load a saved tagger, or make one for types in words."""
+    from crossner_hf.tagger.tagger import Tagger
+    from crossner_hf.tagger.word_splitter import split_words
+
+    code = options.trust_remote_code
+    if options.types is None:
+        tagger = Tagger.from_pretrained(options.checkpoint, trust_remote_code=code)
+    else:
+        from crossner_hf.concepts.types_in_words import parse_types, tagger_for
+
+        tagger = tagger_for(parse_types(options.types), options.checkpoint, trust_remote_code=code)
+    tagger.splitter = options.splitter or tagger.splitter
+    tagger.batch_tokens = options.batch_tokens or tagger.batch_tokens
+    split_words("a", tagger.splitter)  # fails if there is no such splitter
+    return tagger
+
+
+def items_format(path: Path) -> str | None:
+    """Give the form of a file by its ending; None if a folder's file of this ending is left out."""
+    from crossner_hf.corpora.corpus_readers import file_format, is_known_name
+    from crossner_hf.data.lines import without_packing
+
+    if without_packing(path.name).lower().endswith((".conll", ".tsv")):
+        return "conll"
+    return file_format(path) if is_known_name(path.name) and file_format(path) != "parquet" else None
+
+
 def read_items(name: str, source: str | None) -> Iterator[Item]:
     """Yield the items of a file or, for '-', of standard input. Raises ValueError with path:line."""
     from crossner_hf.corpora.corpus_readers import file_format
@@ -103,7 +167,7 @@ def read_items(name: str, source: str | None) -> Iterator[Item]:
     from crossner_hf.data.lines import json_rows, numbered_lines
 
     if source is None:
-        source = "conll" if name.lower().endswith((".conll", ".tsv")) else file_format(Path(name))
+        source = items_format(Path(name)) or file_format(Path(name))
     shown = "standard input" if name == "-" else name
     if source == "parquet":
         raise ValueError(f"{shown}: predict reads no Parquet files; convert it to JSON lines")

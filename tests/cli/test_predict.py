@@ -141,7 +141,7 @@ def test_bad_input_is_named_by_line(user_error, model, tiny_model, tmp_path):
         (model, [text, "--splitter", "x"], "splitter must be one of crossner, whitespace, bert, got 'x'"),
         (tiny_model(), [text], "is no trained tagger"),
         (model, [str(tmp_path / "gone.txt")], "no such file: "),
-        (model, [str(tmp_path)], "no such file: "),
+        (model, [str(tmp_path)], "is a folder: give it alone, and a folder for the results as --output"),
         (model, [text, "--batch-tokens", "0"], "--batch-tokens must be 1 or more, got 0"),
     ):
         assert message in user_error("predict", "--model", folder, *options)

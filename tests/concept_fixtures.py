@@ -1,4 +1,4 @@
-"""What tests of concepts share: a tiny checkpoint that can read descriptions."""
+"""A tiny checkpoint that can read descriptions."""
 
 import pytest
 import torch
