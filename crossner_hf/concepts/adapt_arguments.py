@@ -71,7 +71,7 @@ class AdaptArguments:
     entity_ratio: float | None = field(
         default=None,
         metadata={
-            "help": "Share of raw text's words in entities; default: the mean of labelled sentences and of what the teachers find."
+            "help": "Share of raw text's words in entities; default: between that of the labelled sentences and the teachers' share."
         },
     )
     ratio_margin: float = field(default=0.05, metadata={"help": "Distance from that share that costs nothing."})
