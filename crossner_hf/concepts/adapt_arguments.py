@@ -70,9 +70,7 @@ class AdaptArguments:
     )
     entity_ratio: float | None = field(
         default=None,
-        metadata={
-            "help": "Share of raw text's words in entities; default: between that of the labelled sentences and the teachers' share."
-        },
+        metadata={"help": "Share of raw words in entities; default: the mean of labelled share and teachers'."},
     )
     ratio_margin: float = field(default=0.05, metadata={"help": "Distance from that share that costs nothing."})
     student_epochs: float = field(default=1.0, metadata={"help": "Passes of the student over raw text."})
