@@ -214,15 +214,16 @@ class _Work:
         self._add("weak_labels", [], read_json_object(folder / COUNTS_FILE))
 
     def _weak(self) -> WeakLabels:
-        """Give the labels and the share of words in entities: as said, as the teachers find it, else as labelled."""
+        """Give the labels, and the share of words in entities that the student shall find."""
         ratio, counts = self.args.entity_ratio, self.recipe[-1].counts
-        if ratio is None and self.args.teacher_labels:
-            ratio = counts["words_in_entities"] / counts["words"]
-        elif ratio is None and self.labelled:
-            tags = [tag for sentence in self.task.rows("target", "train")["ner_tags"] for tag in sentence]
-            ratio = sum(tag > 0 for tag in tags) / max(1, len(tags))
-        ratio = round(ratio or ENTITY_RATIO, 4)
-        return WeakLabels(self._step("weak_labels") / LABELS_FILE, ratio, self.args.ratio_margin)
+        if ratio is None:
+            ratio = ENTITY_RATIO
+            if self.labelled:
+                tags = [tag for sentence in self.task.rows("target", "train")["ner_tags"] for tag in sentence]
+                ratio = sum(tag > 0 for tag in tags) / max(1, len(tags)) or ENTITY_RATIO
+            if self.args.teacher_labels:  # labelled sentences are denser than raw text, and teachers miss entities
+                ratio = (ratio + counts["words_in_entities"] / counts["words"]) / 2
+        return WeakLabels(self._step("weak_labels") / LABELS_FILE, round(ratio, 4), self.args.ratio_margin)
 
     def _finish(self, result: str | None, by_dev: str | None, source: Source | None) -> RunRecord:
         """Score the last model, and that of dev's choice, then write the former and the record, the record last."""

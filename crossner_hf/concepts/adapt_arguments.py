@@ -19,8 +19,8 @@ class Confidence(NamedTuple):
         outside: Least probability of `O`; more than 1: no word is labelled `O`.
     """
 
-    entity: float = 0.6
-    outside: float = 0.9
+    entity: float = 0.5
+    outside: float = 0.98
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class AdaptArguments:
         default=Confidence().outside, metadata={"help": "The same for words outside entities; above 1: they stay open."}
     )
     entity_ratio: float | None = field(
-        default=None, metadata={"help": "Share of raw text's words in entities; default: as the teachers find it."}
+        default=None,
+        metadata={"help": "Share of raw words in entities; default: the mean of labelled share and teachers'."},
     )
     ratio_margin: float = field(default=0.05, metadata={"help": "Distance from that share that costs nothing."})
     student_epochs: float = field(default=1.0, metadata={"help": "Passes of the student over raw text."})
