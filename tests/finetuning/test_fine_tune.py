@@ -364,7 +364,7 @@ def test_a_folder_in_use_is_left_alone(run, finished, tmp_path, write_zoo):
             run(foreign, resume=resume)
     assert [path.name for path in foreign.iterdir()] == ["thesis.tex"]
     (foreign / "run.json").write_text("{")
-    with pytest.raises(FolderInUse, match=r"run\.json cannot be read"):
+    with pytest.raises(FolderInUse, match=r"run\.json: cannot be read as a run"):
         run(foreign, resume=True)
 
 
