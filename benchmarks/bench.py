@@ -17,6 +17,7 @@ from itertools import pairwise
 import torch
 from bilstm import bench_bilstm
 from corpus import bench_corpus
+from corpus_build import bench_corpus_build
 from crf import bench_crf
 from dapt import bench_dapt
 from dumps import bench_dumps
@@ -181,6 +182,7 @@ ROWS = {
     "settings": bench_settings,
     "report": bench_report,
     "sentences": bench_sentences,
+    "corpus_build": bench_corpus_build,
     "crf": bench_crf,
     "bilstm": bench_bilstm,
 }
