@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from huggingface_hub import ModelCard, hf_hub_download
+from huggingface_hub import EvalResult, ModelCard, hf_hub_download
 from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError, RepositoryNotFoundError
 from yaml import YAMLError
 
@@ -68,16 +68,20 @@ class Stated:
             values = [f"{float(r.metric_value):.2f}" for r in results]
         except (YAMLError, TypeError, ValueError) as error:
             raise ValueError(f"the card's metadata cannot be read: {error}") from None
-        several = [r for r in results if len((r.metric_args or {}).get("seeds", [])) > 1]
-        if several:
-            seeds = several[0].metric_args["seeds"]
+        if seeds := next((seeds for seeds in map(_seeds, results) if len(seeds) > 1), []):
             raise ValueError(f"the card states means over {len(seeds)} models (seeds {seeds}), which no one model has")
-        domains = sorted({r.dataset_config for r in results})
+        domains = sorted({str(r.dataset_config) for r in results})
         if len(domains) != 1:
             stated = f"of several domains: {', '.join(domains)}" if domains else "of none with its convention"
             raise ValueError(f"the card's model-index should state scores on one domain, it has {stated}")
-        keys = (ScoreKey(r.dataset_split, r.metric_config, "overall", r.metric_type) for r in results)
+        keys = (ScoreKey(*map(str, (r.dataset_split, r.metric_config, "overall", r.metric_type))) for r in results)
         return cls(domains[0], dict(zip(keys, values, strict=True)))
+
+
+def _seeds(result: EvalResult) -> list[Any]:
+    """The seeds that a result of a card names."""
+    seeds = result.metric_args.get("seeds") if isinstance(result.metric_args, dict) else None
+    return seeds if isinstance(seeds, list) else []
 
 
 def printed(scores: Scores) -> dict[ScoreKey, str]:
