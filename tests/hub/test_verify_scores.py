@@ -110,7 +110,9 @@ def test_means_over_seeds_are_no_scores_of_one_model(published, record):
 def test_seeds_of_a_card_that_are_no_list_are_none(published):
     card = (published / "README.md").read_text(encoding="utf-8")
     (published / "record.json").unlink()
-    (published / "README.md").write_text(re.sub(r"args:\n\s+seeds:\n\s+- 555", "args: odd", card), encoding="utf-8")
+    odd = re.sub(r"args:\n\s+seeds:\n\s+- 555", "args: odd", card)
+    assert odd != card
+    (published / "README.md").write_text(odd, encoding="utf-8")
     assert stated_scores(published).scores
 
 
