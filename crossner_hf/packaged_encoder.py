@@ -21,12 +21,13 @@ def encoder_path(model: str | Path) -> str:
 
     That is all-MiniLM-L6-v2: BERT's architecture, uncased, 6 layers of width 384, 10.6 M parameters besides the
     embeddings, Apache-2.0. 'concepts' is the same encoder after concept pre-training: this package has the difference,
-    and the sum is made on first use, in the cache. A folder of one of these names takes precedence.
+    and the sum is made on first use, in the cache. A saved model in a folder of one of these names takes
+    precedence.
 
     Raises:
         ImportError: If the package is not installed.
     """
-    if str(model) not in (ENCODER, CONCEPTS) or Path(model).is_dir():
+    if not _is_packaged(model):
         return str(model)
     spec = find_spec(MODULE)
     if spec is None or not spec.origin:
@@ -35,12 +36,16 @@ def encoder_path(model: str | Path) -> str:
     return str(base if str(model) == ENCODER else _with_difference(base))
 
 
+def _is_packaged(model: str | Path) -> bool:
+    return str(model) in (ENCODER, CONCEPTS) and not (Path(model) / "config.json").is_file()
+
+
 def encoder_name(model: str | Path) -> str:
     """Give the name of a model for records, without folders."""
     path = Path(encoder_path(model))
     if path.parent.name == MODULE:
         return "all-MiniLM-L6-v2"
-    if str(model) == CONCEPTS and not Path(model).is_dir():
+    if str(model) == CONCEPTS and _is_packaged(model):
         return "all-MiniLM-L6-v2-concepts"
     return Path(model).resolve().name if Path(model).exists() else str(model)
 

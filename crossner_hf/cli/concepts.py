@@ -19,8 +19,8 @@ EPILOG = """Concepts are what Wikipedia's first sentences say. "Miles Davis was 
 every "Miles Davis" in text a mention of "trumpeter". An encoder that was trained on such
 mentions reads descriptions of types:
 
-  crossner-hf concepts build --source simplewiki.parquet --output concepts/
-  crossner-hf concepts train --data concepts/ --model minilm --max-tokens 1000000 --output runs/concepts
+  crossner-hf concepts build --source simplewiki.parquet --output concept-data/
+  crossner-hf concepts train --data concept-data/ --model minilm --max-tokens 1000000 --output runs/concepts
   crossner-hf predict --model runs/concepts --types "court, judge, statute" articles.txt
   crossner-hf concepts describe --domain legal/ --choose
   crossner-hf train --domain music --model runs/concepts --tagger crf --preset small --output runs/music

@@ -72,3 +72,14 @@ def test_types_in_words_find_what_they_name(tmp_path, monkeypatch):
     text = "In 1965 the singer Nina Simone recorded an album in New York City."
     found = {(entity["word"], entity["entity_group"]) for entity in tag(text, ["singer", "city", "chemical element"])}
     assert found == {("Nina Simone", "singer"), ("New York City", "city")}
+
+
+@needs_encoder
+def test_only_a_saved_model_takes_the_place_of_the_packaged_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / CONCEPTS).mkdir()  # as `concepts build --output concepts` makes it
+    assert encoder_path(CONCEPTS) != CONCEPTS
+    (tmp_path / CONCEPTS / "config.json").write_text("{}")
+    assert encoder_path(CONCEPTS) == CONCEPTS
+    assert encoder_name(CONCEPTS) == CONCEPTS
