@@ -45,6 +45,7 @@ MAIN_TABLE = {
     ("BiLSTM-CRF over GloVe", "joint"): "lstm-joint/*-joint-bilstm-crf-glove",
     ("Coach over GloVe", "direct"): "lstm/*-direct-coach-glove",
     ("Coach over GloVe", "joint"): "lstm-joint/*-joint-coach-glove",
+    ("CRF over concepts", "direct"): "concepts/*-direct-crf-concepts",
     ("types in words, CRF over concepts", "no training"): "concepts/*-concepts",
     ("names of a gazetteer", "no training"): "gazetteer/*-gazetteer",
 }
