@@ -50,7 +50,7 @@ else:
     before, times = kilobytes("VmRSS"), []
     for _ in range(3):
         begun = time.process_time()
-        found = gazetteer.index.find_in(sentences)
+        matches = gazetteer.index.find_in(sentences)
         times.append(time.process_time() - begun)
     held = kilobytes("VmHWM") - before
     print(json.dumps({"opened": opened, "names": len(gazetteer), "seconds": min(times), "held": held}))

@@ -95,13 +95,13 @@ def _selectors(args: argparse.Namespace) -> "list[DomainSelector]":
     for domain in domains:
         chosen = frozenset(categories[domain.name])
         listed = frozenset(title for path in titles[domain.name] for title in first_columns(path))
-        asked = chosen or listed or args.whole_source or args.min_score is not None
+        has_criterion = chosen or listed or args.whole_source or args.min_score is not None
         selectors.append(
             DomainSelector(
                 domain,
                 categories=chosen,
                 titles=listed,
-                by_type=bool(types[domain.name]) or not asked if args.by_type is None else args.by_type,
+                by_type=bool(types[domain.name]) or not has_criterion if args.by_type is None else args.by_type,
                 entity_types=tuple(map(canonical, types[domain.name])),
                 min_score=args.min_score,
                 whole_source=args.whole_source,
@@ -134,10 +134,10 @@ def _report(outcome: "Outcome", progress: str) -> None:
 def _dry_run(plan: "BuildPlan") -> int:
     """Show what would be read, and how documents are selected."""
     for described in plan.selection():
-        asked = {name: value for name, value in described.items() if value and name not in ("domain", "titles_sha256")}
-        if asked["combine"] == "any":
-            del asked["combine"]
-        texts = (f"{name} {', '.join(value) if isinstance(value, list) else value}" for name, value in asked.items())
+        given = {name: value for name, value in described.items() if value and name not in ("domain", "titles_sha256")}
+        if given["combine"] == "any":
+            del given["combine"]
+        texts = (f"{name} {', '.join(value) if isinstance(value, list) else value}" for name, value in given.items())
         say(f"{described['domain']['name']}: {', '.join(texts)}")
     say(*(f"  {path.name} (to be unpacked)" for path in plan.dumps), *(f"  {s.name}" for s in plan.shards), sep="\n")
     say(f"{len(plan.dumps)} dumps, {len(plan.shards)} other shards; nothing was written")

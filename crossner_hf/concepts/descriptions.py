@@ -100,13 +100,13 @@ class DescribedSentences:
 
     def f1(self, descriptions: Descriptions) -> float:
         """Micro F1 of spans, from 0 to 1."""
-        found = self.tagged(self.logits(descriptions))
-        return _f1(found, self.gold)
+        tagged = self.tagged(self.logits(descriptions))
+        return _f1(tagged, self.gold)
 
     def report(self, descriptions: Descriptions) -> dict[str, TypeReport]:
         """Tell of each type how its description does."""
         logits, types = self.logits(descriptions), self.domain.entity_types
-        found = self.tagged(logits)
+        tagged = self.tagged(logits)
         confused = {entity_type: Counter[str]() for entity_type in types}
         for number, gold in enumerate(self.gold):
             for span in gold:
@@ -117,7 +117,7 @@ class DescribedSentences:
             mentions = sum(counter.values())
             others = [other for other, _ in counter.most_common() if other != entity_type]
             f1 = _f1(
-                *([{s for s in row if s.entity_type == entity_type} for row in rows] for rows in (found, self.gold))
+                *([{s for s in row if s.entity_type == entity_type} for row in rows] for rows in (tagged, self.gold))
             )
             share = counter[entity_type] / mentions if mentions else 0.0
             reports[entity_type] = TypeReport(mentions, share, others[0] if others else None, f1)
@@ -169,7 +169,7 @@ def choose_descriptions(
     return chosen
 
 
-def _f1(found: Sequence[set[Span]], gold: Sequence[set[Span]]) -> float:
-    right = sum(len(a & b) for a, b in zip(found, gold, strict=True))
-    total = sum(map(len, found)) + sum(map(len, gold))
+def _f1(tagged: Sequence[set[Span]], gold: Sequence[set[Span]]) -> float:
+    right = sum(len(a & b) for a, b in zip(tagged, gold, strict=True))
+    total = sum(map(len, tagged)) + sum(map(len, gold))
     return 2 * right / total if total else 0.0
