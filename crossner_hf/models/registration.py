@@ -5,6 +5,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokeni
 from .bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from .coach import CoachConfig, CoachForTokenClassification
 from .encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
+from .onnx_tagger import OnnxTaggerConfig, OnnxTaggerForTokenClassification
 from .word_tokenizer import WordTokenizer
 
 
@@ -12,6 +13,7 @@ def register() -> None:
     """Make configs, models and tokenizers known to transformers. Calling it again changes nothing."""
     for config, model, tokenizer in (
         (EncoderCRFConfig, EncoderCRFForTokenClassification, None),
+        (OnnxTaggerConfig, OnnxTaggerForTokenClassification, None),
         (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification, WordTokenizer),
         (CoachConfig, CoachForTokenClassification, WordTokenizer),
     ):
