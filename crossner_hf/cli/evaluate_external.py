@@ -43,9 +43,12 @@ def score_file(args: argparse.Namespace) -> int:
     """Score a file of predictions, and print what became of them and the scores."""
     from crossner_hf.external.evaluation import ExternalSystem, evaluate_predictions
     from crossner_hf.external.type_names import read_type_map
+    from crossner_hf.schema import get_domain
 
     options: dict[str, Any] = {name: getattr(args, name) for name in OPTIONS if name != "type_map"}
-    system = ExternalSystem(**options, type_map=read_type_map(args.type_map) if args.type_map else {})
+    system = ExternalSystem(
+        **options, type_map=read_type_map(args.type_map, get_domain(args.domain)) if args.type_map else {}
+    )
     split, verify = args.split or "test", not args.no_verify
     run = evaluate_predictions(
         args.predictions, args.domain, split, system=system, data_dir=args.data_dir, verify=verify

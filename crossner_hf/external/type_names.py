@@ -51,7 +51,7 @@ class TypeNames:
         entity_type = value if value in self._labels else self._find(value)
         if entity_type is None:
             raise ValueError(
-                f"the type map leads {name!r} to {value!r}, which is no type of {domain.name}; its types are "
+                f"the map of types leads {name!r} to {value!r}, which is no type of {domain.name}; its types are "
                 f"{', '.join(domain.entity_types)} (null leaves a name out)"
             )
         return entity_type
@@ -80,16 +80,20 @@ class TypeNames:
         return {name: entity_type for name, entity_type in sorted(self.used.items()) if name != entity_type}
 
 
-def read_type_map(path: str | Path) -> dict[str, str | None]:
+def read_type_map(path: str | Path, domain: Domain) -> dict[str, str | None]:
     """Read a user's map from names (or whole tags) to types: a JSON object of strings; null leaves a name out.
 
     Raises:
-        ValueError: If it is no such object.
+        ValueError: If it is no such object, or leads to something that is no type of the domain; with the path.
     """
     content = read_json_object(Path(path), "a map of type names")
     odd = next((item for item in content.items() if not isinstance(item[1], str | None)), None)
     if odd:
         raise ValueError(f'{path}: expected {{"NAME": "type", "OTHER": null}}, got {odd[1]!r} for {odd[0]!r}')
+    try:
+        TypeNames(domain, content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     return content
 
 

@@ -178,7 +178,9 @@ def test_a_record_of_another_kind_or_none_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.json"):
         read_record(tmp_path / "none.json")
     write_record(tmp_path / "record.json", evaluation())
-    with pytest.raises(ValueError, match=r"expected a record of kind fine_tuning or gazetteer or predictions, got 'evaluation'"):
+    with pytest.raises(
+        ValueError, match=r"expected a record of kind fine_tuning or gazetteer or predictions, got 'evaluation'"
+    ):
         read_record(tmp_path / "record.json", RunRecord)
 
 
