@@ -17,6 +17,7 @@ TAGGERS = {
     "coach": "Coach ({})",
     "cross-domain-lm": "cross-domain LM ({})",
     "gazetteer": "gazetteer ({})",
+    "predictions": "{}",
 }
 
 # Arguments that the record also holds elsewhere, and those without an effect on the scores.
