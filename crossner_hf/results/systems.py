@@ -16,6 +16,7 @@ TAGGERS = {
     "bilstm-crf": "BiLSTM-CRF ({})",
     "coach": "Coach ({})",
     "gazetteer": "gazetteer ({})",
+    "predictions": "{}",
 }
 
 # Arguments that the record also holds elsewhere, and those without an effect on the scores.

@@ -29,6 +29,8 @@ from crossner_hf.experiments.grid_file import read_grid
 from crossner_hf.experiments.grid_folder import GridFolder
 from crossner_hf.experiments.report.build import write_report
 from crossner_hf.experiments.report.pending_runs import pending_runs
+from crossner_hf.external.evaluation import evaluate_predictions
+from crossner_hf.external.type_names import read_type_map
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.finetuning.word_taggers import WordTaggers
@@ -57,6 +59,17 @@ ROWS = """{"text": "The red panda left.", "tokens": ["The", "red", "panda", "lef
 
 {"text": "Rio é", "title": "Rio", "entities": [{"start": 0, "end": 3, "word": "Rio"}, [4, 5]]}
 """
+SENTENCE = ["The", "red", "panda", "left", "Rio"]
+PREDICTIONS = {
+    "predicted.conll": "The\tO\nred\tB-animal\npanda\tI-animal\nleft\tO\nRio\tB-place\n",
+    "words.jsonl": json.dumps(
+        {"tokens": SENTENCE, "entities": [[1, 3, "animal"], {"start": 4, "end": 5, "type": "x"}]}
+    ),
+    "characters.jsonl": json.dumps(
+        {"text": " ".join(SENTENCE), "spans": [{"start": 4, "end": 13, "label": "Animals"}]}
+    ),
+    "strings.jsonl": json.dumps({"text": " ".join(SENTENCE), "entities": {"animal": ["red panda"], "place": []}}),
+}
 VECTORS = "".join(f"{word} 0.5 -1e-3 {number}\n" for number, word in enumerate(WORDS))
 TAGS = {"predictions": [["B-a", "I-a", "O"], []], "references": [["B-a", "O", "O"], []], "tokens": [["x"] * 3, []]}
 LABEL_IDS = {"predictions": [[1, 2], [0]], "references": [[1, 0], [0]], "labels": ["O", "B-a", "I-a"]}
@@ -105,6 +118,7 @@ def make_targets(folder: Path) -> dict[str, Target]:
     parts = (
         text_files,
         annotations,
+        predictions_of_others,
         corpora,
         names_and_dumps,
         word_vectors,
@@ -170,11 +184,29 @@ def annotations(folder: Path) -> dict[str, Target]:
         "bioes.tsv",
         "misc.conllu",
     )
-    made = {name: Target(written(folder / name, (exports / name).read_bytes()), imported) for name in names}
+    made = {
+        f"annotations/{name}": Target(written(folder / name, (exports / name).read_bytes()), imported) for name in names
+    }
     text = (exports / "brat" / "report-1.txt").read_bytes()
     standoff = written(folder / "brat" / "1.ann", (exports / "brat" / "report-1.ann").read_bytes())
     return made | {
-        "brat": Target(standoff, lambda path: imported(written(path.with_suffix(".txt"), text).with_name(path.name)))
+        "annotations/brat": Target(
+            standoff, lambda path: imported(written(path.with_suffix(".txt"), text).with_name(path.name))
+        )
+    }
+
+
+def predictions_of_others(folder: Path) -> dict[str, Target]:
+    zoo = written(folder / "zoo" / "domain.json", json.dumps({"name": "zoo", "entity_types": ZOO.entity_types})).parent
+    for name in ("train", "dev", "test"):
+        written(zoo / f"{name}.txt", PREDICTIONS["predicted.conll"])
+    types = written(folder / "map.json", json.dumps({"x": "place", "y": None}))
+    return {
+        **{
+            f"predictions/{name}": Target(written(folder / name, text), lambda path: evaluate_predictions(path, zoo))
+            for name, text in PREDICTIONS.items()
+        },
+        "type map": Target(types, lambda path: read_type_map(path, ZOO), share=0.5),
     }
 
 
