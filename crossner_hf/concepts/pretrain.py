@@ -99,12 +99,19 @@ def pretrain_concepts(
         raise ValueError(f"{model}: its tokenizer has no mask token; set --masked-mentions 0")
     with loading(path, "encoder"):
         encoder, report = AutoModel.from_pretrained(
-            path, dtype=torch.float32, output_loading_info=True, trust_remote_code=args.trust_remote_code
+            path,
+            dtype=torch.float32,
+            attn_implementation="eager",  # of sentences; torch's fused attention is slower for bf16 on a CPU
+            output_loading_info=True,
+            trust_remote_code=args.trust_remote_code,
         )
     missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if missing:
         raise ValueError(f"{model}: lacks weights of its encoder, such as {missing[0]}")
     network = ConceptModel(encoder.config, encoder)
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = args.dropout
     rows = choose_rows(list(read_rows(data)), args.max_tokens, args.seed)
     settings = {
         "data_sha256": checksums(data),
