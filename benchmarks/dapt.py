@@ -18,8 +18,9 @@ from crossner_hf.masking import DataCollatorForTokenMasking
 from crossner_hf.packaged_encoder import encoder_path
 from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
 from crossner_hf.pretraining.masked_lm import MaskedHead, load_masked_lm, masked_targets
-from crossner_hf.pretraining.trainer import DaptTrainer, StepClock
+from crossner_hf.pretraining.trainer import DaptTrainer
 from crossner_hf.training.flops import masked_lm_flop, matmul_peak
+from crossner_hf.training.step_clock import StepClock
 from crossner_hf.training.token_loss import token_loss
 
 BATCH, BLOCK, MASKED = 32, 128, 0.2
