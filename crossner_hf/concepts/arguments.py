@@ -44,6 +44,10 @@ class ConceptArguments(RunArguments):
     outside_words: float = field(
         default=Shares().outside, metadata={"help": "Share of the words outside mentions that count in the loss."}
     )
+    unknown_names: float = field(
+        default=0.5,
+        metadata={"help": "Weight of the loss that says of unknown capitalised words that they are in some mention."},
+    )
     dropout: float = field(
         default=0.0, metadata={"help": "Dropout while training; the checkpoint's config keeps the encoder's own."}
     )
@@ -70,7 +74,7 @@ class ConceptArguments(RunArguments):
     remove_unused_columns: bool = field(default=False, metadata={"help": "Must stay false."})
 
     def __post_init__(self) -> None:
-        for name in ("other_phrase", "masked_mentions", "outside_words", "dropout"):
+        for name in ("other_phrase", "masked_mentions", "outside_words", "unknown_names", "dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
         if self.max_length < 8:

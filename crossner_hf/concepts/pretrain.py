@@ -110,7 +110,7 @@ def pretrain_concepts(
     missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if missing:
         raise ValueError(f"{model}: lacks weights of its encoder, such as {missing[0]}")
-    network = ConceptModel(encoder.config, encoder)
+    network = ConceptModel(encoder.config, encoder, args.unknown_names)
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = args.dropout
