@@ -62,7 +62,7 @@ def stock_trainer(model, tokenizer, blocks, timer, folder) -> Trainer:
 def our_trainer(model, tokenizer, blocks, timer, folder, bf16=False) -> DaptTrainer:
     recipe = {**DAPT_PRESETS["small"], "max_steps": STEPS, "save_strategy": "no", "held_out": 0, "eval_strategy": "no"}
     args = DaptArguments(
-        output_dir=folder, **recipe, masking="token", eval_on_start=False, disable_tqdm=True, bf16=bf16
+        output_dir=folder, **recipe, masking="token", eval_on_start=False, disable_tqdm=True, bf16=bf16, use_cpu=bf16
     )
     return DaptTrainer(model, args, tokenizer, blocks, None, [timer])
 
