@@ -30,10 +30,13 @@ _PUBLIC = {
     "EncoderCRFForTokenClassification": "models.encoder_crf",
     "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
     "CoachForTokenClassification": "models.coach",
+    "CrossDomainLMForTokenClassification": "models.cross_domain_lm",
     "FineTuningArguments": "finetuning.arguments",
     "preset": "finetuning.arguments",
     "fine_tune": "finetuning.fine_tune",
     "evaluate": "finetuning.evaluation",
+    "ExternalSystem": "external.evaluation",
+    "evaluate_predictions": "external.evaluation",
     "AdaptArguments": "concepts.adapt_arguments",
     "adapt": "concepts.adapt",
     "Corpus": "corpora.corpus",
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from crossner_hf.concepts.types_in_words import tag, tagger_for
     from crossner_hf.corpora.corpus import Corpus
     from crossner_hf.data.builder import load
+    from crossner_hf.external.evaluation import ExternalSystem, evaluate_predictions
     from crossner_hf.finetuning.arguments import FineTuningArguments, preset
     from crossner_hf.finetuning.evaluation import evaluate
     from crossner_hf.finetuning.fine_tune import fine_tune
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from crossner_hf.metric import METRIC_DIR, compute_metrics
     from crossner_hf.models.bilstm_crf import BiLSTMCRFForTokenClassification
     from crossner_hf.models.coach import CoachForTokenClassification
+    from crossner_hf.models.cross_domain_lm import CrossDomainLMForTokenClassification
     from crossner_hf.models.encoder_crf import EncoderCRFForTokenClassification
     from crossner_hf.pretraining.arguments import DaptArguments
     from crossner_hf.pretraining.dapt import dapt

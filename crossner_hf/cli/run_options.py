@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import CommandParser
@@ -53,7 +54,8 @@ def parse_run(
     argv: Sequence[str],
 ) -> tuple[Any, argparse.Namespace]:
     """Return the arguments and the command's own options. Exits on an unknown option or `--help`."""
-    ours = [name for base in arguments_class.__mro__[:2] for name in vars(base).get("__annotations__", ())]
+    of_us = takewhile(lambda base: base.__name__ not in ("TrainingArguments", "object"), arguments_class.__mro__)
+    ours = [name for base in of_us for name in vars(base).get("__annotations__", ())]
     _sort_for_help(parser, task, ours, "defaults: the published one" if presets else None)
     first = CommandParser(add_help=False)
     first.add_argument("--preset", default="published")

@@ -15,7 +15,9 @@ TAGGERS = {
     "crf": "{} + CRF",
     "bilstm-crf": "BiLSTM-CRF ({})",
     "coach": "Coach ({})",
+    "cross-domain-lm": "cross-domain LM ({})",
     "gazetteer": "gazetteer ({})",
+    "predictions": "{}",
 }
 
 # Arguments that the record also holds elsewhere, and those without an effect on the scores.
