@@ -32,6 +32,7 @@ _PUBLIC = {
     "EncoderCRFForTokenClassification": "models.encoder_crf",
     "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
     "CoachForTokenClassification": "models.coach",
+    "CrossDomainLMForTokenClassification": "models.cross_domain_lm",
     "FineTuningArguments": "finetuning.arguments",
     "preset": "finetuning.arguments",
     "fine_tune": "finetuning.fine_tune",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from crossner_hf.metric import METRIC_DIR, compute_metrics
     from crossner_hf.models.bilstm_crf import BiLSTMCRFForTokenClassification
     from crossner_hf.models.coach import CoachForTokenClassification
+    from crossner_hf.models.cross_domain_lm import CrossDomainLMForTokenClassification
     from crossner_hf.models.encoder_crf import EncoderCRFForTokenClassification
     from crossner_hf.pretraining.arguments import DaptArguments
     from crossner_hf.pretraining.dapt import dapt

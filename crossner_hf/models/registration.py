@@ -4,6 +4,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokeni
 
 from .bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from .coach import CoachConfig, CoachForTokenClassification
+from .cross_domain_lm import CrossDomainLMConfig, CrossDomainLMForTokenClassification
 from .encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from .word_tokenizer import WordTokenizer
 
@@ -14,6 +15,7 @@ def register() -> None:
         (EncoderCRFConfig, EncoderCRFForTokenClassification, None),
         (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification, WordTokenizer),
         (CoachConfig, CoachForTokenClassification, WordTokenizer),
+        (CrossDomainLMConfig, CrossDomainLMForTokenClassification, WordTokenizer),
     ):
         AutoConfig.register(config.model_type, config, exist_ok=True)
         AutoModelForTokenClassification.register(config, model, exist_ok=True)
