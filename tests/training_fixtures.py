@@ -16,6 +16,10 @@ TAGGERS = {
     "linear": ("bert", TaggerChoice(config_overrides=NO_DROPOUT)),
     "crf": ("bert", TaggerChoice("crf", config_overrides=NO_DROPOUT)),
     "bilstm-crf": ("vectors", TaggerChoice("bilstm-crf", "vectors", config_overrides=SMALL)),
+    "cross-domain-lm": (
+        "vectors",
+        TaggerChoice("cross-domain-lm", config_overrides=f"task_dim=4,domain_dim=4,{SMALL}"),
+    ),
     "coach": ("vectors", TaggerChoice("coach", config_overrides=f"template_weight=1.0,{SMALL}")),
 }
 

@@ -51,8 +51,8 @@ def options_problem(args: argparse.Namespace) -> str | None:
     given = [f"--{name.replace('_', '-')}" for name, default in OPTIONS.items() if getattr(args, name) != default]
     if not (args.predictions or args.library) and given:
         return f"{' and '.join(given)} go with --predictions, or with --model and --library"
-    if args.library and (not args.model or args.check):
-        return "--library goes with --model, without --check"
+    if args.library and (not args.model or args.check or args.dtype):
+        return "--library goes with --model, without --check and --dtype"
     if (args.predictions or args.library) and args.conventions:
         return "systems made elsewhere are shown under all conventions, so leave out --conventions"
     return None

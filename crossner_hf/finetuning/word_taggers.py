@@ -1,11 +1,12 @@
-"""Untrained taggers over word vectors, BiLSTM-CRF and Coach, and the vocabulary of their tokenizer."""
+"""Untrained taggers over word vectors, and the vocabulary of their tokenizer."""
 
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from crossner_hf.finetuning.config_overrides import override
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.models.bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from crossner_hf.models.coach import CoachConfig, CoachForTokenClassification
+from crossner_hf.models.cross_domain_lm import LOSS_WEIGHTS, CrossDomainLMConfig, CrossDomainLMForTokenClassification
 from crossner_hf.models.word_tokenizer import WordTokenizer
 from crossner_hf.models.word_vectors import GLOVE, GLOVE_NAME, WordVectors, gram_vectors, load_vectors
 from crossner_hf.models.word_vocabulary import EmbeddingRows, build_tokenizer, initial_rows, spellings
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 MODELS = {
     "bilstm-crf": (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification),
     "coach": (CoachConfig, CoachForTokenClassification),
+    "cross-domain-lm": (CrossDomainLMConfig, CrossDomainLMForTokenClassification),
 }
 
 
@@ -51,7 +54,8 @@ class WordTaggers:
 
     Args:
         model: A vector file, or 'glove'.
-        domains: Whose labels taggers may have; Coach also knows the words that describe their types.
+        domains: Whose labels taggers may have, 'target' and perhaps 'source'; Coach also knows the words that describe
+            their types.
         sentences: Sentences of the training sets, as words.
         choice: The tagger.
         random_weights: Whether the words' vectors are drawn, too.
@@ -60,7 +64,7 @@ class WordTaggers:
     def __init__(
         self,
         model: str,
-        domains: Iterable[Domain],
+        domains: Mapping[str, Domain],
         sentences: Iterable[Sequence[str]],
         choice: TaggerChoice,
         *,
@@ -70,9 +74,10 @@ class WordTaggers:
             raise ValueError(f"{model}: is a folder; give a text file of word vectors, or 'glove', for {choice.tagger}")
         self.model, self.choice, self.random_weights = model, choice, random_weights
         self.name = vectors_name(model, choice)
+        self.source = domains["source"] if choice.adaptation else None  # of a tagger that tells it from the target
         self.counts = Counter(word for sentence in sentences for word in sentence)
         if choice.tagger == "coach":
-            described = {word for d in domains for t in d.entity_types for word in d.describe(t).split()}
+            described = {word for d in domains.values() for t in d.entity_types for word in d.describe(t).split()}
             self.counts.update(dict.fromkeys(sorted(described), 2))  # none counts as seen once
 
     @cached_property
@@ -137,6 +142,7 @@ class WordTaggers:
             id2label=domain.id2label,
             label2id=domain.label2id,
             word_splitter=DEFAULT_SPLITTER,
+            **self._of_domains(),
         )
         override(config, text=self.choice.config_overrides)
         model = of_model(config)
@@ -146,6 +152,14 @@ class WordTaggers:
         if isinstance(model, CoachForTokenClassification):
             self._describe(model, domain, rows, grams)
         return model
+
+    def _of_domains(self) -> dict[str, Any]:
+        """What the config says of source and target where one model learns from both."""
+        if self.source is None:
+            return {}
+        shared = self.choice.adaptation == "unsupervised"
+        labels = None if shared else list(self.source.labels)
+        return {"num_domains": 2, "source_labels": labels, **LOSS_WEIGHTS[self.choice.adaptation]}
 
     def _describe(self, model: CoachForTokenClassification, domain: Domain, rows: Tensor, grams: Tensor | None) -> None:
         """Give Coach the words of each type's description, and the sums of their vectors."""

@@ -23,6 +23,9 @@ TAGGERS = {
     "encoder-crf": ("models.encoder_crf", "EncoderCRFConfig", "EncoderCRFForTokenClassification", None),
     "bilstm-crf": ("models.bilstm_crf", "BiLSTMCRFConfig", "BiLSTMCRFForTokenClassification", "WordTokenizer"),
     "coach": ("models.coach", "CoachConfig", "CoachForTokenClassification", "WordTokenizer"),
+    "cross-domain-lm": (
+        *("models.cross_domain_lm", "CrossDomainLMConfig", "CrossDomainLMForTokenClassification", "WordTokenizer"),
+    ),
 }
 TOKENIZER = "models.word_tokenizer"
 

@@ -4,7 +4,9 @@ from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokeni
 
 from .bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from .coach import CoachConfig, CoachForTokenClassification
+from .cross_domain_lm import CrossDomainLMConfig, CrossDomainLMForTokenClassification
 from .encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
+from .onnx_tagger import OnnxTaggerConfig, OnnxTaggerForTokenClassification
 from .word_tokenizer import WordTokenizer
 
 
@@ -12,8 +14,10 @@ def register() -> None:
     """Make configs, models and tokenizers known to transformers. Calling it again changes nothing."""
     for config, model, tokenizer in (
         (EncoderCRFConfig, EncoderCRFForTokenClassification, None),
+        (OnnxTaggerConfig, OnnxTaggerForTokenClassification, None),
         (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification, WordTokenizer),
         (CoachConfig, CoachForTokenClassification, WordTokenizer),
+        (CrossDomainLMConfig, CrossDomainLMForTokenClassification, WordTokenizer),
     ):
         AutoConfig.register(config.model_type, config, exist_ok=True)
         AutoModelForTokenClassification.register(config, model, exist_ok=True)

@@ -15,6 +15,7 @@ TAGGERS = {
     "crf": "{} + CRF",
     "bilstm-crf": "BiLSTM-CRF ({})",
     "coach": "Coach ({})",
+    "cross-domain-lm": "cross-domain LM ({})",
     "gazetteer": "gazetteer ({})",
     "predictions": "{}",
 }
