@@ -24,6 +24,7 @@ from dapt import bench_dapt
 from dumps import bench_dumps
 from masking import bench_masking
 from matching import bench_matching
+from onnx_tagging import bench_onnx
 from report import bench_report
 from sentences import bench_sentences
 from settings import bench_settings
@@ -176,6 +177,7 @@ def bench_start(data_dir: str | None) -> list[tuple[str, str, str]]:
 ROWS = {
     "epoch": bench_epoch,
     "tagging": bench_tagging,
+    "onnx": bench_onnx,
     "scorer": bench_scorer,
     "start": bench_start,
     "masking": bench_masking,
