@@ -131,7 +131,8 @@ def text_html(taggers: Mapping[str, Tagger], text: str) -> str:
     rows = []
     for name, tagger in taggers.items():
         (entities,) = tagger.tag_texts([text])
-        parts, end = [], 0
+        parts: list[str] = []
+        end = 0
         for entity in entities:
             parts.append(escape(text[end : entity["start"]]))
             parts.append(_mark(entity["word"], entity["entity_group"], "gold", f"{entity['score']:.2f}"))
