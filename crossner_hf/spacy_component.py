@@ -76,7 +76,7 @@ class CrossNERComponent:
         return self
 
 
-@Language.factory(  # type: ignore[untyped-decorator] spaCy is no part of the type check
+@Language.factory(  # type: ignore[untyped-decorator]
     "crossner",
     default_config={"spans_key": "crossner", "overwrite_ents": True, "trust_remote_code": False},
     assigns=["doc.ents", "doc.spans", "span._.crossner_score"],

@@ -111,7 +111,8 @@ class Systems:
 
 def _row(name: str, words: Sequence[str], marked: Sequence[tuple[Span, str, str]]) -> str:
     """A line of HTML: a name, and words with marked spans, each with its kind and a note."""
-    parts, position = [], 0
+    parts: list[str] = []
+    position = 0
     for span, kind, note in marked:
         parts += map(escape, words[position : span.start])
         parts.append(_mark(" ".join(words[span.start : span.end]), span.entity_type, kind, note))
@@ -131,8 +132,7 @@ def text_html(taggers: Mapping[str, Tagger], text: str) -> str:
     rows = []
     for name, tagger in taggers.items():
         (entities,) = tagger.tag_texts([text])
-        parts: list[str] = []
-        end = 0
+        parts, end = list[str](), 0
         for entity in entities:
             parts.append(escape(text[end : entity["start"]]))
             parts.append(_mark(entity["word"], entity["entity_group"], "gold", f"{entity['score']:.2f}"))
