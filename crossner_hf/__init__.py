@@ -30,6 +30,7 @@ _PUBLIC = {
     "EncoderCRFForTokenClassification": "models.encoder_crf",
     "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
     "CoachForTokenClassification": "models.coach",
+    "MultiCellLSTMForTokenClassification": "models.multi_cell_lstm",
     "FineTuningArguments": "finetuning.arguments",
     "preset": "finetuning.arguments",
     "fine_tune": "finetuning.fine_tune",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from crossner_hf.models.bilstm_crf import BiLSTMCRFForTokenClassification
     from crossner_hf.models.coach import CoachForTokenClassification
     from crossner_hf.models.encoder_crf import EncoderCRFForTokenClassification
+    from crossner_hf.models.multi_cell_lstm import MultiCellLSTMForTokenClassification
     from crossner_hf.pretraining.arguments import DaptArguments
     from crossner_hf.pretraining.dapt import dapt
     from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain

@@ -6,6 +6,7 @@ from typing import Any
 
 from crossner_hf.finetuning.settings import (
     ENCODER_REPEATS,
+    ENCODER_TAGGERS,
     FIRST_HEADS,
     HEADS,
     LSTM_REPEATS,
@@ -83,6 +84,9 @@ class FineTuningArguments(RunArguments):
         },
     )
     learning_rate: float = field(default=5e-5, metadata={"help": "Adam's learning rate."})
+    encoder_learning_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of the encoder; default: that of the rest of the tagger."}
+    )
     lr_scheduler_type: str = field(default="constant", metadata={"help": "Schedule; the released code has none."})
     max_grad_norm: float = field(default=0.0, metadata={"help": "Clip gradients to this norm; 0: no clipping."})
     per_device_train_batch_size: int = field(default=16, metadata={"help": "Sentences in a batch on each device."})
@@ -222,9 +226,9 @@ class FineTuningArguments(RunArguments):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         self._check_ranges()
-        if self.tagger not in WORD_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
+        if self.tagger in ENCODER_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
             raise ValueError(f"vocabulary and char_vectors are for {' and '.join(WORD_TAGGERS)}, not {self.tagger}")
-        if self.head == "descriptions" and (self.tagger in WORD_TAGGERS or self.random_weights):
+        if self.head == "descriptions" and (self.tagger not in ENCODER_TAGGERS or self.random_weights):
             raise ValueError("head=descriptions needs the weights of an encoder: --tagger linear or crf")
         if self.tagger != "linear" and self.label_smoothing_factor:
             raise ValueError(f"label_smoothing_factor is for the linear tagger; the loss of {self.tagger} has none")
@@ -242,6 +246,11 @@ class FineTuningArguments(RunArguments):
             raise ValueError(f"label_smoothing_factor must be from 0 to below 1, got {self.label_smoothing_factor}")
         if not 0 < self.source_epochs < float("inf"):
             raise ValueError(f"source_epochs must be more than 0, got {self.source_epochs}")
+        rate = self.encoder_learning_rate
+        if rate is not None and not 0 <= rate < float("inf"):
+            raise ValueError(f"encoder_learning_rate must be a number of at least 0, got {rate}")
+        if rate is not None and self.tagger in WORD_TAGGERS:
+            raise ValueError(f"encoder_learning_rate is for taggers over an encoder, not {self.tagger}")
 
     def stages(self) -> tuple[Stage, ...]:
         """Return the stages that the setting trains, in their order."""
@@ -269,7 +278,7 @@ class FineTuningArguments(RunArguments):
         return {"head": self.source_head, "epochs": self.source_epochs, "optimizer": self.source_optimizer}
 
     def _repeats(self) -> int:
-        return self.target_repeats or (LSTM_REPEATS if self.tagger in WORD_TAGGERS else ENCODER_REPEATS)
+        return self.target_repeats or (ENCODER_REPEATS if self.tagger in ENCODER_TAGGERS else LSTM_REPEATS)
 
 
 def preset(name: str, presets: Mapping[str, dict[str, Any]] = PRESETS) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """The paper's three settings as data: the stages of a run, their sentences and labels; and the choice of a tagger."""
 
+from pathlib import Path
 from typing import NamedTuple
+
+from crossner_hf.models.word_vectors import GLOVE
 
 PUBLISHED_SEEDS = (555, 666, 777)  # run.sh of zliucr/CrossNER
 
@@ -9,7 +12,8 @@ HEADS = ("source", "target")
 OPTIMIZERS = ("carried", "fresh")
 ENCODER_TAGGERS = ("linear", "crf")
 WORD_TAGGERS = ("bilstm-crf", "coach")
-TAGGERS = (*ENCODER_TAGGERS, *WORD_TAGGERS)
+MULTI_CELL = "multi-cell-lstm"  # over an encoder or over word vectors, as --model says
+TAGGERS = (*ENCODER_TAGGERS, *WORD_TAGGERS, MULTI_CELL)
 VOCABULARIES = ("train", "vectors")
 FIRST_HEADS = ("auto", "descriptions", "random")
 
@@ -71,6 +75,11 @@ class TaggerChoice(NamedTuple):
 
 
 LINEAR = TaggerChoice()
+
+
+def starts_from_vectors(tagger: str, model: str) -> bool:
+    """Say whether a tagger reads word vectors; a multi-cell-lstm does if its model is 'glove' or a file."""
+    return tagger in WORD_TAGGERS or (tagger == MULTI_CELL and (model == GLOVE or Path(model).is_file()))
 
 
 class FewShot(NamedTuple):

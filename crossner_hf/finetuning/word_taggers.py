@@ -3,9 +3,10 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,9 +15,11 @@ from transformers import PreTrainedModel
 
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.finetuning.config_overrides import override
-from crossner_hf.finetuning.settings import TaggerChoice
+from crossner_hf.finetuning.multi_cell import domain_values
+from crossner_hf.finetuning.settings import MULTI_CELL, TaggerChoice
 from crossner_hf.models.bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from crossner_hf.models.coach import CoachConfig, CoachForTokenClassification
+from crossner_hf.models.multi_cell_lstm import MultiCellLSTMConfig, MultiCellLSTMForTokenClassification
 from crossner_hf.models.word_tokenizer import WordTokenizer
 from crossner_hf.models.word_vectors import GLOVE, GLOVE_NAME, WordVectors, gram_vectors, load_vectors
 from crossner_hf.models.word_vocabulary import EmbeddingRows, build_tokenizer, initial_rows, spellings
@@ -28,6 +31,7 @@ logger = logging.getLogger(__name__)
 MODELS = {
     "bilstm-crf": (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification),
     "coach": (CoachConfig, CoachForTokenClassification),
+    MULTI_CELL: (MultiCellLSTMConfig, MultiCellLSTMForTokenClassification),
 }
 
 
@@ -51,7 +55,8 @@ class WordTaggers:
 
     Args:
         model: A vector file, or 'glove'.
-        domains: Whose labels taggers may have; Coach also knows the words that describe their types.
+        domains: Whose labels taggers may have, 'target' and perhaps 'source'; Coach also knows the words that describe
+            their types.
         sentences: Sentences of the training sets, as words.
         choice: The tagger.
         random_weights: Whether the words' vectors are drawn, too.
@@ -60,7 +65,7 @@ class WordTaggers:
     def __init__(
         self,
         model: str,
-        domains: Iterable[Domain],
+        domains: Mapping[str, Domain],
         sentences: Iterable[Sequence[str]],
         choice: TaggerChoice,
         *,
@@ -68,11 +73,11 @@ class WordTaggers:
     ):
         if Path(model).is_dir():
             raise ValueError(f"{model}: is a folder; give a text file of word vectors, or 'glove', for {choice.tagger}")
-        self.model, self.choice, self.random_weights = model, choice, random_weights
+        self.model, self.domains, self.choice, self.random_weights = model, domains, choice, random_weights
         self.name = vectors_name(model, choice)
         self.counts = Counter(word for sentence in sentences for word in sentence)
         if choice.tagger == "coach":
-            described = {word for d in domains for t in d.entity_types for word in d.describe(t).split()}
+            described = {word for d in domains.values() for t in d.entity_types for word in d.describe(t).split()}
             self.counts.update(dict.fromkeys(sorted(described), 2))  # none counts as seen once
 
     @cached_property
@@ -128,15 +133,17 @@ class WordTaggers:
         """Return a tagger with the domain's labels; all but the vectors is drawn from the global generator."""
         layout = self._vocabulary[1]
         of_config, of_model = MODELS[self.choice.tagger]
+        values: dict[str, Any] = {"id2label": domain.id2label, "label2id": domain.label2id}
+        if self.choice.tagger == MULTI_CELL:
+            values = domain_values(domain, self.domains, self.choice)
         config = of_config(
             vocab_size=len(layout.words),
             trained_words=layout.trained_words,
             once_from=layout.once_from,
             word_dim=self.vectors.dim,
             gram_dim=0 if self._grams is None else self._grams.shape[1],
-            id2label=domain.id2label,
-            label2id=domain.label2id,
             word_splitter=DEFAULT_SPLITTER,
+            **values,
         )
         override(config, text=self.choice.config_overrides)
         model = of_model(config)

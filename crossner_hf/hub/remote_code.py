@@ -23,6 +23,12 @@ TAGGERS = {
     "encoder-crf": ("models.encoder_crf", "EncoderCRFConfig", "EncoderCRFForTokenClassification", None),
     "bilstm-crf": ("models.bilstm_crf", "BiLSTMCRFConfig", "BiLSTMCRFForTokenClassification", "WordTokenizer"),
     "coach": ("models.coach", "CoachConfig", "CoachForTokenClassification", "WordTokenizer"),
+    "multi-cell-lstm": (
+        "models.multi_cell_lstm",
+        "MultiCellLSTMConfig",
+        "MultiCellLSTMForTokenClassification",
+        "WordTokenizer",  # or that of its encoder
+    ),
 }
 TOKENIZER = "models.word_tokenizer"
 
@@ -50,10 +56,12 @@ def config_entries(model_type: str) -> dict[str, Any]:
     }
 
 
-def tokenizer_entries(model_type: str) -> dict[str, Any]:
-    """Give the entries of `tokenizer_config.json` that name the code."""
-    tokenizer = TAGGERS[model_type][3] if model_type in TAGGERS else None
-    return {"auto_map": {"AutoTokenizer": [None, f"{_file(TOKENIZER)}.{tokenizer}"]}} if tokenizer else {}
+def tokenizer_entries(model_type: str, tokenizer_class: str | None) -> dict[str, Any]:
+    """Give the entries of `tokenizer_config.json` that name the code, if the tokenizer is of the tagger's own class."""
+    own = TAGGERS[model_type][3] if model_type in TAGGERS else None
+    if own is None or own != tokenizer_class:
+        return {}
+    return {"auto_map": {"AutoTokenizer": [None, f"{_file(TOKENIZER)}.{own}"]}}
 
 
 def flat_files(modules: Iterable[str]) -> dict[str, str]:

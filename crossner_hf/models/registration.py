@@ -5,6 +5,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokeni
 from .bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from .coach import CoachConfig, CoachForTokenClassification
 from .encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
+from .multi_cell_lstm import MultiCellLSTMConfig, MultiCellLSTMForTokenClassification
 from .word_tokenizer import WordTokenizer
 
 
@@ -14,6 +15,7 @@ def register() -> None:
         (EncoderCRFConfig, EncoderCRFForTokenClassification, None),
         (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification, WordTokenizer),
         (CoachConfig, CoachForTokenClassification, WordTokenizer),
+        (MultiCellLSTMConfig, MultiCellLSTMForTokenClassification, None),  # tokenizers name their class
     ):
         AutoConfig.register(config.model_type, config, exist_ok=True)
         AutoModelForTokenClassification.register(config, model, exist_ok=True)

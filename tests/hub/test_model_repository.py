@@ -23,7 +23,7 @@ from crossner_hf.results.record_files import read_record, write_record
 
 SMALL = "hidden_size=24,char_dim=8,char_filters=8"
 TEXTS = ["The red panda moved to New York, and the owl's keeper saw Oslo.", "A lynx in Stoke-on-Trent; the fox fled."]
-ALL = ("linear", "crf", "bilstm-crf", "coach")
+ALL = ("linear", "crf", "bilstm-crf", "coach", "multi-cell-lstm", "multi-cell-lstm-bert")
 
 # Run without this package: stock classes need no code; other code needs trust; then each tagger's output as JSON.
 WITHOUT = """
@@ -62,7 +62,7 @@ def run(zoo, tiny_model, tiny_vectors, tmp_path_factory):
 
     @cache
     def run(tagger: str) -> Path:
-        words, folder = tagger in ("bilstm-crf", "coach"), tmp_path_factory.mktemp("runs") / tagger
+        words, folder = tagger in ALL[2:5], tmp_path_factory.mktemp("runs") / tagger
         steps = {
             "max_steps": 12,
             "eval_steps": 12,
@@ -70,7 +70,8 @@ def run(zoo, tiny_model, tiny_vectors, tmp_path_factory):
             "eval_strategy": "steps",
             "save_strategy": "steps",
         }
-        more = {"tagger": tagger, "config_overrides": SMALL if words else None, "learning_rate": 5e-3, "use_cpu": True}
+        kind = tagger.removesuffix("-bert")
+        more = {"tagger": kind, "config_overrides": SMALL if words else None, "learning_rate": 5e-3, "use_cpu": True}
         fine_tune(zoo, tiny_vectors if words else tiny_model(), FineTuningArguments(str(folder), **steps, **more))
         return folder
 
