@@ -31,6 +31,7 @@ _PUBLIC = {
     "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
     "CoachForTokenClassification": "models.coach",
     "MultiCellLSTMForTokenClassification": "models.multi_cell_lstm",
+    "CrossDomainLMForTokenClassification": "models.cross_domain_lm",
     "FineTuningArguments": "finetuning.arguments",
     "preset": "finetuning.arguments",
     "fine_tune": "finetuning.fine_tune",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from crossner_hf.metric import METRIC_DIR, compute_metrics
     from crossner_hf.models.bilstm_crf import BiLSTMCRFForTokenClassification
     from crossner_hf.models.coach import CoachForTokenClassification
+    from crossner_hf.models.cross_domain_lm import CrossDomainLMForTokenClassification
     from crossner_hf.models.encoder_crf import EncoderCRFForTokenClassification
     from crossner_hf.models.multi_cell_lstm import MultiCellLSTMForTokenClassification
     from crossner_hf.pretraining.arguments import DaptArguments

@@ -19,6 +19,10 @@ TAGGERS = {
     "bilstm-crf": ("vectors", TaggerChoice("bilstm-crf", "vectors", config_overrides=SMALL)),
     "multi-cell-lstm": ("vectors", TaggerChoice("multi-cell-lstm", config_overrides=SMALL)),
     "multi-cell-lstm-bert": ("bert", TaggerChoice("multi-cell-lstm", config_overrides=f"{CELLS},freeze_encoder=false")),
+    "cross-domain-lm": (
+        "vectors",
+        TaggerChoice("cross-domain-lm", config_overrides=f"task_dim=4,domain_dim=4,{SMALL}"),
+    ),
     "coach": ("vectors", TaggerChoice("coach", config_overrides=f"template_weight=1.0,{SMALL}")),
 }
 

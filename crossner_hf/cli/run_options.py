@@ -53,9 +53,8 @@ def parse_run(
     argv: Sequence[str],
 ) -> tuple[Any, argparse.Namespace]:
     """Return the arguments and the command's own options. Exits on an unknown option or `--help`."""
-    _sort_for_help(
-        parser, task, [name for base in arguments_class.__mro__[:2] for name in vars(base).get("__annotations__", ())]
-    )
+    of_us = arguments_class.__mro__[: [base.__name__ for base in arguments_class.__mro__].index("TrainingArguments")]
+    _sort_for_help(parser, task, [name for base in of_us for name in vars(base).get("__annotations__", ())])
     first = CommandParser(add_help=False)
     first.add_argument("--preset", default="published")
     chosen, _ = first.parse_known_args(argv)

@@ -12,9 +12,10 @@ from typing import Any
 from crossner_hf.atomic_write import write_text
 from crossner_hf.concepts.adapt_arguments import ENTITY_RATIO, AdaptArguments, Confidence
 from crossner_hf.concepts.types_in_words import tagger_for
-from crossner_hf.concepts.weak_labels import WeakLabels, averaged, label_sentences, raw_sentences
+from crossner_hf.concepts.weak_labels import WeakLabels, averaged, label_sentences
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.gazetteer import Gazetteer
+from crossner_hf.corpora.raw_sentences import raw_sentences
 from crossner_hf.finetuning.arguments import PRESETS
 from crossner_hf.finetuning.evaluation import evaluate, is_crossner, tagged_split
 from crossner_hf.finetuning.fine_tune import fine_tune, run_task

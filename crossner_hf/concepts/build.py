@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 from crossner_hf.atomic_write import new_file, new_folder, write_text
 from crossner_hf.concepts.concept_data import SCHEMA
 from crossner_hf.concepts.concept_names import ConceptNames, NameRules, TitlePhrases, build_names, title_phrases
-from crossner_hf.concepts.mentions import OPENING, PRONOUN, MentionFinder, Page, SentenceRules, shared_stretches
+from crossner_hf.concepts.mentions import OPENING, PRONOUN, MentionFinder, Page, SentenceRules
 from crossner_hf.corpora.definitions import definition
 from crossner_hf.corpora.documents import ReaderOptions, Shard, plan_shards
+from crossner_hf.corpora.raw_sentences import shared_stretches
 from crossner_hf.corpora.sentences import split_document
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sentences import read_sentences

@@ -10,9 +10,9 @@ from zlib import crc32
 from crossner_hf.concepts.batches import ConceptRow
 from crossner_hf.concepts.concept_names import ConceptNames
 from crossner_hf.concepts.concept_words import TIMES
+from crossner_hf.corpora.raw_sentences import stretches
 from crossner_hf.tagger.word_splitter import Word, split_words
 
-SHARED_WORDS = 8  # in a row with an evaluation sentence: then the sentence is left out
 QUOTED = re.compile(r"[\"“]([^\"“”\n]{1,80})[\"”]")
 PRONOUN = re.compile(r"\b(?:He|She|His|Her)\b")
 OPENING = 600  # characters of a page in which a pronoun shows that it is about a person
@@ -51,17 +51,6 @@ class _Found(NamedTuple):
     phrases: list[str]
 
 
-def shared_stretches(sentences: Sequence[Sequence[str]]) -> frozenset[int]:
-    """Hash every stretch of eight words of sentences, in lower case and without punctuation."""
-    return frozenset(key for words in sentences for key in _stretches(" ".join(words)))
-
-
-def _stretches(text: str) -> Iterator[int]:
-    words = re.findall(r"\w+", text.lower())
-    for begin in range(len(words) - SHARED_WORDS + 1):
-        yield hash(tuple(words[begin : begin + SHARED_WORDS]))
-
-
 class MentionFinder:
     """Turns the sentences of pages into rows of concept data.
 
@@ -84,7 +73,7 @@ class MentionFinder:
         of_page, texts, quoted = [], [], []
         for page in pages:
             for sentence in page.sentences:
-                if any(key in self.evaluation for key in _stretches(sentence)):
+                if any(key in self.evaluation for key in stretches(sentence)):
                     self.leaks += 1
                     continue
                 text, spans = self._without_quotes(sentence)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,60 +16,18 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from crossner_hf.atomic_write import new_file
 from crossner_hf.concepts.adapt_arguments import Confidence
-from crossner_hf.concepts.mentions import shared_stretches
 from crossner_hf.concepts.partial_crf import LATENT, PartialLoss
-from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.gazetteer import Gazetteer
 from crossner_hf.corpora.gazetteer_tagger import tag_sentences
-from crossner_hf.corpora.sentences import split_document
 from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from crossner_hf.models.outputs import TaggerOutput, find_words
 from crossner_hf.schema import Domain
 from crossner_hf.tagger.iob2 import spans
 from crossner_hf.tagger.tagger import Tagged, Tagger
 from crossner_hf.tagger.tokenize_and_align import encode_labelled
-from crossner_hf.tagger.word_splitter import split_words
 
 SCHEMA = pa.schema({"tokens": pa.list_(pa.string()), "labels": pa.list_(pa.int16())})
 Sentences = list[list[str]]
-
-
-def raw_sentences(corpus: Corpus, most: int, evaluation: Sequence[Sequence[str]]) -> tuple[Sentences, Counter[str]]:
-    """Read the first sentences of raw text, each once.
-
-    Args:
-        corpus: The text.
-        most: How many sentences.
-        evaluation: Labelled sentences of which no raw sentence may have eight words in a row.
-
-    Returns:
-        The words of each sentence, and the number of those left out by reason.
-
-    Raises:
-        ValueError: There is no sentence.
-    """
-    dropped: Counter[str] = Counter()
-    held_out = shared_stretches(evaluation)
-    kept: dict[str, list[str]] = {}
-
-    def texts() -> Iterator[str]:
-        for document in corpus.documents(entities=False):
-            yield from split_document(document.text, dropped)
-
-    for text in texts():
-        words = [word.text for word in split_words(text)]
-        if text in kept:
-            dropped["repeated"] += 1
-        elif not held_out.isdisjoint(shared_stretches([words])):
-            dropped["shared with evaluation"] += 1
-        elif words:
-            kept[text] = words
-        if len(kept) == most:
-            break
-    if not kept:
-        reasons = ", ".join(f"{reason}: {number:,}" for reason, number in dropped.most_common()) or "none was found"
-        raise ValueError(f"{corpus}: no sentence in this raw text ({reasons}); give running text of the domain")
-    return list(kept.values()), dropped
 
 
 class AveragedCRF(PreTrainedModel):

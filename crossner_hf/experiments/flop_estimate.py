@@ -68,7 +68,7 @@ class Counter:
                 )
             train = Size(run.size, train.tokens * run.size / train.sentences)
         if run.setting == "joint":
-            source, repeats = self.split(args.source, "train"), args.stages()[-1].repeats
+            source, repeats = self.split(args.source, "train"), args.repeats()
             sentences = source.sentences + repeats * train.sentences
             train = Size(sentences, source.tokens + repeats * train.tokens)
         steps = -(-train.sentences // (args.per_device_train_batch_size * args.gradient_accumulation_steps))

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crossner_hf.finetuning.settings import (
+    DOMAIN_TAGGERS,
     ENCODER_REPEATS,
     ENCODER_TAGGERS,
     FIRST_HEADS,
     HEADS,
     LSTM_REPEATS,
+    MULTI_CELL,
     OPTIMIZERS,
     PUBLISHED_SEEDS,
     SETTINGS,
@@ -19,9 +21,11 @@ from crossner_hf.finetuning.settings import (
     FewShot,
     Stage,
     TaggerChoice,
+    joint_stage,
     stages,
 )
-from crossner_hf.training.run_arguments import REFUSED, RunArguments
+from crossner_hf.finetuning.stream_arguments import StreamArguments
+from crossner_hf.training.run_arguments import REFUSED
 
 # Scores that may choose the best epoch. The last two exist only where a domain has types of both kinds.
 DEV_SCORES = (
@@ -41,6 +45,27 @@ PRESETS: dict[str, dict[str, Any]] = {
         "num_train_epochs": 25,
     },
     "lstm": {"learning_rate": 1e-3, "max_grad_norm": 5.0},
+    # Jia et al. (2019), supervised: train.NER.config of the released code (jiachenwestlake/Cross-Domain_NER).
+    "cross-domain-lm": {
+        "optim": "sgd",
+        "learning_rate": 0.015,
+        "lr_decay": 0.05,
+        "weight_decay": 1e-8,
+        "per_device_train_batch_size": 32,
+        "num_train_epochs": 100,
+        "early_stopping_patience": 0,
+    },
+    # Jia and Zhang (2020): train.config of the released code (jiachenwestlake/Multi-Cell_LSTM). Its learning rate is
+    # 0.015 to 0.035 for losses summed over a sentence; here they are means over words, of which one has about 33.
+    "multi-cell-lstm": {
+        "optim": "sgd",
+        "learning_rate": 0.5,
+        "lr_decay": 0.03,
+        "weight_decay": 1e-8,
+        "per_device_train_batch_size": 10,
+        "num_train_epochs": 100,
+        "early_stopping_patience": 0,
+    },
 }
 
 DRAWS = ("first", "seeded")
@@ -56,7 +81,7 @@ _CHOICES = {
 
 
 @dataclass
-class FineTuningArguments(RunArguments):
+class FineTuningArguments(StreamArguments):
     """`TrainingArguments` with the published recipe as defaults, and what CrossNER adds to them.
 
     The recipe: Adam at 5e-5 with no schedule and no clipping, batches of 16, at most 300 epochs, stopping after 8
@@ -133,7 +158,8 @@ class FineTuningArguments(RunArguments):
         default="linear",
         metadata={
             "help": "Model: linear (a layer over an encoder), crf (the same with a CRF), or over word vectors "
-            "bilstm-crf (Lample et al. 2016) or coach (Liu et al. 2020).",
+            "bilstm-crf (Lample et al. 2016), coach (Liu et al. 2020) or cross-domain-lm (Jia et al. 2019); over either "
+            "of them multi-cell-lstm (Jia and Zhang 2020).",
             "choices": TAGGERS,
         },
     )
@@ -148,14 +174,14 @@ class FineTuningArguments(RunArguments):
     vocabulary: str = field(
         default="train",
         metadata={
-            "help": "Words that bilstm-crf and coach know: those of the training sets (train), or also all others of "
-            "the vector file, with fixed vectors (vectors).",
+            "help": "Words that taggers over word vectors know: those of the training sets (train), or also all others "
+            "of the vector file, with fixed vectors (vectors).",
             "choices": VOCABULARIES,
         },
     )
     char_vectors: str | None = field(
         default=None,
-        metadata={"help": "bilstm-crf and coach: text file of character n-gram vectors, joined to the word's vector."},
+        metadata={"help": "Taggers over word vectors: file of character n-gram vectors, joined to the word's vector."},
     )
     config_overrides: str | None = field(
         default=None, metadata={"help": "Values of the model's config: hidden_size=100,hidden_dropout_prob=0.3"}
@@ -226,8 +252,13 @@ class FineTuningArguments(RunArguments):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         self._check_ranges()
+        self.check_streams(tells_domains=self.tells_domains)
+        if self.tagger == MULTI_CELL and self.adaptation != "supervised":
+            raise ValueError(
+                f"adaptation={self.adaptation} is for cross-domain-lm; {self.tagger} learns from labels alone"
+            )
         if self.tagger in ENCODER_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
-            raise ValueError(f"vocabulary and char_vectors are for {' and '.join(WORD_TAGGERS)}, not {self.tagger}")
+            raise ValueError(f"vocabulary and char_vectors are for {', '.join(WORD_TAGGERS)}, not {self.tagger}")
         if self.head == "descriptions" and (self.tagger not in ENCODER_TAGGERS or self.random_weights):
             raise ValueError("head=descriptions needs the weights of an encoder: --tagger linear or crf")
         if self.tagger != "linear" and self.label_smoothing_factor:
@@ -252,19 +283,33 @@ class FineTuningArguments(RunArguments):
         if rate is not None and self.tagger in WORD_TAGGERS:
             raise ValueError(f"encoder_learning_rate is for taggers over an encoder, not {self.tagger}")
 
+    @property
+    def tells_domains(self) -> bool:
+        """Whether this is joint training of a tagger that tells source from target."""
+        return self.setting == "joint" and self.tagger in DOMAIN_TAGGERS
+
     def stages(self) -> tuple[Stage, ...]:
         """Return the stages that the setting trains, in their order."""
+        if self.tells_domains:
+            return (joint_stage(self.tagger, self.adaptation, self.repeats(), tuple(self.raw_text())),)
         return stages(
             self.setting,
             source_head=self.source_head,
             source_epochs=self.source_epochs,
             source_optimizer=self.source_optimizer,
-            target_repeats=self._repeats(),
+            target_repeats=self.repeats(),
         )
 
     def tagger_choice(self) -> TaggerChoice:
         """Return the fields that choose the tagger."""
-        return TaggerChoice(self.tagger, self.vocabulary, self.char_vectors, self.config_overrides, self.head)
+        return TaggerChoice(
+            self.tagger,
+            self.vocabulary,
+            self.char_vectors,
+            self.config_overrides,
+            self.head,
+            self.adaptation if self.tells_domains else "",
+        )
 
     def few_shot(self) -> FewShot | None:
         """Return the choice of sentences for few-shot training; None for all."""
@@ -274,10 +319,11 @@ class FineTuningArguments(RunArguments):
     def source_settings(self) -> dict[str, Any]:
         """Return how the setting uses the source, for the record."""
         if self.setting == "joint":
-            return {"target_repeats": self._repeats()}
+            return {"target_repeats": self.repeats()}
         return {"head": self.source_head, "epochs": self.source_epochs, "optimizer": self.source_optimizer}
 
-    def _repeats(self) -> int:
+    def repeats(self) -> int:
+        """Return how often joint training draws a target sentence for each draw of a source sentence."""
         return self.target_repeats or (ENCODER_REPEATS if self.tagger in ENCODER_TAGGERS else LSTM_REPEATS)
 
 

@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from crossner_hf.finetuning.config_overrides import override
-from crossner_hf.finetuning.multi_cell import domain_values
+from crossner_hf.finetuning.multi_cell import cells_of_domains
 from crossner_hf.finetuning.settings import LINEAR, MULTI_CELL, WORD_TAGGERS, TaggerChoice
 from crossner_hf.masking.subword_boundaries import model_of
 from crossner_hf.models.description_head import CONCEPTS_FILE, ConceptHead, description_layer
@@ -110,8 +110,8 @@ class EncoderTaggers:
             return self._linear(encoder, saved, crf, domain)
         if encoder.model_type not in CONFIG_MAPPING:
             raise ValueError(
-                f"{self.name}: its model_type {encoder.model_type!r} is no part of transformers: a {self.choice.tagger} "
-                "over it could not be loaded again; use --tagger linear"
+                f"{self.name}: its model_type {encoder.model_type!r} is no part of transformers: a "
+                f"{self.choice.tagger} over it could not be loaded again; use --tagger linear"
             )
         if self.choice.tagger == MULTI_CELL:
             return self._multi_cell(encoder, self._linear(encoder, saved, crf, domain).base_model, domain)
@@ -127,7 +127,11 @@ class EncoderTaggers:
         self, encoder: PreTrainedConfig, reader: PreTrainedModel, domain: Domain
     ) -> MultiCellLSTMForTokenClassification:
         config = MultiCellLSTMConfig(
-            encoder_config=encoder, word_splitter=DEFAULT_SPLITTER, **domain_values(domain, self.domains, self.choice)
+            encoder_config=encoder,
+            id2label=domain.id2label,
+            label2id=domain.label2id,
+            word_splitter=DEFAULT_SPLITTER,
+            **cells_of_domains(domain, self.domains or {"target": domain}, self.choice),
         )
         override(config, encoder, text=self.choice.config_overrides)
         model = MultiCellLSTMForTokenClassification(config, reader)

@@ -62,7 +62,7 @@ def fine_tune(
     Args:
         domain: A domain, its name, or the folder of a domain of your own.
         model: What the tagger starts from. An encoder: a folder, a Hub id, or 'minilm' (from the extra `offline`). Word
-            vectors, for `args.tagger` 'bilstm-crf' and 'coach': a text file, or 'glove' (from the extra `glove`).
+            vectors, for the taggers over them: a text file, or 'glove' (from the extra `glove`).
         args: The run's arguments.
         data_dir: Folder of the official files; see `crossner_hf.load`.
         resume: Whether to resume from the last checkpoint in `args.output_dir`, with the result that the run would have
@@ -92,6 +92,8 @@ def fine_tune(
         args.tagger_choice(),
         args.few_shot(),
         args.trust_remote_code,
+        args.raw_text(),
+        args.text_sentences,
     )
     return run_task(task, args, resume=resume, callbacks=callbacks)
 
@@ -158,6 +160,8 @@ def _settings(task: Task, tagger: PreTrainedModel, args: FineTuningArguments) ->
         "processes": args.world_size * max(1, args.n_gpu),
         "arguments": recorded_arguments(args),
     }
+    for whose, corpus in task.raw.items():
+        settings["arguments"][f"{whose}_text_sha256"] = corpus.checksums()
     if "source" in task.domains:
         settings["source"] = {
             "domain": task.domains["source"].name,

@@ -1,4 +1,4 @@
-"""The paper's three settings as data: the stages of a run, their sentences and labels; and the choice of a tagger."""
+"""The paper's three settings as data: stages, the streams of sentences each learns from; and the choice of a tagger."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +11,12 @@ SETTINGS = ("direct", "pre_train_then_fine_tune", "joint")
 HEADS = ("source", "target")
 OPTIMIZERS = ("carried", "fresh")
 ENCODER_TAGGERS = ("linear", "crf")
-WORD_TAGGERS = ("bilstm-crf", "coach")
+WORD_TAGGERS = ("bilstm-crf", "coach", "cross-domain-lm")
 MULTI_CELL = "multi-cell-lstm"  # over an encoder or over word vectors, as --model says
 TAGGERS = (*ENCODER_TAGGERS, *WORD_TAGGERS, MULTI_CELL)
+# Taggers that tell source from target in joint training, and how their batches mix the two: see streams.py.
+DOMAIN_TAGGERS: dict[str, str] = {"cross-domain-lm": "proportional", MULTI_CELL: "alternating"}
+ADAPTATIONS = ("supervised", "combined", "unsupervised")
 VOCABULARIES = ("train", "vectors")
 FIRST_HEADS = ("auto", "descriptions", "random")
 
@@ -22,22 +25,38 @@ ENCODER_REPEATS = 50
 LSTM_REPEATS = 10
 
 
+class Stream(NamedTuple):
+    """Sentences of one kind.
+
+    Args:
+        whose: 'source' or 'target'.
+        raw: Raw text of the domain, without labels, in the place of its training sentences.
+        repeats: How often a labelled sentence is drawn in an epoch.
+        own_labels: Whether labels of the source keep the source's ids; else they are translated to the stage's labels.
+    """
+
+    whose: str
+    raw: bool = False
+    repeats: int = 1
+    own_labels: bool = False
+
+
 class Stage(NamedTuple):
     """One training of a run.
 
     Args:
-        rows: Whose training sentences it sees: 'source', 'target' or both.
-        labels: Whose label list its head has.
+        streams: The sentences it sees.
+        labels: Whose label list its head has, 'source' or 'target'.
         epochs: Number of epochs, with no dev score to choose among them; None: as the run's arguments say.
-        repeats: How often a target sentence is drawn for each draw of a source sentence.
         optimizer: 'fresh', or 'carried': with the moments that the stage before left.
+        batches: How a batch mixes the streams: 'mixed', 'proportional' or 'alternating'; see streams.py.
     """
 
-    rows: tuple[str, ...]
+    streams: tuple[Stream, ...]
     labels: str
     epochs: float | None = None
-    repeats: int = 1
     optimizer: str = "fresh"
+    batches: str = "mixed"
 
 
 def stages(
@@ -53,15 +72,32 @@ def stages(
     Source: Liu et al. (2021), section 4; main.py of the released code.
     """
     if setting == "direct":
-        return (Stage(("target",), "target"),)
+        return (Stage((Stream("target"),), "target"),)
     if setting == "joint":
-        return (Stage(("source", "target"), "target", repeats=target_repeats),)
+        return (Stage((Stream("source"), Stream("target", repeats=target_repeats)), "target"),)
     if setting == "pre_train_then_fine_tune":
         return (
-            Stage(("source",), source_head, epochs=source_epochs),
-            Stage(("target",), "target", optimizer=source_optimizer),
+            Stage((Stream("source"),), source_head, epochs=source_epochs),
+            Stage((Stream("target"),), "target", optimizer=source_optimizer),
         )
     raise ValueError(f"unknown setting {setting!r}; known are {', '.join(SETTINGS)}")
+
+
+def joint_stage(tagger: str, adaptation: str, target_repeats: int, raw: tuple[str, ...]) -> Stage:
+    """Return the stage of joint training of a tagger that tells source from target.
+
+    Args:
+        tagger: One of `DOMAIN_TAGGERS`.
+        adaptation: One of `ADAPTATIONS`; 'unsupervised' leaves out the target's labelled sentences.
+        target_repeats: How often a target sentence is drawn for each draw of a source sentence.
+        raw: Of 'source' and 'target', those with raw text.
+    """
+    supervised = adaptation != "unsupervised"
+    labelled = [Stream("source", own_labels=supervised)]
+    if supervised:
+        labelled.append(Stream("target", repeats=target_repeats))
+    streams = (*labelled, *(Stream(whose, raw=True) for whose in raw))
+    return Stage(streams, "target", batches=DOMAIN_TAGGERS[tagger])
 
 
 class TaggerChoice(NamedTuple):
@@ -72,6 +108,7 @@ class TaggerChoice(NamedTuple):
     char_vectors: str | None = None
     config_overrides: str | None = None
     head: str = "auto"
+    adaptation: str = ""  # set in joint training of a tagger that tells source from target
 
 
 LINEAR = TaggerChoice()

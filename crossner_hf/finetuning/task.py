@@ -1,7 +1,7 @@
 """What all stages of a run share: what its taggers start from, and the domains with their files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from crossner_hf.corpora.corpus import Corpus
+from crossner_hf.corpora.raw_sentences import raw_sentences
 from crossner_hf.data.builder import load
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
@@ -55,6 +57,8 @@ class Task:
         choice: The tagger.
         few_shot: Choice of the target's training sentences; None for all.
         trust_remote_code: Whether code that comes with an encoder may run.
+        raw: Raw text of 'source' and 'target'.
+        most_raw: Sentences of it of each domain, the first ones.
     """
 
     domains: dict[str, Domain]
@@ -65,6 +69,8 @@ class Task:
     choice: TaggerChoice = LINEAR
     few_shot: FewShot | None = None
     trust_remote_code: bool = False
+    raw: Mapping[str, Corpus] = field(default_factory=dict)
+    most_raw: int = 1
 
     @cached_property
     def taggers(self) -> UntrainedTaggers:
@@ -73,6 +79,7 @@ class Task:
             from crossner_hf.finetuning.word_taggers import WordTaggers
 
             sentences = [words for whose in self.domains for words in self.rows(whose, "train")["tokens"]]
+            sentences += [words for whose in self.raw for words in self.raw_sentences(whose)]
             return WordTaggers(self.model, self.domains, sentences, self.choice, random_weights=self.random_weights)
         return EncoderTaggers(
             self.model,
@@ -102,6 +109,22 @@ class Task:
         if self.few_shot and (whose, split) == ("target", "train"):
             data = data.select(few_shot_rows(len(data), self.few_shot))
         return {name: data[name][:] for name in ("tokens", "ner_tags")}
+
+    def raw_sentences(self, whose: str) -> list[list[str]]:
+        """Return the raw sentences of 'source' or 'target', each once, without those that dev or test have too.
+
+        Raises:
+            ValueError: There is none.
+        """
+        return self._raw_sentences[whose]
+
+    @cached_property
+    def _raw_sentences(self) -> dict[str, list[list[str]]]:
+        held_out = {
+            whose: [words for split in ("validation", "test") for words in self.rows(whose, split)["tokens"]]
+            for whose in self.raw
+        }
+        return {whose: raw_sentences(text, self.most_raw, held_out[whose])[0] for whose, text in self.raw.items()}
 
     def checksums(self, whose: str) -> dict[str, str]:
         """Return the SHA-256 of the file of each split."""

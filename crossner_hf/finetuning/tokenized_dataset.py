@@ -11,12 +11,13 @@ from transformers import PreTrainedConfig
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.evaluation import warn_of_edges_without_tokens
-from crossner_hf.finetuning.settings import Stage
+from crossner_hf.finetuning.settings import Stage, Stream
+from crossner_hf.finetuning.streams import DOMAIN_IDS, Mixture
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.transfer import label_map
 from crossner_hf.schema import Domain
 from crossner_hf.tagger.iob2 import Span, spans
-from crossner_hf.tagger.tokenize_and_align import encode_labelled, max_tokens
+from crossner_hf.tagger.tokenize_and_align import IGNORED, encode_labelled, max_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +44,15 @@ class DevSet:
 
 @dataclass(frozen=True)
 class Examples:
-    """What a stage learns from. `cut` counts the gold entities beyond `max_length`, for each set."""
+    """What a stage learns from. `cut` counts the gold entities beyond `max_length`, for each set.
+
+    `mixture` says how batches mix the streams of `train`; None: the rows in any order.
+    """
 
     train: Dataset
     dev: DevSet | None
     cut: dict[str, int]
+    mixture: Mixture | None = None
 
 
 def stage_examples(stage: Stage, task: Task, config: PreTrainedConfig, args: FineTuningArguments) -> Examples:
@@ -59,35 +64,51 @@ def stage_examples(stage: Stage, task: Task, config: PreTrainedConfig, args: Fin
     limit = min(args.max_length or 1_000_000, max_tokens(task.tokenizer, config))
     lost: dict[str, int] = {}
 
-    def encode(tokens: list[list[str]], tags: list[list[int]], name: str) -> tuple[dict[str, Any], list[list[int]]]:
+    def encode(
+        tokens: list[list[str]], tags: list[list[int]], name: str, names: Domain = labels
+    ) -> tuple[dict[str, Any], list[list[int]]]:
         columns, labelled = encode_labelled(task.tokenizer, tokens, tags, limit)
         # The words of a row that is not full were not cut off, but some may have no token.
         full = [len(row) >= limit for row in columns["input_ids"]]
         ends = [seen[-1] + 1 if seen and cut else len(ids) for seen, cut, ids in zip(labelled, full, tags, strict=True)]
-        entities = [spans([labels.labels[i] for i in ids]) for ids in tags]
+        entities = [spans([names.labels[i] for i in ids]) for ids in tags]
         lost[name] = _entities_lost(entities, labelled, ends, name, limit)
         return columns, labelled
 
-    columns: dict[str, list[Any]] = {}
-    draws: list[int] = []
-    for whose in stage.rows:
-        rows = task.rows(whose, "train")
-        tags = rows["ner_tags"] if whose == "target" else translate(rows["ner_tags"], task.domains["source"], labels)
-        encoded, _ = encode(rows["tokens"], tags, "train" if whose == "target" else "source")
-        for column, values in encoded.items():
-            columns.setdefault(column, []).extend(values)
-        draws += [stage.repeats if whose == "target" else 1] * len(tags)
-    train = Dataset.from_dict(columns)
-    if stage.repeats > 1:
-        train = train.select(np.repeat(np.arange(len(draws)), draws))
+    def encode_stream(stream: Stream) -> dict[str, Any]:
+        if stream.raw:
+            raw = task.raw_sentences(stream.whose)
+            return encode_labelled(task.tokenizer, raw, [[IGNORED] * len(words) for words in raw], limit)[0]
+        rows = task.rows(stream.whose, "train")
+        if stream.whose == "target":
+            return encode(rows["tokens"], rows["ner_tags"], "train")[0]
+        source = task.domains["source"]
+        if stream.own_labels:
+            return encode(rows["tokens"], rows["ner_tags"], "source", source)[0]
+        return encode(rows["tokens"], translate(rows["ner_tags"], source, labels), "source")[0]
+
+    train, mixture = _joined(stage, [encode_stream(stream) for stream in stage.streams])
     if stage.epochs is not None:
-        return Examples(train, None, lost)
+        return Examples(train, None, lost, mixture)
     rows = task.rows("target", "validation")
     encoded, labelled = encode(rows["tokens"], rows["ner_tags"], "validation")
     lengths = [len(row) for row in encoded["input_ids"]]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     dev = DevSet(labels, Dataset.from_dict(encoded).select(order), order, rows["ner_tags"], labelled)
-    return Examples(train, dev, lost)
+    return Examples(train, dev, lost, mixture)
+
+
+def _joined(stage: Stage, encoded: Sequence[dict[str, list[Any]]]) -> tuple[Dataset, Mixture | None]:
+    """Join the rows of the streams; where batches are mixed, a row stands in the set as often as an epoch draws it."""
+    sizes = [len(columns["input_ids"]) for columns in encoded]
+    columns = {name: [value for rows in encoded for value in rows[name]] for name in encoded[0]}
+    if stage.batches == "mixed":
+        train, repeats = Dataset.from_dict(columns), [stream.repeats for stream in stage.streams]
+        if max(repeats) > 1:
+            train = train.select(np.repeat(np.arange(sum(sizes)), np.repeat(repeats, sizes)))
+        return train, None
+    columns["domain_ids"] = np.repeat([DOMAIN_IDS[stream.whose] for stream in stage.streams], sizes).tolist()
+    return Dataset.from_dict(columns), Mixture.of(stage, sizes)
 
 
 def translate(tags: Sequence[Sequence[int]], source: Domain, labels: Domain) -> list[list[int]]:

@@ -1,6 +1,6 @@
 """The stock Trainer with the loss of `token_loss`, length-grouped batches and scores of whole dev sentences."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import torch
 from datasets import Dataset
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import (
     DataCollatorForTokenClassification,
@@ -18,15 +19,18 @@ from transformers import (
     PreTrainedTokenizerBase,
     TrainerCallback,
 )
+from transformers.training_args import OptimizerNames
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.early_stopping import EarlyStopping
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
+from crossner_hf.finetuning.streams import StreamBatches
 from crossner_hf.finetuning.tokenized_dataset import DevSet, Examples
 from crossner_hf.finetuning.transfer import Transfer
 from crossner_hf.metric import compute_metrics
+from crossner_hf.models.outputs import domain_counts
 from crossner_hf.tagger.iob2 import gaps_in_entities
-from crossner_hf.tagger.tagger import takes_word_mask
+from crossner_hf.tagger.tagger import takes, takes_word_mask
 from crossner_hf.tagger.tokenize_and_align import IGNORED
 from crossner_hf.training.resumable_trainer import ResumableTrainer
 from crossner_hf.training.token_loss import token_loss
@@ -62,6 +66,7 @@ class TaggerTrainer(ResumableTrainer):
 
     args: FineTuningArguments
     carried: Transfer | None = None
+    lr_scheduler: Any
 
     def __init__(
         self,
@@ -72,6 +77,7 @@ class TaggerTrainer(ResumableTrainer):
         callbacks: Sequence[TrainerCallback] = (),
     ):
         dev, callbacks = examples.dev, list(callbacks)
+        self.mixture = examples.mixture
         if dev is not None and args.early_stopping_patience and args.eval_strategy != "no":
             callbacks.append(EarlyStopping(args.early_stopping_patience))
         super().__init__(
@@ -90,16 +96,43 @@ class TaggerTrainer(ResumableTrainer):
             callbacks=callbacks,
         )
 
+        # SGD adds the gradient alone, so the rows without one can be left out. Clipping and DDP need all rows.
+        plain_sgd = args.optim == OptimizerNames.SGD and not args.max_grad_norm and args.world_size * args.n_gpu <= 1
+        for table in self._sparse_tables():
+            table.sparse = plain_sgd
+
+    def _sparse_tables(self) -> list[nn.Embedding]:
+        """The tables of which a batch needs few rows, if the model names them; they have no weight decay."""
+        named = getattr(self.model, "sparse_tables", None)
+        return named() if named else []
+
+    def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
+        """Return the names of the parameters with weight decay."""
+        without = {id(table.weight) for table in self._sparse_tables()}
+        parameters = dict(self.model.named_parameters())
+        return [n for n in super().get_decay_parameter_names(model) if id(parameters.get(n)) not in without]
+
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int] | None:
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        if not self.args.length_grouped_batches or self.args.train_sampling_strategy != "random":
+        by_length = self.args.length_grouped_batches and self.args.train_sampling_strategy == "random"
+        if not by_length and self.mixture is None:
             return super()._get_train_sampler(dataset)
         ids = dataset.select_columns("input_ids").with_format("arrow")[:]["input_ids"]
         lengths = pc.list_value_length(ids).to_numpy()
         # The sentences of one optimizer step are drawn together, however processes and micro-batches share them.
-        size = self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
+        size = self._step_size()
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        if self.mixture is not None:
+            return StreamBatches(lengths if by_length else np.ones(len(lengths)), self.mixture, size, seed)
         return LengthGroupedBatches(lengths, size, seed)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Any:
+        """Count the items of an optimizer step; for a model that tells domains apart, those of each domain."""
+        if not takes(self.model, "domain_ids") or not batch_samples:
+            return super()._get_num_items_in_batch(batch_samples, device)
+        counts = [domain_counts(batch["labels"], batch.get("domain_ids")) for batch in batch_samples]
+        total = torch.stack(counts).sum(0).to(device)
+        return self.accelerator.gather(total.unsqueeze(0)).sum(0)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the optimizer once, with the state that is carried over."""
@@ -111,6 +144,25 @@ class TaggerTrainer(ResumableTrainer):
             self.carried.into_optimizer(optimizer, self.model)
         return optimizer
 
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Create the schedule; with `lr_decay`, the rate is divided by 1 + lr_decay x the epochs that are over."""
+        if not self.args.lr_decay:
+            return super().create_scheduler(num_training_steps, optimizer)
+        if self.lr_scheduler is None:
+            sampler = self._get_train_sampler()
+            assert isinstance(sampler, Sized)  # as all samplers of data sets of a known length
+            per_epoch = -(-len(sampler) // self._step_size())
+            self.lr_scheduler = LambdaLR(
+                self.optimizer if optimizer is None else optimizer,
+                lambda step: 1 / (1 + self.args.lr_decay * (step // per_epoch)),
+            )
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def _step_size(self) -> int:
+        """Rows of an optimizer step."""
+        return self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
+
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler[int]:
         return SequentialSampler(eval_dataset)
 
@@ -118,6 +170,7 @@ class TaggerTrainer(ResumableTrainer):
         if grad_norm is None:
             # Without clipping the norm is only logged. The stock way also multiplies every gradient by 1.
             grads = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+            grads = [grad.coalesce().values() if grad.is_sparse else grad for grad in grads]
             return torch.nn.utils.get_total_norm(grads)
         return super()._get_grad_norm(model, grad_norm=grad_norm)
 

@@ -1,4 +1,4 @@
-"""Untrained taggers over word vectors, BiLSTM-CRF and Coach, and the vocabulary of their tokenizer."""
+"""Untrained taggers over word vectors, and the vocabulary of their tokenizer."""
 
 import hashlib
 import logging
@@ -15,10 +15,11 @@ from transformers import PreTrainedModel
 
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.finetuning.config_overrides import override
-from crossner_hf.finetuning.multi_cell import domain_values
+from crossner_hf.finetuning.multi_cell import cells_of_domains
 from crossner_hf.finetuning.settings import MULTI_CELL, TaggerChoice
 from crossner_hf.models.bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from crossner_hf.models.coach import CoachConfig, CoachForTokenClassification
+from crossner_hf.models.cross_domain_lm import LOSS_WEIGHTS, CrossDomainLMConfig, CrossDomainLMForTokenClassification
 from crossner_hf.models.multi_cell_lstm import MultiCellLSTMConfig, MultiCellLSTMForTokenClassification
 from crossner_hf.models.word_tokenizer import WordTokenizer
 from crossner_hf.models.word_vectors import GLOVE, GLOVE_NAME, WordVectors, gram_vectors, load_vectors
@@ -32,6 +33,7 @@ MODELS = {
     "bilstm-crf": (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification),
     "coach": (CoachConfig, CoachForTokenClassification),
     MULTI_CELL: (MultiCellLSTMConfig, MultiCellLSTMForTokenClassification),
+    "cross-domain-lm": (CrossDomainLMConfig, CrossDomainLMForTokenClassification),
 }
 
 
@@ -75,6 +77,7 @@ class WordTaggers:
             raise ValueError(f"{model}: is a folder; give a text file of word vectors, or 'glove', for {choice.tagger}")
         self.model, self.domains, self.choice, self.random_weights = model, domains, choice, random_weights
         self.name = vectors_name(model, choice)
+        self.source = domains["source"] if choice.adaptation else None  # of a tagger that tells it from the target
         self.counts = Counter(word for sentence in sentences for word in sentence)
         if choice.tagger == "coach":
             described = {word for d in domains.values() for t in d.entity_types for word in d.describe(t).split()}
@@ -133,17 +136,16 @@ class WordTaggers:
         """Return a tagger with the domain's labels; all but the vectors is drawn from the global generator."""
         layout = self._vocabulary[1]
         of_config, of_model = MODELS[self.choice.tagger]
-        values: dict[str, Any] = {"id2label": domain.id2label, "label2id": domain.label2id}
-        if self.choice.tagger == MULTI_CELL:
-            values = domain_values(domain, self.domains, self.choice)
         config = of_config(
             vocab_size=len(layout.words),
             trained_words=layout.trained_words,
             once_from=layout.once_from,
             word_dim=self.vectors.dim,
             gram_dim=0 if self._grams is None else self._grams.shape[1],
+            id2label=domain.id2label,
+            label2id=domain.label2id,
             word_splitter=DEFAULT_SPLITTER,
-            **values,
+            **self._of_domains(domain),
         )
         override(config, text=self.choice.config_overrides)
         model = of_model(config)
@@ -153,6 +155,16 @@ class WordTaggers:
         if isinstance(model, CoachForTokenClassification):
             self._describe(model, domain, rows, grams)
         return model
+
+    def _of_domains(self, domain: Domain) -> dict[str, Any]:
+        """What the config says of source and target where one model learns from both."""
+        if self.choice.tagger == MULTI_CELL:
+            return cells_of_domains(domain, self.domains, self.choice)
+        if self.source is None:
+            return {}
+        shared = self.choice.adaptation == "unsupervised"
+        labels = None if shared else list(self.source.labels)
+        return {"num_domains": 2, "source_labels": labels, **LOSS_WEIGHTS[self.choice.adaptation]}
 
     def _describe(self, model: CoachForTokenClassification, domain: Domain, rows: Tensor, grams: Tensor | None) -> None:
         """Give Coach the words of each type's description, and the sums of their vectors."""

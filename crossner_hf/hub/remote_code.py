@@ -23,11 +23,11 @@ TAGGERS = {
     "encoder-crf": ("models.encoder_crf", "EncoderCRFConfig", "EncoderCRFForTokenClassification", None),
     "bilstm-crf": ("models.bilstm_crf", "BiLSTMCRFConfig", "BiLSTMCRFForTokenClassification", "WordTokenizer"),
     "coach": ("models.coach", "CoachConfig", "CoachForTokenClassification", "WordTokenizer"),
-    "multi-cell-lstm": (
-        "models.multi_cell_lstm",
-        "MultiCellLSTMConfig",
-        "MultiCellLSTMForTokenClassification",
-        "WordTokenizer",  # or that of its encoder
+    "cross-domain-lm": (
+        *("models.cross_domain_lm", "CrossDomainLMConfig", "CrossDomainLMForTokenClassification", "WordTokenizer"),
+    ),
+    "multi-cell-lstm": (  # its tokenizer may also be that of its encoder
+        *("models.multi_cell_lstm", "MultiCellLSTMConfig", "MultiCellLSTMForTokenClassification", "WordTokenizer"),
     ),
 }
 TOKENIZER = "models.word_tokenizer"

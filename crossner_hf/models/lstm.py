@@ -1,5 +1,7 @@
 """A bidirectional LSTM over padded rows, in which padding changes nothing."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -33,15 +35,32 @@ class BiLSTM(nn.Module):
         Returns:
             States of both directions, (batch, time, 2 * hidden_size); zeros where `mask` is False.
         """
-        if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):  # there is no such kernel for half precision
-            with torch.autocast("cpu", enabled=False):
-                return self(x.float(), mask)
-        rows = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
-        times = torch.arange(x.shape[1], device=x.device)
-        reversed_times = torch.where(mask, mask.sum(1, keepdim=True) - 1 - times, times)  # its own inverse
         for number, (ahead, back) in enumerate(zip(self.forward_layers, self.backward_layers, strict=True)):
             if number:
                 x = self.dropout(x)
-            back_states = back(x[rows, reversed_times])[0][rows, reversed_times]
-            x = torch.cat([ahead(x)[0], back_states], dim=-1)
-        return x.masked_fill(~mask.unsqueeze(-1), 0)
+            x = both_directions(x, mask, ahead, back)
+        return x
+
+
+def both_directions(
+    x: Tensor, mask: Tensor, ahead: Callable[[Tensor], Sequence[Tensor]], back: Callable[[Tensor], Sequence[Tensor]]
+) -> Tensor:
+    """Run one layer over rows and another one over the rows reversed within their lengths.
+
+    Args:
+        x: (batch, time, input_size).
+        mask: (batch, time) bool, True on real words; a prefix of every row, which may be empty.
+        ahead: Gives states (batch, time, hidden_size), as the first of its results.
+        back: The same, for the reversed rows.
+
+    Returns:
+        States of both, (batch, time, 2 * hidden_size); zeros where `mask` is False.
+    """
+    if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):  # there is no such kernel for half precision
+        with torch.autocast("cpu", enabled=False):
+            return both_directions(x.float(), mask, ahead, back)
+    rows = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
+    times = torch.arange(x.shape[1], device=x.device)
+    reversed_times = torch.where(mask, mask.sum(1, keepdim=True) - 1 - times, times)  # its own inverse
+    back_states = back(x[rows, reversed_times])[0][rows, reversed_times]
+    return torch.cat([ahead(x)[0], back_states], dim=-1).masked_fill(~mask.unsqueeze(-1), 0)

@@ -90,6 +90,22 @@ def find_words(
     return Words.at(word_mask.bool())
 
 
+def domain_counts(labels: Tensor, domain_ids: Tensor | None) -> Tensor:
+    """Count what the losses of each domain are divided by.
+
+    Args:
+        labels: (batch, time), -100 where nothing is labelled.
+        domain_ids: (batch,) 0 for the target, 1 for the source; None: all of the target.
+
+    Returns:
+        (3, 2): rows, rows with a label, labelled words; of the target and of the source.
+    """
+    words = (labels != IGNORED).sum(1)
+    rows = torch.stack([torch.ones_like(words), (words > 0).long(), words])
+    domains = torch.zeros_like(words) if domain_ids is None else domain_ids
+    return rows.new_zeros(3, 2).index_add(1, domains, rows)
+
+
 def mean_loss(total: Tensor, number: Tensor | int, num_items_in_batch: Tensor | int | None) -> Tensor:
     """Divide `total` by `num_items_in_batch` if given, else by `number` (at least 1), as all losses here."""
     count = number if num_items_in_batch is None else num_items_in_batch

@@ -4,6 +4,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokeni
 
 from .bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from .coach import CoachConfig, CoachForTokenClassification
+from .cross_domain_lm import CrossDomainLMConfig, CrossDomainLMForTokenClassification
 from .encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from .multi_cell_lstm import MultiCellLSTMConfig, MultiCellLSTMForTokenClassification
 from .word_tokenizer import WordTokenizer
@@ -16,6 +17,7 @@ def register() -> None:
         (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification, WordTokenizer),
         (CoachConfig, CoachForTokenClassification, WordTokenizer),
         (MultiCellLSTMConfig, MultiCellLSTMForTokenClassification, None),  # tokenizers name their class
+        (CrossDomainLMConfig, CrossDomainLMForTokenClassification, WordTokenizer),
     ):
         AutoConfig.register(config.model_type, config, exist_ok=True)
         AutoModelForTokenClassification.register(config, model, exist_ok=True)

@@ -1,5 +1,7 @@
 """Words to states: embeddings of words and their characters, then a bidirectional LSTM."""
 
+from typing import Any
+
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -27,9 +29,9 @@ class WordEncoder(nn.Module):
 
 
 class WordTagger(PreTrainedModel):
-    """Base of the models over a `WordEncoder`."""
+    """Base of the models over words and their characters."""
 
-    encoder: WordEncoder
+    encoder: Any  # a WordEncoder, or another module with an `embedding` of words and characters
     config_class = WordTaggerConfig
     base_model_prefix = "encoder"
 
@@ -40,4 +42,5 @@ class WordTagger(PreTrainedModel):
 
     def get_input_embeddings(self) -> nn.Module:
         """Give the embedding of words and characters."""
-        return self.encoder.embedding
+        embedding: nn.Module = self.encoder.embedding
+        return embedding

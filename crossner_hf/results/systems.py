@@ -16,6 +16,7 @@ TAGGERS = {
     "bilstm-crf": "BiLSTM-CRF ({})",
     "coach": "Coach ({})",
     "multi-cell-lstm": "Multi-cell LSTM ({})",
+    "cross-domain-lm": "cross-domain LM ({})",
     "gazetteer": "gazetteer ({})",
 }
 

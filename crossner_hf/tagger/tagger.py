@@ -94,9 +94,14 @@ def load_tokenizer(
         return tokenizer_for_words(tokenizer)
 
 
+def takes(model: PreTrainedModel, name: str) -> bool:
+    """Say whether the model's `forward` has an argument of this name."""
+    return name in inspect.signature(model.forward).parameters
+
+
 def takes_word_mask(model: PreTrainedModel) -> bool:
     """Say whether the model works on words and takes a mask of their first tokens."""
-    return "word_mask" in inspect.signature(model.forward).parameters
+    return takes(model, "word_mask")
 
 
 class Tagger:

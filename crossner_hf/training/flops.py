@@ -24,6 +24,8 @@ def matmul_peak(device: torch.device | str = "cpu", dtype: torch.dtype = torch.f
 
 def layer_parameters(model: PreTrainedModel) -> int:
     """Count the encoder's parameters that every token is multiplied with: all but embeddings, head and pooler."""
+    if (own := getattr(model, "parameters_per_word", None)) is not None:
+        return own
     tables = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
     named = model.base_model.named_parameters()
     once = sum(p.numel() for name, p in named if id(p) not in tables and "pooler" not in name)

@@ -13,9 +13,10 @@ from crossner_hf.concepts import adapt as adapt_module
 from crossner_hf.concepts.adapt import adapt
 from crossner_hf.concepts.adapt_arguments import AdaptArguments, Confidence
 from crossner_hf.concepts.partial_crf import LATENT
-from crossner_hf.concepts.weak_labels import AveragedCRF, averaged, label_sentences, raw_sentences
+from crossner_hf.concepts.weak_labels import AveragedCRF, averaged, label_sentences
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.gazetteer import Gazetteer
+from crossner_hf.corpora.raw_sentences import raw_sentences
 from crossner_hf.data.builder import load
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.fine_tune import run_task

@@ -9,8 +9,9 @@ import pytest
 from crossner_hf.concepts.build import ConceptRules, Running, build_concepts
 from crossner_hf.concepts.concept_data import read_rows
 from crossner_hf.concepts.concept_names import NameRules, TitlePhrases, build_names, clean_phrase, title_phrases
-from crossner_hf.concepts.mentions import MentionFinder, Page, SentenceRules, shared_stretches
+from crossner_hf.concepts.mentions import MentionFinder, Page, SentenceRules
 from crossner_hf.corpora.definitions import Definition
+from crossner_hf.corpora.raw_sentences import shared_stretches
 
 ALL = SentenceRules(min_words=4, quotes_kept=0.0, single_kept=1.0)
 

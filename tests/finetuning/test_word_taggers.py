@@ -211,7 +211,7 @@ def test_source_training_and_a_resumed_record_hold_no_folder_of_this_machine(tag
 
 def test_joint_training_of_lstm_models_repeats_ten_times():
     repeats = {
-        tagger: FineTuningArguments(output_dir="x", setting="joint", tagger=tagger).stages()[-1].repeats
+        tagger: FineTuningArguments(output_dir="x", setting="joint", tagger=tagger).repeats()
         for tagger in ("linear", "crf", "bilstm-crf", "coach")
     }
     assert repeats == {"linear": 50, "crf": 50, "bilstm-crf": 10, "coach": 10}
@@ -220,9 +220,12 @@ def test_joint_training_of_lstm_models_repeats_ten_times():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"tagger": "crff"}, "tagger must be one of linear, crf, bilstm-crf, coach"),
-        ({"vocabulary": "vectors"}, "vocabulary and char_vectors are for bilstm-crf and coach, not linear"),
-        ({"tagger": "crf", "char_vectors": "x"}, "are for bilstm-crf and coach, not crf"),
+        ({"tagger": "crff"}, "tagger must be one of linear, crf, bilstm-crf, coach, cross-domain-lm"),
+        (
+            {"vocabulary": "vectors"},
+            "vocabulary and char_vectors are for bilstm-crf, coach, cross-domain-lm, not linear",
+        ),
+        ({"tagger": "crf", "char_vectors": "x"}, "are for bilstm-crf, coach, cross-domain-lm, not crf"),
         ({"tagger": "crf", "label_smoothing_factor": 0.1}, "label_smoothing_factor is for the linear tagger"),
     ],
 )
