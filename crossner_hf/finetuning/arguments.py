@@ -158,8 +158,8 @@ class FineTuningArguments(StreamArguments):
         default="linear",
         metadata={
             "help": "Model: linear (a layer over an encoder), crf (the same with a CRF), or over word vectors "
-            "bilstm-crf (Lample et al. 2016), coach (Liu et al. 2020) or cross-domain-lm (Jia et al. 2019); over either "
-            "of them multi-cell-lstm (Jia and Zhang 2020).",
+            "bilstm-crf (Lample et al. 2016), coach (Liu et al. 2020) or cross-domain-lm (Jia et al. 2019); over "
+            "either multi-cell-lstm (Jia and Zhang 2020).",
             "choices": TAGGERS,
         },
     )
@@ -254,9 +254,7 @@ class FineTuningArguments(StreamArguments):
         self._check_ranges()
         self.check_streams(tells_domains=self.tells_domains)
         if self.tagger == MULTI_CELL and self.adaptation != "supervised":
-            raise ValueError(
-                f"adaptation={self.adaptation} is for cross-domain-lm; {self.tagger} learns from labels alone"
-            )
+            raise ValueError(f"adaptation={self.adaptation} is for cross-domain-lm; {self.tagger} needs labels")
         if self.tagger in ENCODER_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
             raise ValueError(f"vocabulary and char_vectors are for {', '.join(WORD_TAGGERS)}, not {self.tagger}")
         if self.head == "descriptions" and (self.tagger not in ENCODER_TAGGERS or self.random_weights):
