@@ -36,6 +36,8 @@ _PUBLIC = {
     "preset": "finetuning.arguments",
     "fine_tune": "finetuning.fine_tune",
     "evaluate": "finetuning.evaluation",
+    "ExternalSystem": "external.evaluation",
+    "evaluate_predictions": "external.evaluation",
     "AdaptArguments": "concepts.adapt_arguments",
     "adapt": "concepts.adapt",
     "Corpus": "corpora.corpus",
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from crossner_hf.concepts.types_in_words import tag, tagger_for
     from crossner_hf.corpora.corpus import Corpus
     from crossner_hf.data.builder import load
+    from crossner_hf.external.evaluation import ExternalSystem, evaluate_predictions
     from crossner_hf.finetuning.arguments import FineTuningArguments, preset
     from crossner_hf.finetuning.evaluation import evaluate
     from crossner_hf.finetuning.fine_tune import fine_tune

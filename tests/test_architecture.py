@@ -23,6 +23,7 @@ LAYERS = [
     ["training"],
     ["corpora"],
     ["engine"],
+    ["external"],
     ["results"],
     ["data", "masking", "models", "metric"],
     ["display"],
@@ -30,7 +31,17 @@ LAYERS = [
     ["schema", "type_nouns", "dbpedia_classes", "concept_phrases", "packaged_encoder", "atomic_write", "json_file"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-WITHOUT_TORCH = ["schema", "display", "tagger.iob2", "tagger.word_splitter", "metric", "corpora", "engine", "results"]
+WITHOUT_TORCH = [
+    "schema",
+    "display",
+    "tagger.iob2",
+    "tagger.word_splitter",
+    "metric",
+    "corpora",
+    "engine",
+    "external",
+    "results",
+]
 # data.builder imports datasets, which may import torch; these modules of data read files without it.
 DATA_WITHOUT_TORCH = ["conll", "sentences", "sources", "download", "deduplicate", "registration"]
 

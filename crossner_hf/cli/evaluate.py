@@ -1,10 +1,11 @@
-"""crossner-hf evaluate: score a saved tagger or a gazetteer, or check the scores that a tagger's card states."""
+"""crossner-hf evaluate: score a saved tagger, a gazetteer or predictions, or check what a tagger's card states."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crossner_hf.cli.evaluate_external import add_external_options, given_options, score_file
 from crossner_hf.cli.options import CommandParser, add_data_options, add_trust_remote_code, domain_help, quiet
 from crossner_hf.display import say
 
@@ -17,16 +18,23 @@ EPILOG = """examples:
   crossner-hf evaluate --model USER/NAME --domain politics_dedup --split validation --output politics-dev.json
   crossner-hf evaluate --model USER/NAME --check                       # check the scores on its card
   crossner-hf evaluate --gazetteer names.tsv --domain music            # how far names alone go
+  crossner-hf evaluate --predictions gpt.jsonl --domain music          # predictions made elsewhere
 
 The table shows conlleval (a stray I- opens an entity; sentence by sentence). strict and pooled (the official script's)
-stand below it. Further conventions: --conventions conlleval no_misc token string_set."""
+stand below it. Further conventions: --conventions conlleval no_misc token string_set.
+
+predictions: CoNLL columns (the last has the tags), or JSON lines with "tokens" or "text" of a sentence and its tags,
+spans of words, spans of characters, or strings:
+  {"tokens": ["Miles", "Davis"], "entities": [{"start": 0, "end": 2, "label": "musical artist"}]}
+  {"text": "Miles Davis", "entities": [{"start": 0, "end": 11, "label": "musical artist"}]}
+  {"text": "Miles Davis", "entities": {"musical artist": ["Miles Davis"]}}"""
 
 
 def main(argv: Sequence[str]) -> int:
     """Score a saved tagger or a gazetteer and print the per-type table."""
     parser = CommandParser(
         prog="crossner-hf evaluate",
-        description="Score a saved tagger (a folder or Hub id), or a gazetteer as one, on a domain's split.",
+        description="Score a saved tagger (a folder or Hub id), a gazetteer, or predictions, on a domain's split.",
         epilog=EPILOG,
     )
     scored = parser.add_mutually_exclusive_group(required=True)
@@ -38,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
         help="files of names with types (TSV, JSON lines, DBpedia, Wikidata), or the folder of a saved gazetteer: "
         "tag the leftmost longest names of the domain. With --output, the labels are written beside the record",
     )
+    scored.add_argument("--predictions", metavar="FILE", help="predictions for the split that another program made")
     parser.add_argument("--domain", help=domain_help())
     parser.add_argument(
         "--split", choices=("train", "validation", "test"), help="default: test; of a gazetteer, validation and test"
@@ -50,6 +59,7 @@ def main(argv: Sequence[str]) -> int:
         "--domain is then only needed for a domain of your own",
     )
     parser.add_argument("--output", help="write the record of this evaluation to a JSON file")
+    add_external_options(parser)
     add_data_options(parser)
     add_trust_remote_code(parser)
     args = parser.parse_args(argv)
@@ -57,10 +67,15 @@ def main(argv: Sequence[str]) -> int:
         parser.error("--domain is needed, or --check for what the model's card states")
     if args.check and (args.split or args.conventions or args.output or args.no_verify):
         parser.error("--check takes splits, conventions and data from the model's record or card, so leave those out")
-    if args.gazetteer and (args.check or args.trust_remote_code):
-        parser.error("--check and --trust-remote-code are about a model, so leave them out with --gazetteer")
-    if args.gazetteer:
-        return _score_gazetteer(args)
+    if not args.model and (args.check or args.trust_remote_code):
+        other = "--gazetteer" if args.gazetteer else "--predictions"
+        parser.error(f"--check and --trust-remote-code are about a model, so leave them out with {other}")
+    if not args.predictions and given_options(args):
+        parser.error(f"{' and '.join(given_options(args))} go with --predictions")
+    if args.predictions and args.conventions:
+        parser.error("--predictions shows all conventions, so leave out --conventions")
+    if args.gazetteer or args.predictions:
+        return _score_gazetteer(args) if args.gazetteer else score_file(args)
 
     quiet()
     return _check(args) if args.check else _score(args)

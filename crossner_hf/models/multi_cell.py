@@ -85,9 +85,10 @@ class MultiCellLSTM(nn.Module):
         weight, bias, recurrent = (self._of(cells, w) for w in (self.input_weight, self.bias, self.recurrent_weight))
         gates = torch.baddbmm(bias.unsqueeze(1), both, weight.mT).unflatten(1, (time, batch))
         attending = (self.candidate_projection[domain], self.cell_projection[domain], self.query[domain])
-        hidden, of_types, attention = _Recurrence.apply(gates, real, recurrent, *attending)  # type: ignore[no-untyped-call]
+        outputs = _Recurrence.apply(gates, real, recurrent, *attending)  # type: ignore[no-untyped-call]
         chosen = slice(None) if cells is None else cells
         weight = self.type_weight[:, chosen].unsqueeze(1).unsqueeze(1)
+        hidden, of_types, attention = outputs
         scores = (self.dropout(of_types) * weight).sum(-1)
         (ahead, back), (scores_ahead, scores_back), (attention_ahead, attention_back) = (
             values.transpose(1, 2) for values in (hidden, scores, attention)

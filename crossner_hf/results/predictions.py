@@ -27,9 +27,24 @@ from crossner_hf.schema import BUILT_IN, DOMAIN_FILE, Domain, get_domain
 SCHEMA_VERSION = 1  # of files of predictions
 
 
-def write_predictions(path: Path, domain: Domain, splits: Mapping[str, Sequence[Sequence[int]]]) -> None:
-    """Write the label ids of each split's sentences, one sentence on a line."""
-    head = {"schema_version": SCHEMA_VERSION, "domain": domain.name, "entity_types": list(domain.entity_types)}
+def write_predictions(
+    path: Path,
+    domain: Domain,
+    splits: Mapping[str, Sequence[Sequence[int]]],
+    unplaced: Sequence[tuple[int, str]] = (),
+) -> None:
+    """Write the label ids of each split's sentences, one sentence on a line.
+
+    Args:
+        path: The file.
+        domain: The domain.
+        splits: The label ids.
+        unplaced: Entities of the test split that no labels can hold and that count as wrong: sentence and type.
+    """
+    head: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "domain": domain.name}
+    head["entity_types"] = list(domain.entity_types)
+    if unplaced:
+        head["unplaced"] = list(unplaced)
     parts = [json.dumps(head, ensure_ascii=False)[1:-1]]
     for split, sentences in splits.items():
         rows = ",\n".join(json.dumps(list(ids), separators=(",", ":")) for ids in sentences)
@@ -156,6 +171,13 @@ def read_predictions(run: RunResult, gold: Gold) -> Compared:
     if len(ids) and not (ids.min() >= 0 and ids.max() < len(gold.domain.labels)):
         raise ValueError(f"{path.name}: holds label ids outside 0 to {len(gold.domain.labels) - 1}")
     compared = compare(ids, gold)
+    try:
+        counted = [0, *(int(sentence) for sentence, _ in content.get("unplaced", ()))]
+        wrong = np.bincount(counted, minlength=len(lengths))
+        wrong[0] -= 1
+        compared = compared._replace(predicted=compared.predicted + wrong)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path.name}: unplaced are no pairs of a sentence of the split and a type") from error
     recorded, f1 = run.scores("conlleval").overall.f1, compared.f1(gold)
     if abs(recorded - f1) > 1e-9:
         scores = f"{100 * f1:.2f} where the record has {100 * recorded:.2f}"

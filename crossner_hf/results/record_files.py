@@ -22,6 +22,7 @@ AnyRecord = RunRecord | SourceStageRecord | EvaluationRecord | DaptRecord | Conc
 RECORD_TYPES: dict[str, type[AnyRecord]] = {
     **{record_type.KIND: record_type for record_type in get_args(AnyRecord)},
     "gazetteer": RunRecord,
+    "predictions": RunRecord,
 }
 
 # Keys that schema version 1 named otherwise.

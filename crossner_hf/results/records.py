@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 from crossner_hf.results.environment import Hardware, command_line, git_commit, hardware, package_versions
-from crossner_hf.results.scores import Calibration, Fraction, RecordPart, Scores, SplitScores
+from crossner_hf.results.scores import Calibration, Count, Fraction, RecordPart, Scores, SplitScores
 from crossner_hf.schema import BUILT_IN
 
 SCHEMA_VERSION = 2
@@ -23,6 +23,7 @@ SETTINGS = {
     "pre_train_then_fine_tune": "pre-train, then fine-tune",
     "joint": "joint",
     "no_training": "no training",
+    "elsewhere": "made elsewhere",
 }
 
 Checksums = dict[str, str]  # file or split to SHA-256
@@ -115,6 +116,26 @@ class RecipeStep(RecordPart):
     counts: dict[str, int] = {}
 
 
+class External(RecordPart):
+    """How the predictions of a system made elsewhere became tags.
+
+    Attributes:
+        form: tags, words, characters (spans of them) or strings.
+        file: The name of the file of predictions, and its checksum; none for a model that was called.
+        entities: The entities that were given, by what became of them: `scored`, `left out` as their type is none of
+            the domain's, and reasons for which they have no place among the words and count as wrong.
+        type_names: Names that are no types of the domain, with the types that they stand for.
+        left_out_types: The names of types that were left out.
+    """
+
+    form: str
+    file: str | None = None
+    sha256: str | None = None
+    entities: dict[str, Count]
+    type_names: dict[str, str] = {}
+    left_out_types: dict[str, Count] = {}
+
+
 class Record(RecordPart):
     """What all records have: when, by which command, with which packages and on what hardware a run ran."""
 
@@ -149,7 +170,7 @@ class Record(RecordPart):
 
 
 class RunRecord(Record):
-    """A fine-tuned tagger, or a gazetteer as one.
+    """A fine-tuned tagger, a gazetteer as one, or a system made elsewhere.
 
     `record.scores["test"]["conlleval"].overall.f1` is its F1 on the test split.
 
@@ -161,13 +182,14 @@ class RunRecord(Record):
         entities_beyond_max_length: Gold entities that the model could not see, by split.
         recipe: The steps of `adapt`.
         dev_choice: Of `adapt`, the scores of the model that dev chose among those of its last training.
+        external: Of a system made elsewhere, what became of its predictions.
     """
 
     KIND = "fine_tuning"
 
-    kind: Literal["fine_tuning", "gazetteer"]
+    kind: Literal["fine_tuning", "gazetteer", "predictions"]
     is_crossner: bool = False
-    setting: Literal["direct", "pre_train_then_fine_tune", "joint", "no_training"] = "direct"
+    setting: Literal["direct", "pre_train_then_fine_tune", "joint", "no_training", "elsewhere"] = "direct"
     few_shot: FewShotSample | None = None
     seed: int
     domain: str
@@ -191,6 +213,7 @@ class RunRecord(Record):
     calibration: dict[str, Calibration] = {}
     recipe: Annotated[tuple[RecipeStep, ...], Field(strict=False)] = ()
     dev_choice: Scores = {}
+    external: External | None = None
 
     @field_validator("scores")
     @classmethod

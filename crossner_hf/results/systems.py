@@ -18,6 +18,7 @@ TAGGERS = {
     "multi-cell-lstm": "Multi-cell LSTM ({})",
     "cross-domain-lm": "cross-domain LM ({})",
     "gazetteer": "gazetteer ({})",
+    "predictions": "{}",
 }
 
 # Arguments that the record also holds elsewhere, and those without an effect on the scores.

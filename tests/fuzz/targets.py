@@ -28,6 +28,8 @@ from crossner_hf.experiments.grid_file import read_grid
 from crossner_hf.experiments.grid_folder import GridFolder
 from crossner_hf.experiments.report.build import write_report
 from crossner_hf.experiments.report.pending_runs import pending_runs
+from crossner_hf.external.evaluation import evaluate_predictions
+from crossner_hf.external.type_names import read_type_map
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.finetuning.word_taggers import WordTaggers
@@ -56,6 +58,17 @@ ROWS = """{"text": "The red panda left.", "tokens": ["The", "red", "panda", "lef
 
 {"text": "Rio é", "title": "Rio", "entities": [{"start": 0, "end": 3, "word": "Rio"}, [4, 5]]}
 """
+SENTENCE = ["The", "red", "panda", "left", "Rio"]
+PREDICTIONS = {
+    "predicted.conll": "The\tO\nred\tB-animal\npanda\tI-animal\nleft\tO\nRio\tB-place\n",
+    "words.jsonl": json.dumps(
+        {"tokens": SENTENCE, "entities": [[1, 3, "animal"], {"start": 4, "end": 5, "type": "x"}]}
+    ),
+    "characters.jsonl": json.dumps(
+        {"text": " ".join(SENTENCE), "spans": [{"start": 4, "end": 13, "label": "Animals"}]}
+    ),
+    "strings.jsonl": json.dumps({"text": " ".join(SENTENCE), "entities": {"animal": ["red panda"], "place": []}}),
+}
 VECTORS = "".join(f"{word} 0.5 -1e-3 {number}\n" for number, word in enumerate(WORDS))
 TAGS = {"predictions": [["B-a", "I-a", "O"], []], "references": [["B-a", "O", "O"], []], "tokens": [["x"] * 3, []]}
 LABEL_IDS = {"predictions": [[1, 2], [0]], "references": [[1, 0], [0]], "labels": ["O", "B-a", "I-a"]}
@@ -101,7 +114,18 @@ class Target:
 
 def make_targets(folder: Path) -> dict[str, Target]:
     """Name to target; the sound files lie below the folder."""
-    parts = (text_files, corpora, names_and_dumps, word_vectors, metric_input, records, grids, runs, models)
+    parts = (
+        text_files,
+        predictions_of_others,
+        corpora,
+        names_and_dumps,
+        word_vectors,
+        metric_input,
+        records,
+        grids,
+        runs,
+        models,
+    )
     made = {name: target for part in parts for name, target in part(folder / part.__name__).items()}
     assert all(target.sound for target in made.values())
     return made
@@ -139,6 +163,20 @@ def text_files(folder: Path) -> dict[str, Target]:
             name: Target(written(folder / name, content), partial(predict, source=source), share=1.5)
             for name, (content, source) in inputs.items()
         },
+    }
+
+
+def predictions_of_others(folder: Path) -> dict[str, Target]:
+    zoo = written(folder / "zoo" / "domain.json", json.dumps({"name": "zoo", "entity_types": ZOO.entity_types})).parent
+    for name in ("train", "dev", "test"):
+        written(zoo / f"{name}.txt", PREDICTIONS["predicted.conll"])
+    types = written(folder / "map.json", json.dumps({"x": "place", "y": None}))
+    return {
+        **{
+            f"predictions/{name}": Target(written(folder / name, text), lambda path: evaluate_predictions(path, zoo))
+            for name, text in PREDICTIONS.items()
+        },
+        "type map": Target(types, lambda path: read_type_map(path, ZOO), share=0.5),
     }
 
 

@@ -16,6 +16,7 @@ from transformers import AutoModelForMaskedLM, AutoModelForTokenClassification, 
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
+from crossner_hf.finetuning.settings import MULTI_CELL, WORD_TAGGERS
 from crossner_hf.hub.model_card import EXAMPLE
 from crossner_hf.hub.model_repository import write_model_repository
 from crossner_hf.hub.remote_code import TAGGERS, TASK, flat_files, remote_files
@@ -23,7 +24,7 @@ from crossner_hf.results.record_files import read_record, write_record
 
 SMALL = "hidden_size=24,char_dim=8,char_filters=8"
 TEXTS = ["The red panda moved to New York, and the owl's keeper saw Oslo.", "A lynx in Stoke-on-Trent; the fox fled."]
-ALL = ("linear", "crf", "bilstm-crf", "coach", "multi-cell-lstm", "multi-cell-lstm-bert")
+ALL = ("linear", "crf", *WORD_TAGGERS, MULTI_CELL, f"{MULTI_CELL}-bert")
 
 # Run without this package: stock classes need no code; other code needs trust; then each tagger's output as JSON.
 WITHOUT = """
@@ -62,7 +63,7 @@ def run(zoo, tiny_model, tiny_vectors, tmp_path_factory):
 
     @cache
     def run(tagger: str) -> Path:
-        words, folder = tagger in ALL[2:5], tmp_path_factory.mktemp("runs") / tagger
+        words, folder = tagger in (*WORD_TAGGERS, MULTI_CELL), tmp_path_factory.mktemp("runs") / tagger
         steps = {
             "max_steps": 12,
             "eval_steps": 12,

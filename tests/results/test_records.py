@@ -80,6 +80,7 @@ def test_the_published_schema_is_that_of_the_classes():
     assert kinds.keys() == {
         "fine_tuning",
         "gazetteer",
+        "predictions",
         "source_stage",
         "evaluation",
         "dapt",
@@ -128,7 +129,7 @@ def test_old_records_of_evaluations_and_overlaps_load(tmp_path):
         ({"encoder": {"name": "e\ud800"}}, "cannot be read as a record"),
         ({"wall_seconds": float("inf")}, "wall_seconds should be a finite number, got inf"),
         ({"few_shot": {"sentences": 0}}, r"few_shot\.sentences should be greater than or equal to 1, got 0"),
-        ({"setting": "alone"}, "setting should be 'direct', 'pre_train_then_fine_tune', 'joint' or 'no_training'"),
+        ({"setting": "alone"}, "setting should be 'direct', 'pre_train_then_fine_tune', 'joint', 'no_tr"),
         ({"arguments": {"tagger": ["crf"]}}, r"arguments\.tagger should be a valid string"),
         ({"entity_types": [{}]}, r"entity_types\.0 should be a valid string"),
         ({"moon": "full", "seed": None}, r"moon is no known field|seed should be .* \(and 1 more\)"),
@@ -177,7 +178,9 @@ def test_a_record_of_another_kind_or_none_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.json"):
         read_record(tmp_path / "none.json")
     write_record(tmp_path / "record.json", evaluation())
-    with pytest.raises(ValueError, match=r"expected a record of kind fine_tuning or gazetteer, got 'evaluation'"):
+    with pytest.raises(
+        ValueError, match=r"expected a record of kind fine_tuning or gazetteer or predictions, got 'evaluation'"
+    ):
         read_record(tmp_path / "record.json", RunRecord)
 
 

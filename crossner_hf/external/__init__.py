@@ -1,0 +1,1 @@
+"""Systems made elsewhere: files of their predictions, and models of other libraries, scored as our own are."""
