@@ -23,6 +23,7 @@ from dapt import bench_dapt
 from dumps import bench_dumps
 from masking import bench_masking
 from matching import bench_matching
+from multi_cell import bench_multi_cell
 from report import bench_report
 from sentences import bench_sentences
 from settings import bench_settings
@@ -185,6 +186,7 @@ ROWS = {
     "corpus_build": bench_corpus_build,
     "crf": bench_crf,
     "bilstm": bench_bilstm,
+    "multi_cell": bench_multi_cell,
 }
 
 

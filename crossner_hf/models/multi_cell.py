@@ -87,11 +87,12 @@ class MultiCellLSTM(nn.Module):
         attending = (self.candidate_projection[domain], self.cell_projection[domain], self.query[domain])
         outputs = _Recurrence.apply(gates, real, recurrent, *attending)  # type: ignore[no-untyped-call]
         chosen = slice(None) if cells is None else cells
-        weight = self.type_weight[:, chosen].unsqueeze(1).unsqueeze(1)
+        weight = self.type_weight[:, chosen].unsqueeze(1)
         hidden, of_types, attention = outputs
         scores = (self.dropout(of_types) * weight).sum(-1)
-        (ahead, back), (scores_ahead, scores_back), (attention_ahead, attention_back) = (
-            values.transpose(1, 2) for values in (hidden, scores, attention)
+        ahead, back = hidden.transpose(1, 2)
+        (scores_ahead, scores_back), (attention_ahead, attention_back) = (
+            values.permute(1, 2, 0, 3) for values in (scores, attention)
         )
         return CellOutput(
             torch.cat([ahead, back.flip(1)], -1),
@@ -118,7 +119,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(  # noqa: PLR0913 tensors with a gradient
         ctx: Any, gates: Tensor, real: Tensor, recurrent: Tensor, p: Tensor, q: Tensor, v: Tensor
     ) -> tuple[Tensor, ...]:
-        """Give hidden states (2, time, batch, size), cells (2, time, batch, cells, size) and their weights.
+        """Give hidden states (2, time, batch, size), cells (time, 2, batch, cells, size) and their weights.
 
         Args:
             ctx: What backward needs.
@@ -134,9 +135,10 @@ class _Recurrence(torch.autograd.Function):
         shape = gates.shape[:3]
         sigmoids, tanhs = (gates.new_empty(*shape, blocks * size) for blocks in (number + 2, number + 1))
         hidden, states, mixed = (gates.new_empty(*shape, size) for _ in range(3))
-        cells, weights = gates.new_empty(*shape, number, size), gates.new_empty(*shape, number)
+        steps = shape[1], 2, shape[2], number  # time first: a step of all cells is then one piece of memory
+        cells, weights = gates.new_empty(*steps, size), gates.new_empty(steps)
         needs_gradient = any(ctx.needs_input_grad)
-        projected = gates.new_empty(*shape, number, 2 * size) if needs_gradient else None
+        projected = gates.new_empty(*steps, 2 * size) if needs_gradient else None
         h = c = gates.new_zeros(2, shape[2], size)
         turned = recurrent.mT.contiguous()
         for t in range(shape[1]):
@@ -144,12 +146,12 @@ class _Recurrence(torch.autograd.Function):
             s = torch.sigmoid(raw[..., : (number + 2) * size], out=sigmoids[:, t])
             g = torch.tanh(raw[..., (number + 2) * size :], out=tanhs[:, t])
             (i_cells, i, o), (g_cells, candidate) = _blocks(s, number, size), _blocks(g, number, size)
-            of_types = torch.lerp(c.unsqueeze(2), g_cells, i_cells, out=cells[:, t])
+            of_types = torch.lerp(c.unsqueeze(2), g_cells, i_cells, out=cells[t])
             sums = torch.bmm(of_types.flatten(1, 2), q.mT).unflatten(1, (-1, number))
             sums += torch.bmm(candidate, p.mT).unsqueeze(2)
-            sums = torch.tanh(sums, out=sums if projected is None else projected[:, t])
-            weights[:, t] = torch.bmm(sums.flatten(1, 2), v.unsqueeze(-1)).view(2, -1, number).softmax(-1)
-            mixed[:, t] = torch.matmul(weights[:, t].unsqueeze(2), of_types).squeeze(2)
+            sums = torch.tanh(sums, out=sums if projected is None else projected[t])
+            weights[t] = torch.bmm(sums.flatten(1, 2), v.unsqueeze(-1)).view(2, -1, number).softmax(-1)
+            mixed[:, t] = torch.matmul(weights[t].unsqueeze(2), of_types).squeeze(2)
             c = torch.lerp(c, mixed[:, t], i, out=states[:, t]).mul_(real[:, t])
             h = torch.mul(o, c.tanh(), out=hidden[:, t])
         if needs_gradient:
@@ -167,20 +169,20 @@ class _Recurrence(torch.autograd.Function):
         d_sums, d_v = torch.empty_like(projected), torch.zeros_like(v)
         d_h = d_c = torch.zeros_like(states[:, 0])
         for t in reversed(range(sigmoids.shape[1])):
-            s, g, of_types, attention, e = (x[:, t] for x in (sigmoids, tanhs, cells, weights, projected))
+            s, g, of_types, attention, e = sigmoids[:, t], tanhs[:, t], cells[t], weights[t], projected[t]
             (i_cells, i, o), (g_cells, _) = _blocks(s, number, size), _blocks(g, number, size)
             before = states[:, t - 1] if t else torch.zeros_like(d_c)
             d_h = d_h + d_hidden[:, t]
             squashed = states[:, t].tanh()
             d_c = (d_c + aten.tanh_backward(d_h * o, squashed)) * real[:, t]
             d_mixed = d_c * i
-            d_attention = d_weights[:, t] + torch.matmul(of_types, d_mixed.unsqueeze(-1)).squeeze(-1)
+            d_attention = d_weights[t] + torch.matmul(of_types, d_mixed.unsqueeze(-1)).squeeze(-1)
             d_scores = aten._softmax_backward_data(d_attention, attention, -1, d_attention.dtype)
             d_v += torch.bmm(d_scores.view(2, 1, -1), e.flatten(1, 2)).squeeze(1)
-            d_sum = d_sums[:, t]
+            d_sum = d_sums[t]
             aten.tanh_backward(d_scores.unsqueeze(-1) * v.view(2, 1, 1, -1), e, grad_input=d_sum)
             d_of_types = torch.bmm(d_sum.flatten(1, 2), q).view_as(of_types)
-            d_of_types += d_cells[:, t]
+            d_of_types += d_cells[t]
             d_of_types.addcmul_(attention.unsqueeze(-1), d_mixed.unsqueeze(2))
             d_s, d_g = d_gates[:, t, :, : (number + 2) * size], d_gates[:, t, :, (number + 2) * size :]
             d_i_cells, d_i, d_o = _blocks(d_s, number, size)
@@ -199,8 +201,8 @@ class _Recurrence(torch.autograd.Function):
             d_gates,
             None,
             torch.bmm(d_gates.flatten(1, 2).mT, earlier.flatten(1, 2)),
-            torch.bmm(d_sums.sum(3).flatten(1, 2).mT, tanhs[..., number * size :].flatten(1, 2)),
-            torch.bmm(d_sums.flatten(1, 3).mT, cells.flatten(1, 3)),
+            torch.bmm(d_sums.sum(3).transpose(0, 1).flatten(1, 2).mT, tanhs[..., number * size :].flatten(1, 2)),
+            torch.matmul(d_sums.flatten(2, 3).mT, cells.flatten(2, 3)).sum(0),
             d_v,
         )
 
