@@ -21,6 +21,8 @@ _PUBLIC = {
     "Domain": "schema",
     "get_domain": "schema",
     "load": "data.builder",
+    "import_domain": "data.importing.import_domain",
+    "ImportOptions": "data.importing.documents",
     "METRIC_DIR": "metric",
     "compute_metrics": "metric",
     "Tagger": "tagger.tagger",
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     from crossner_hf.concepts.types_in_words import tag, tagger_for
     from crossner_hf.corpora.corpus import Corpus
     from crossner_hf.data.builder import load
+    from crossner_hf.data.importing.documents import ImportOptions
+    from crossner_hf.data.importing.import_domain import import_domain
     from crossner_hf.external.evaluation import ExternalSystem, evaluate_predictions
     from crossner_hf.finetuning.arguments import FineTuningArguments, preset
     from crossner_hf.finetuning.evaluation import evaluate

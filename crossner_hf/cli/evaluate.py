@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossner_hf.cli.evaluate_external import add_external_options, given_options, score_file
-from crossner_hf.cli.options import CommandParser, add_data_options, add_trust_remote_code, domain_help, quiet
+from crossner_hf.cli.options import (
+    CommandParser,
+    add_data_options,
+    add_dtype,
+    add_trust_remote_code,
+    domain_help,
+    quiet,
+)
 from crossner_hf.display import say
 
 if TYPE_CHECKING:
@@ -61,15 +68,18 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--output", help="write the record of this evaluation to a JSON file")
     add_external_options(parser)
     add_data_options(parser)
+    add_dtype(parser)
     add_trust_remote_code(parser)
     args = parser.parse_args(argv)
     if not args.check and not args.domain:
         parser.error("--domain is needed, or --check for what the model's card states")
-    if args.check and (args.split or args.conventions or args.output or args.no_verify):
-        parser.error("--check takes splits, conventions and data from the model's record or card, so leave those out")
-    if not args.model and (args.check or args.trust_remote_code):
+    if args.check and (args.split or args.conventions or args.output or args.no_verify or args.dtype):
+        parser.error(
+            "--check takes splits, conventions, data and dtype from the model's record or card, so leave those out"
+        )
+    if not args.model and (args.check or args.trust_remote_code or args.dtype):
         other = "--gazetteer" if args.gazetteer else "--predictions"
-        parser.error(f"--check and --trust-remote-code are about a model, so leave them out with {other}")
+        parser.error(f"--check, --trust-remote-code and --dtype are about a model, so leave them out with {other}")
     if not args.predictions and given_options(args):
         parser.error(f"{' and '.join(given_options(args))} go with --predictions")
     if args.predictions and args.conventions:
@@ -98,6 +108,8 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
+    import torch
+
     from crossner_hf.finetuning.evaluation import evaluate
     from crossner_hf.results.score_table import score_table
     from crossner_hf.schema import get_domain
@@ -106,6 +118,8 @@ def _score(args: argparse.Namespace) -> int:
     domain, split, conventions = get_domain(args.domain), args.split or "test", args.conventions or CONVENTIONS
     verify = not args.no_verify
     tagger = Tagger.from_pretrained(args.model, trust_remote_code=args.trust_remote_code)
+    if args.dtype:
+        tagger.model.to(getattr(torch, args.dtype))
     record = evaluate(tagger, domain, split, data_dir=args.data_dir, verify=verify, conventions=conventions)
     say(f"{domain.name}/{split}, {args.model}")
     say(score_table(record.scores[split], conventions[0]))

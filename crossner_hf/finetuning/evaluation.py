@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from crossner_hf.data.builder import load
 from crossner_hf.data.sources import is_official
 from crossner_hf.metric import score
@@ -85,6 +87,7 @@ def evaluate(
     tagged = tagged_split(tagger, domain, split, data_dir=data_dir, verify=verify)
     return EvaluationRecord.new(
         model=_model_name(model),
+        dtype=None if tagger.model.dtype == torch.float32 else str(tagger.model.dtype).removeprefix("torch."),
         domain=domain.name,
         split=split,
         is_crossner=is_crossner(domain, verify),

@@ -262,12 +262,17 @@ class SourceStageRecord(Record):
 
 
 class EvaluationRecord(Record):
-    """The scores of a saved tagger on one split: `record.scores[split][convention]`."""
+    """The scores of a saved tagger on one split: `record.scores[split][convention]`.
+
+    Attributes:
+        dtype: The numbers it computed with, if they are not float32.
+    """
 
     KIND = "evaluation"
 
     kind: Literal["evaluation"]
     model: str
+    dtype: str | None = None
     domain: str
     split: str
     is_crossner: bool
