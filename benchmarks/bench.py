@@ -25,6 +25,7 @@ from dumps import bench_dumps
 from masking import bench_masking
 from matching import bench_matching
 from multi_cell import bench_multi_cell
+from onnx_tagging import bench_onnx
 from report import bench_report
 from sentences import bench_sentences
 from settings import bench_settings
@@ -177,6 +178,7 @@ def bench_start(data_dir: str | None) -> list[tuple[str, str, str]]:
 ROWS = {
     "epoch": bench_epoch,
     "tagging": bench_tagging,
+    "onnx": bench_onnx,
     "scorer": bench_scorer,
     "start": bench_start,
     "masking": bench_masking,

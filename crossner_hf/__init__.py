@@ -29,6 +29,7 @@ _PUBLIC = {
     "tag": "concepts.types_in_words",
     "tagger_for": "concepts.types_in_words",
     "CrossNERPipeline": "tagger.pipeline",
+    "OnnxTaggerForTokenClassification": "models.onnx_tagger",
     "EncoderCRFForTokenClassification": "models.encoder_crf",
     "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
     "CoachForTokenClassification": "models.coach",
@@ -38,6 +39,7 @@ _PUBLIC = {
     "preset": "finetuning.arguments",
     "fine_tune": "finetuning.fine_tune",
     "evaluate": "finetuning.evaluation",
+    "export_onnx": "finetuning.onnx_export",
     "ExternalSystem": "external.evaluation",
     "evaluate_predictions": "external.evaluation",
     "AdaptArguments": "concepts.adapt_arguments",
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from crossner_hf.finetuning.arguments import FineTuningArguments, preset
     from crossner_hf.finetuning.evaluation import evaluate
     from crossner_hf.finetuning.fine_tune import fine_tune
+    from crossner_hf.finetuning.onnx_export import export_onnx
     from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
     from crossner_hf.metric import METRIC_DIR, compute_metrics
     from crossner_hf.models.bilstm_crf import BiLSTMCRFForTokenClassification
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from crossner_hf.models.cross_domain_lm import CrossDomainLMForTokenClassification
     from crossner_hf.models.encoder_crf import EncoderCRFForTokenClassification
     from crossner_hf.models.multi_cell_lstm import MultiCellLSTMForTokenClassification
+    from crossner_hf.models.onnx_tagger import OnnxTaggerForTokenClassification
     from crossner_hf.pretraining.arguments import DaptArguments
     from crossner_hf.pretraining.dapt import dapt
     from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain

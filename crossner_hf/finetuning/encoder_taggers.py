@@ -92,9 +92,10 @@ class EncoderTaggers:
         labels = {"id2label": domain.id2label, "label2id": domain.label2id}
         saved = self._config()
         if saved.model_type in (*WORD_TAGGERS, MULTI_CELL):
+            lack = "from which no other starts" if saved.model_type == MULTI_CELL else "which has no encoder"
             raise ValueError(
-                f"{self.name}: is a {saved.model_type} tagger, from which no other starts; give --model an encoder, or "
-                f"a vector file with --tagger {saved.model_type}"
+                f"{self.name}: is a {saved.model_type} tagger, {lack}; give --model an encoder, or a vector file with "
+                f"--tagger {saved.model_type}"
             )
         if isinstance(saved, EncoderCRFConfig):
             with loading(self.path, "tagger"):

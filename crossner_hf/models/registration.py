@@ -7,6 +7,7 @@ from .coach import CoachConfig, CoachForTokenClassification
 from .cross_domain_lm import CrossDomainLMConfig, CrossDomainLMForTokenClassification
 from .encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from .multi_cell_lstm import MultiCellLSTMConfig, MultiCellLSTMForTokenClassification
+from .onnx_tagger import OnnxTaggerConfig, OnnxTaggerForTokenClassification
 from .word_tokenizer import WordTokenizer
 
 
@@ -14,6 +15,7 @@ def register() -> None:
     """Make configs, models and tokenizers known to transformers. Calling it again changes nothing."""
     for config, model, tokenizer in (
         (EncoderCRFConfig, EncoderCRFForTokenClassification, None),
+        (OnnxTaggerConfig, OnnxTaggerForTokenClassification, None),
         (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification, WordTokenizer),
         (CoachConfig, CoachForTokenClassification, WordTokenizer),
         (MultiCellLSTMConfig, MultiCellLSTMForTokenClassification, None),  # tokenizers name their class
