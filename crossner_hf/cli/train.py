@@ -27,9 +27,9 @@ EPILOG = """examples:
 
 The defaults are the published recipe; --preset small suits encoders of about 20 M parameters, --preset lstm the
 taggers over word vectors (whose --model is a vector file, or glove), and --preset cross-domain-lm and multi-cell-lstm
-the taggers of these names. Every field of transformers.TrainingArguments is an option too. OUTPUT then holds the model of the best dev
-epoch, run.json, record.json with the scores of dev and test, and predictions.json with the labels given to the test
-sentences.
+the taggers of these names. Every field of transformers.TrainingArguments is an option too. OUTPUT then holds the model
+of the best dev epoch, run.json, record.json with the scores of dev and test, and predictions.json with the labels given
+to the test sentences.
 
 settings: direct trains on the target's sentences alone; pre_train_then_fine_tune first trains on the source's labels
 for two epochs (once for an encoder and a seed; kept in --source-cache); joint trains on both, the target drawn 50 times
