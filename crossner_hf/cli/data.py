@@ -1,4 +1,4 @@
-"""The command `crossner-hf data verify | stats | show | export | import`."""
+"""The command `crossner-hf data verify | stats | show | export | import | audit`."""
 
 import argparse
 import sys
@@ -16,18 +16,21 @@ EPILOG = """examples:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Look at, check and export the labelled data; pass `import` on."""
-    if argv and argv[0] == "import":
-        from crossner_hf.cli import data_import
+    """Look at, check and export the labelled data; pass `import` and `audit` on."""
+    if argv and argv[0] in ("import", "audit"):
+        from crossner_hf.cli import data_audit, data_import
 
-        return data_import.main(argv[1:])
+        return {"import": data_import, "audit": data_audit}[argv[0]].main(argv[1:])
     parser = CommandParser(prog="crossner-hf data", description="The labelled data.", epilog=EPILOG)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="verify | stats | show | export | import")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="verify | stats | show | export | import | audit"
+    )
     verify = commands.add_parser("verify", help="check sizes and checksums of the official files")
     stats = commands.add_parser("stats", help="sentences, words and entities of each split and type")
     show = commands.add_parser("show", help="sentences with their entities, in colour on a terminal")
     export = commands.add_parser("export", help="a folder of Parquet files and a card, which load_dataset reads")
     commands.add_parser("import", help="make the folder of a domain from the files of annotation tools")
+    commands.add_parser("audit", help="find repeats, contradictions and likely errors")
     verify.add_argument("domains", nargs="*", help="default: the five domains and conll2003")
     stats.add_argument("domains", nargs="*", help=f"default: those whose files are there; {domain_help()}")
     show.add_argument("domain", help=domain_help())

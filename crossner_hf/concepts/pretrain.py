@@ -11,8 +11,10 @@ from torch import nn
 from torch.utils.data import Sampler
 from transformers import AutoModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
 
+from crossner_hf.atomic_write import write_text
 from crossner_hf.concepts.arguments import ConceptArguments
 from crossner_hf.concepts.batches import ConceptCollator, ConceptRow
+from crossner_hf.concepts.concept_card import README_FILE, concept_card
 from crossner_hf.concepts.concept_data import checksums, choose_rows, identity, read_rows
 from crossner_hf.concepts.model import ConceptModel
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
@@ -146,7 +148,7 @@ def pretrain_concepts(
 
 
 def _save(trainer: ConceptTrainer, rows: list[ConceptRow], about: dict[str, Any]) -> ConceptRecord:
-    """Write the encoder, the head and the record into the folder, the record last."""
+    """Write the encoder, the head, README and the record into the folder, the record last."""
     folder = Path(trainer.args.output_dir)
     trained = trainer.accelerator.unwrap_model(trainer.model)
     phrases = {phrase for row in rows for mention in row["mentions"] for phrase in mention["phrases"]}
@@ -164,6 +166,7 @@ def _save(trainer: ConceptTrainer, rows: list[ConceptRow], about: dict[str, Any]
     )
     run_folder.put_model(folder, trained.encoder, trainer.processing_class)
     trained.head.save(folder)
+    write_text(folder / README_FILE, concept_card(record))
     write_record(folder / RECORD_FILE, record)
     run_folder.remove_checkpoints(folder)
     return record

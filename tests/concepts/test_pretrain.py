@@ -163,6 +163,8 @@ def test_a_run_resumes_with_the_same_weights_and_loads_everywhere(data, tiny_mod
     assert torch.equal(ConceptHead.load(tmp_path / "whole").tags.weight, ConceptHead.load(tmp_path / "cut").tags.weight)
     assert whole.tokens_seen == resumed.tokens_seen
     assert read_record(tmp_path / "whole" / "record.json") == whole
+    assert f"| tokens seen | {whole.tokens_seen:,} (" in (tmp_path / "whole" / "README.md").read_text()
+    assert whole.speed.mfu > 0
     AutoModelForTokenClassification.from_pretrained(tmp_path / "whole")
     assert run(data, tiny_model("bert"), tmp_path / "whole", num_train_epochs=2, resume=True) == whole
 
