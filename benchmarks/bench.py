@@ -24,6 +24,7 @@ from dapt import bench_dapt
 from dumps import bench_dumps
 from masking import bench_masking
 from matching import bench_matching
+from multi_cell import bench_multi_cell
 from onnx_tagging import bench_onnx
 from report import bench_report
 from sentences import bench_sentences
@@ -191,6 +192,7 @@ ROWS = {
     "corpus_build": bench_corpus_build,
     "crf": bench_crf,
     "bilstm": bench_bilstm,
+    "multi_cell": bench_multi_cell,
 }
 
 
