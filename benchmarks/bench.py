@@ -24,6 +24,7 @@ from dumps import bench_dumps
 from masking import bench_masking
 from matching import bench_matching
 from report import bench_report
+from sampled_softmax import bench_sampled_softmax
 from sentences import bench_sentences
 from settings import bench_settings
 from transformers import TrainerCallback, pipeline
@@ -185,6 +186,7 @@ ROWS = {
     "corpus_build": bench_corpus_build,
     "crf": bench_crf,
     "bilstm": bench_bilstm,
+    "sampled_softmax": bench_sampled_softmax,
 }
 
 
