@@ -21,12 +21,15 @@ _PUBLIC = {
     "Domain": "schema",
     "get_domain": "schema",
     "load": "data.builder",
+    "import_domain": "data.importing.import_domain",
+    "ImportOptions": "data.importing.documents",
     "METRIC_DIR": "metric",
     "compute_metrics": "metric",
     "Tagger": "tagger.tagger",
     "tag": "concepts.types_in_words",
     "tagger_for": "concepts.types_in_words",
     "CrossNERPipeline": "tagger.pipeline",
+    "OnnxTaggerForTokenClassification": "models.onnx_tagger",
     "EncoderCRFForTokenClassification": "models.encoder_crf",
     "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
     "CoachForTokenClassification": "models.coach",
@@ -35,8 +38,10 @@ _PUBLIC = {
     "preset": "finetuning.arguments",
     "fine_tune": "finetuning.fine_tune",
     "evaluate": "finetuning.evaluation",
+    "export_onnx": "finetuning.onnx_export",
     "ExternalSystem": "external.evaluation",
     "evaluate_predictions": "external.evaluation",
+    "evaluate_tagger": "external.models",
     "AdaptArguments": "concepts.adapt_arguments",
     "adapt": "concepts.adapt",
     "Corpus": "corpora.corpus",
@@ -53,16 +58,21 @@ if TYPE_CHECKING:
     from crossner_hf.concepts.types_in_words import tag, tagger_for
     from crossner_hf.corpora.corpus import Corpus
     from crossner_hf.data.builder import load
+    from crossner_hf.data.importing.documents import ImportOptions
+    from crossner_hf.data.importing.import_domain import import_domain
     from crossner_hf.external.evaluation import ExternalSystem, evaluate_predictions
+    from crossner_hf.external.models import evaluate_tagger
     from crossner_hf.finetuning.arguments import FineTuningArguments, preset
     from crossner_hf.finetuning.evaluation import evaluate
     from crossner_hf.finetuning.fine_tune import fine_tune
+    from crossner_hf.finetuning.onnx_export import export_onnx
     from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
     from crossner_hf.metric import METRIC_DIR, compute_metrics
     from crossner_hf.models.bilstm_crf import BiLSTMCRFForTokenClassification
     from crossner_hf.models.coach import CoachForTokenClassification
     from crossner_hf.models.cross_domain_lm import CrossDomainLMForTokenClassification
     from crossner_hf.models.encoder_crf import EncoderCRFForTokenClassification
+    from crossner_hf.models.onnx_tagger import OnnxTaggerForTokenClassification
     from crossner_hf.pretraining.arguments import DaptArguments
     from crossner_hf.pretraining.dapt import dapt
     from crossner_hf.schema import DOMAINS, SOURCE, Domain, get_domain
@@ -90,9 +100,16 @@ def _register_dataset(module: ModuleType) -> None:
 
 @wrapt.when_imported("transformers.pipelines")
 def _register_pipeline(module: ModuleType) -> None:
+    if _is_too_old():
+        return
     from crossner_hf.tagger.pipeline import register
 
     register()
+
+
+def _is_too_old() -> bool:
+    """Whether this is transformers 4, which flair and SpanMarker need; only `evaluate_tagger` runs beside it."""
+    return str(getattr(sys.modules.get("transformers"), "__version__", "5")).startswith(("3.", "4."))
 
 
 # Modules of transformers that the registration of models needs, each with a name it has when fully imported.
@@ -109,7 +126,7 @@ def _register_models(module: ModuleType) -> None:
     """Register the models, unless a needed module is still being imported: then its own hook does it."""
     global _registering
     is_partial = any(name in sys.modules and not hasattr(sys.modules[name], part) for name, part in _NEEDED.items())
-    if _registering or is_partial:
+    if _registering or is_partial or _is_too_old():
         return
     _registering = True
     try:

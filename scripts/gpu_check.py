@@ -4,8 +4,8 @@
 --quick` the script itself can be tried without a GPU. Each part writes its result to OUTPUT/result.json as it ends, so
 that a run that is cut short loses nothing.
 
-The official files are taken from --data-dir or CROSSNER_DATA_DIR, raw text about music from --corpus; where they are
-missing, the packaged samples take their place and the result says so.
+The official files are taken from --data-dir or CROSSNER_DATA_DIR; where they are missing, the packaged samples take
+their place and the result says so. The experiment needs concept data (--concepts).
 """
 
 import argparse
@@ -21,11 +21,14 @@ from transformers.utils import logging
 
 import crossner_hf
 from crossner_hf.atomic_write import write_text
+from crossner_hf.concepts.adapt import adapt
+from crossner_hf.concepts.adapt_arguments import AdaptArguments
+from crossner_hf.concepts.arguments import ConceptArguments
+from crossner_hf.concepts.pretrain import pretrain_concepts
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import TaggerChoice
-from crossner_hf.pretraining.arguments import DAPT_PRESETS
 from crossner_hf.results.records import RunRecord
-from crossner_hf.schema import get_domain
+from crossner_hf.schema import DOMAINS, get_domain
 from crossner_hf.tagger.tagger import Tagger
 from crossner_hf.training.flops import layer_parameters, matmul_peak
 
@@ -38,7 +41,7 @@ class Check:
 
     def __init__(self, options: argparse.Namespace):
         self.device, self.quick, self.output = options.device, options.quick, Path(options.output)
-        self.data_dir, self.corpus = options.data_dir, options.corpus
+        self.data_dir, self.concepts = options.data_dir, options.concepts
         self.domain = "music" if self.data_dir else "sample_music"
         self.texts = [" ".join(words) for words in self.rows("test")]
 
@@ -90,8 +93,7 @@ def bf16(check: Check) -> dict[str, Any]:
     result = {}
     for name, half in (("float32", False), ("bf16", True)):
         record = check.fine_tune(f"crf-{name}", tagger="crf", bf16=half)
-        f1 = {split: record.scores[split]["conlleval"].overall.f1 for split in record.scores}
-        result[name] = {"f1": f1, "wall_seconds": record.wall_seconds, "epochs": record.epochs}
+        result[name] = {"f1": f1(record), "wall_seconds": record.wall_seconds, "epochs": record.epochs}
     return result
 
 
@@ -112,24 +114,36 @@ def speed(check: Check) -> dict[str, Any]:
 
 
 def experiment(check: Check) -> dict[str, Any]:
-    """Span-level DAPT on raw text about music in bf16, then the CRF from the start and from the checkpoint."""
-    corpus = crossner_hf.Corpus((check.corpus,) if check.corpus else ("sample_music",))
-    small = {**DAPT_PRESETS["small"], "per_device_train_batch_size": 256 if check.corpus else 8}
-    steps = 4 if check.quick else 1_000
-    args = crossner_hf.DaptArguments(
-        output_dir=str(check.output / "dapt"),
-        **{**small, "max_steps": steps, "held_out": 1 if check.corpus else 10},
-        **{"bf16": check.device == "cuda", "use_cpu": check.device == "cpu"},
+    """Concept pre-training in bf16 on 25 M tokens; then types in words, 10 sentences and all, beside MiniLM."""
+    if not check.concepts:
+        return {"left_out": "no --concepts: the folder that `crossner-hf concepts build` made"}
+    checkpoint = str(check.output / "minilm-concepts")
+    args = ConceptArguments(
+        output_dir=checkpoint,
+        max_tokens=60_000 if check.quick else 21_000_000,  # by the estimate of choose_rows: about 25 M
+        max_steps=4 if check.quick else -1,
+        per_device_train_batch_size=48 if check.quick else 192,
+        learning_rate=1.5e-4 if check.quick else 3e-4,
+        **{"bf16": True, "use_cpu": check.device == "cpu", "masked_mentions": 0.2, "dataloader_num_workers": 8},
     )
-    record = crossner_hf.dapt(corpus, "minilm", args)
-    runs = {name: check.fine_tune(f"after-{name}", tagger="crf", model=model) for name, model in (
-        ("minilm", "minilm"), ("dapt", args.output_dir)
-    )}  # fmt: skip
-    return {
-        "speed": record.speed and record.speed.model_dump(),
-        "losses": [loss.model_dump() for loss in record.losses],
-        "f1": {name: run.scores["test"]["conlleval"].overall.f1 for name, run in runs.items()},
-    }
+    record = pretrain_concepts(check.concepts, "minilm", args)
+    result: dict[str, Any] = {"speed": record.speed and record.speed.model_dump(), "wall_seconds": record.wall_seconds}
+    for domain in (check.domain,) if check.quick else DOMAINS:
+        for sentences in (0, 10):
+            folder = check.output / f"{domain}-{sentences}"
+            options = AdaptArguments(
+                **{"output_dir": str(folder), "model": checkpoint, "num_sentences": sentences, "seeds": [SEED]},
+                **{"max_steps": 4 if check.quick else 325, "dev_choice": not check.quick},
+            )
+            result[folder.name] = f1(adapt(domain, options, data_dir=check.data_dir))
+    for name, model in (("minilm", "minilm"), ("concepts", checkpoint)):
+        result[f"all-{name}"] = f1(check.fine_tune(f"all-{name}", model, tagger="crf"))
+    return result
+
+
+def f1(record: RunRecord) -> dict[str, float]:
+    """F1 on each split, as conlleval counts."""
+    return {split: scores["conlleval"].overall.f1 for split, scores in record.scores.items()}
 
 
 PARTS = {"correctness": correctness, "bf16": bf16, "speed": speed, "experiment": experiment}
@@ -140,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", required=True, help="folder for result.json, models and records")
     parser.add_argument("--data-dir", help="folder of the official files; default: the packaged samples")
-    parser.add_argument("--corpus", help="raw text about music (Parquet, JSON lines or text)")
+    parser.add_argument("--concepts", help="folder of concept data, from `crossner-hf concepts build`")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--quick", action="store_true", help="a few steps of each part, to try the script")

@@ -2,14 +2,16 @@
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from crossner_hf.atomic_write import write_text
+from crossner_hf.concepts.concept_card import concept_card
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.results.collect import RunResult, collect
 from crossner_hf.results.record_files import read_record
 from crossner_hf.results.records import Record, RunRecord
 from crossner_hf.results.systems import group
-from crossner_hf.results.text_records import DaptRecord
+from crossner_hf.results.text_records import ConceptRecord, DaptRecord
 
 CARDS = Path(__file__).parents[1] / "model_cards"
 RESULTS = "results"
@@ -29,7 +31,9 @@ def render(results: str | Path) -> dict[str, str]:
             raise ValueError(f"{results}: two models would have the card {name}.md; name their records differently")
         cards[f"{name}.md"] = model_card(records, repo=f"USER/{name}")
 
-    pre_training = _pre_training(results)
+    for name, record in _of_kind(results, ConceptRecord).items():
+        cards[f"{'-'.join(_parts(name))}.md"] = concept_card(record)
+    pre_training = _of_kind(results, DaptRecord)
     by_folder: dict[str, list[RunResult]] = defaultdict(list)
     for run in collect([results]).runs:
         by_folder[_parts(run.shown)[0]].append(run)
@@ -45,12 +49,12 @@ def render(results: str | Path) -> dict[str, str]:
     return cards
 
 
-def _pre_training(results: Path) -> dict[str, DaptRecord]:
-    """Path, as `collect` shows it, to record of every pre-training."""
+def _of_kind(results: Path, kind: type[Record]) -> dict[str, Any]:
+    """Path, as `collect` shows it, to record of every record of a kind."""
     records = {}
     for path in sorted(results.rglob("*.json")):
-        if f'"kind": "{DaptRecord.KIND}"' in path.read_text(encoding="utf-8"):
-            records[f"{results.name}/{path.relative_to(results).as_posix()}"] = read_record(path, DaptRecord)
+        if f'"kind": "{kind.KIND}"' in path.read_text(encoding="utf-8"):
+            records[f"{results.name}/{path.relative_to(results).as_posix()}"] = read_record(path, kind)
     return records
 
 

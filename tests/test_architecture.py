@@ -28,7 +28,16 @@ LAYERS = [
     ["data", "masking", "models", "metric"],
     ["display"],
     ["tagger"],
-    ["schema", "type_nouns", "dbpedia_classes", "concept_phrases", "packaged_encoder", "atomic_write", "json_file"],
+    [
+        "schema",
+        "type_nouns",
+        "dbpedia_classes",
+        "concept_phrases",
+        "packaged_encoder",
+        "packed_weights",
+        "atomic_write",
+        "json_file",
+    ],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 WITHOUT_TORCH = [

@@ -109,6 +109,7 @@ def test_commands_of_a_page_have_only_options_that_exist(page):
 def test_options_named_in_the_text_exist():
     commands = [(name,) for name in COMMANDS if name not in WITH_SUBCOMMANDS]
     commands += [("data", "stats"), ("experiment", "run"), ("experiment", "report")]
+    commands += [("data", "import"), ("data", "audit")]
     commands += [("concepts", kind) for kind in ("build", "train", "describe")]
     commands += [("corpus", kind) for kind in ("build", "stats", "show")]
     commands += [("push", kind) for kind in ("dataset", "model", "metric", "results")]

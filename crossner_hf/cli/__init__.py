@@ -36,6 +36,7 @@ COMMANDS = {
     "overlap": ("overlap", "how many frequent words domains and corpora share"),
     "evaluate": ("evaluate", "score a saved tagger on a domain's split"),
     "predict": ("predict", "tag text, CoNLL columns or JSON lines"),
+    "export": ("export", "a saved tagger as an ONNX model, in float32 or 8 bits"),
     "push": ("push", "push a data set, a model, the metric or results to the Hub"),
     "demo": ("demo", "train, score and tag with the packaged sample and encoder, offline"),
 }

@@ -1,4 +1,4 @@
-"""The command `crossner-hf data verify | stats | show | export`."""
+"""The command `crossner-hf data verify | stats | show | export | import | audit`."""
 
 import argparse
 import sys
@@ -11,17 +11,26 @@ EPILOG = """examples:
   crossner-hf data verify --data-dir ner_data
   crossner-hf data stats music politics
   crossner-hf data show sample_music --split test --max 5
+  crossner-hf data import project-1.json --output legal/    (annotations of your own; data import --help)
   crossner-hf data export crossner/ music ai    (then: load_dataset("crossner/", "music"), with no package needed)"""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Look at, check and export the labelled data."""
+    """Look at, check and export the labelled data; pass `import` and `audit` on."""
+    if argv and argv[0] in ("import", "audit"):
+        from crossner_hf.cli import data_audit, data_import
+
+        return {"import": data_import, "audit": data_audit}[argv[0]].main(argv[1:])
     parser = CommandParser(prog="crossner-hf data", description="The labelled data.", epilog=EPILOG)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="verify | stats | show | export")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="verify | stats | show | export | import | audit"
+    )
     verify = commands.add_parser("verify", help="check sizes and checksums of the official files")
     stats = commands.add_parser("stats", help="sentences, words and entities of each split and type")
     show = commands.add_parser("show", help="sentences with their entities, in colour on a terminal")
     export = commands.add_parser("export", help="a folder of Parquet files and a card, which load_dataset reads")
+    commands.add_parser("import", help="make the folder of a domain from the files of annotation tools")
+    commands.add_parser("audit", help="find repeats, contradictions and likely errors")
     verify.add_argument("domains", nargs="*", help="default: the five domains and conll2003")
     stats.add_argument("domains", nargs="*", help=f"default: those whose files are there; {domain_help()}")
     show.add_argument("domain", help=domain_help())
@@ -61,12 +70,16 @@ def run_verify(args: argparse.Namespace) -> int:
 
 
 def run_stats(args: argparse.Namespace) -> int:
-    """Print the sizes of domains."""
+    """Print the sizes of domains, and what looks wrong in those of the user's own."""
+    from crossner_hf.data.first_report import first_report
     from crossner_hf.data.statistics import present_domains, statistics_table
+    from crossner_hf.schema import get_domain
 
     names = args.domains or present_domains(args.data_dir)
     for number, name in enumerate(names):
         say(("\n" if number else "") + statistics_table(name, data_dir=args.data_dir, verify=not args.no_verify))
+        if get_domain(name).folder:
+            say(first_report(name))
     return 0
 
 

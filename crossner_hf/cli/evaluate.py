@@ -5,8 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.evaluate_external import add_external_options, given_options, score_file
-from crossner_hf.cli.options import CommandParser, add_data_options, add_trust_remote_code, domain_help, quiet
+from crossner_hf.cli.evaluate_external import add_external_options, options_problem, score_external
+from crossner_hf.cli.options import (
+    CommandParser,
+    add_data_options,
+    add_dtype,
+    add_trust_remote_code,
+    domain_help,
+    quiet,
+)
 from crossner_hf.display import say
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ EPILOG = """examples:
   crossner-hf evaluate --model USER/NAME --check                       # check the scores on its card
   crossner-hf evaluate --gazetteer names.tsv --domain music            # how far names alone go
   crossner-hf evaluate --predictions gpt.jsonl --domain music          # predictions made elsewhere
+  crossner-hf evaluate --model urchade/gliner_small-v2.1 --library gliner --domain music --setting no_training
 
 The table shows conlleval (a stray I- opens an entity; sentence by sentence). strict and pooled (the official script's)
 stand below it. Further conventions: --conventions conlleval no_misc token string_set.
@@ -61,23 +69,26 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--output", help="write the record of this evaluation to a JSON file")
     add_external_options(parser)
     add_data_options(parser)
+    add_dtype(parser)
     add_trust_remote_code(parser)
     args = parser.parse_args(argv)
     if not args.check and not args.domain:
         parser.error("--domain is needed, or --check for what the model's card states")
-    if args.check and (args.split or args.conventions or args.output or args.no_verify):
-        parser.error("--check takes splits, conventions and data from the model's record or card, so leave those out")
-    if not args.model and (args.check or args.trust_remote_code):
+    if args.check and (args.split or args.conventions or args.output or args.no_verify or args.dtype):
+        parser.error(
+            "--check takes splits, conventions, data and dtype from the model's record or card, so leave those out"
+        )
+    if not args.model and (args.check or args.trust_remote_code or args.dtype):
         other = "--gazetteer" if args.gazetteer else "--predictions"
-        parser.error(f"--check and --trust-remote-code are about a model, so leave them out with {other}")
-    if not args.predictions and given_options(args):
-        parser.error(f"{' and '.join(given_options(args))} go with --predictions")
-    if args.predictions and args.conventions:
-        parser.error("--predictions shows all conventions, so leave out --conventions")
+        parser.error(f"--check, --trust-remote-code and --dtype are about a model, so leave them out with {other}")
+    if message := options_problem(args):
+        parser.error(message)
     if args.gazetteer or args.predictions:
-        return _score_gazetteer(args) if args.gazetteer else score_file(args)
+        return _score_gazetteer(args) if args.gazetteer else score_external(args)
 
     quiet()
+    if args.library:
+        return score_external(args)
     return _check(args) if args.check else _score(args)
 
 
@@ -98,6 +109,8 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
+    import torch
+
     from crossner_hf.finetuning.evaluation import evaluate
     from crossner_hf.results.score_table import score_table
     from crossner_hf.schema import get_domain
@@ -106,6 +119,8 @@ def _score(args: argparse.Namespace) -> int:
     domain, split, conventions = get_domain(args.domain), args.split or "test", args.conventions or CONVENTIONS
     verify = not args.no_verify
     tagger = Tagger.from_pretrained(args.model, trust_remote_code=args.trust_remote_code)
+    if args.dtype:
+        tagger.model.to(getattr(torch, args.dtype))
     record = evaluate(tagger, domain, split, data_dir=args.data_dir, verify=verify, conventions=conventions)
     say(f"{domain.name}/{split}, {args.model}")
     say(score_table(record.scores[split], conventions[0]))

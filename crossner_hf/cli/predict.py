@@ -8,7 +8,7 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from crossner_hf.cli.options import CommandParser, add_trust_remote_code, quiet, wants_colour
+from crossner_hf.cli.options import CommandParser, add_dtype, add_trust_remote_code, quiet, wants_colour
 from crossner_hf.display import is_terminal, marked_text, plain, say
 from crossner_hf.engine.run import EXECUTORS
 from crossner_hf.packaged_encoder import CONCEPTS
@@ -46,6 +46,7 @@ class TaggerOptions(NamedTuple):
     splitter: str | None
     batch_tokens: int | None
     trust_remote_code: bool
+    dtype: str | None = None
 
     @property
     def checkpoint(self) -> str:
@@ -86,6 +87,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     parser.add_argument("--splitter", help="word splitter for raw text; default: the one the model was trained with")
     parser.add_argument("--batch-tokens", type=int, help="tokens in a batch, padding included")
+    add_dtype(parser)
     add_trust_remote_code(parser)
     many = parser.add_argument_group("a folder of files")
     many.add_argument("--output", metavar="FOLDER", help="a new folder, or that of the same command before")
@@ -100,7 +102,8 @@ def main(argv: Sequence[str]) -> int:
         parser.error(message)
 
     quiet()
-    options = TaggerOptions(args.model, args.types, args.splitter, args.batch_tokens, args.trust_remote_code)
+    names = ("model", "types", "splitter", "batch_tokens", "trust_remote_code", "dtype")
+    options = TaggerOptions(*(getattr(args, name) for name in names))
     if args.output is not None:
         from crossner_hf.cli.predict_folder import Forms, predict_folder
 
@@ -134,6 +137,8 @@ def _files_problem(args: argparse.Namespace) -> str | None:
 
 def load_tagger(options: TaggerOptions) -> "Tagger":
     """Load a saved tagger, or make one for types in words."""
+    import torch
+
     from crossner_hf.tagger.tagger import Tagger
     from crossner_hf.tagger.word_splitter import split_words
 
@@ -144,6 +149,8 @@ def load_tagger(options: TaggerOptions) -> "Tagger":
         from crossner_hf.concepts.types_in_words import parse_types, tagger_for
 
         tagger = tagger_for(parse_types(options.types), options.checkpoint, trust_remote_code=code)
+    if options.dtype:
+        tagger.model.to(getattr(torch, options.dtype))
     tagger.splitter = options.splitter or tagger.splitter
     tagger.batch_tokens = options.batch_tokens or tagger.batch_tokens
     split_words("a", tagger.splitter)  # fails if there is no such splitter

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from crossner_hf.cli.options import CommandParser
@@ -53,8 +54,9 @@ def parse_run(
     argv: Sequence[str],
 ) -> tuple[Any, argparse.Namespace]:
     """Return the arguments and the command's own options. Exits on an unknown option or `--help`."""
-    of_us = arguments_class.__mro__[: [base.__name__ for base in arguments_class.__mro__].index("TrainingArguments")]
-    _sort_for_help(parser, task, [name for base in of_us for name in vars(base).get("__annotations__", ())])
+    of_us = takewhile(lambda base: base.__name__ not in ("TrainingArguments", "object"), arguments_class.__mro__)
+    ours = [name for base in of_us for name in vars(base).get("__annotations__", ())]
+    _sort_for_help(parser, task, ours, "defaults: the published one" if presets else None)
     first = CommandParser(add_help=False)
     first.add_argument("--preset", default="published")
     chosen, _ = first.parse_known_args(argv)
@@ -74,9 +76,11 @@ def interrupted(args: "TrainingArguments") -> int:
     return 130
 
 
-def _sort_for_help(parser: argparse.ArgumentParser, task: argparse._ArgumentGroup, ours: list[str]) -> None:
+def _sort_for_help(
+    parser: argparse.ArgumentParser, task: argparse._ArgumentGroup, ours: list[str], defaults: str | None
+) -> None:
     """Show the task first, then our arguments in their order, then those of transformers."""
-    recipe = parser.add_argument_group("the recipe", "defaults: the published one")
+    recipe = parser.add_argument_group("the recipe", defaults)
     rest = parser.add_argument_group("everything else that transformers.TrainingArguments takes")
     every, parser._optionals._group_actions = parser._optionals._group_actions, []
     for action in sorted(every, key=lambda action: ours.index(action.dest) if action.dest in ours else len(ours)):

@@ -44,6 +44,13 @@ class ConceptArguments(RunArguments):
     outside_words: float = field(
         default=Shares().outside, metadata={"help": "Share of the words outside mentions that count in the loss."}
     )
+    unknown_names: float = field(
+        default=0.5,
+        metadata={"help": "Weight of the loss that says of unknown capitalised words that they are in some mention."},
+    )
+    dropout: float = field(
+        default=0.0, metadata={"help": "Dropout while training; the checkpoint's config keeps the encoder's own."}
+    )
     learning_rate: float = field(default=1.5e-4, metadata={"help": "Adam's learning rate."})
     head_learning_rate: float = field(default=1e-3, metadata={"help": "The same for the head, which is new."})
     weight_decay: float = field(default=0.01, metadata={"help": "Weight decay."})
@@ -67,7 +74,7 @@ class ConceptArguments(RunArguments):
     remove_unused_columns: bool = field(default=False, metadata={"help": "Must stay false."})
 
     def __post_init__(self) -> None:
-        for name in ("other_phrase", "masked_mentions", "outside_words"):
+        for name in ("other_phrase", "masked_mentions", "outside_words", "unknown_names", "dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
         if self.max_length < 8:

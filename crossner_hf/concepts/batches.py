@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
+from crossner_hf.concepts.model import ANY_MENTION
 from crossner_hf.models.description_head import BEGIN, INSIDE, OUTSIDE
 from crossner_hf.tagger.tokenize_and_align import IGNORED, first_tokens
 
@@ -22,7 +23,7 @@ class Mention(TypedDict):
 
 
 class ConceptRow(TypedDict):
-    """A sentence of concept data: words, mentions, and the words that are left out of the loss."""
+    """A sentence of concept data: words, mentions, and the words of which it is not known what they are."""
 
     tokens: list[str]
     mentions: list[Mention]
@@ -39,7 +40,7 @@ class Shares(NamedTuple):
     """
 
     other_phrase: float = 0.4
-    masked: float = 0.12
+    masked: float = 0.2
     outside: float = 0.6
 
 
@@ -47,9 +48,9 @@ class ConceptCollator:
     """Makes a batch of rows; draws depend on the seed, the epoch and the sentence alone.
 
     A batch has `input_ids`, `attention_mask` and `labels` (batch, time): the column of the right logit at the first
-    token of a word, -100 elsewhere; `phrase_ids` and `phrase_mask` (phrases, time); `related` (phrases, phrases) bool:
-    pairs of which one is no negative of the other, because they have the same head noun, one has all words of the
-    other, or both are phrases of one mention of the batch.
+    token of a word, `ANY_MENTION` for unknown words with a capital, -100 elsewhere; `phrase_ids` and `phrase_mask`
+    (phrases, time); `related` (phrases, phrases) bool: pairs of which one is no negative of the other, because they
+    have the same head noun, one has all words of the other, or both are phrases of one mention of the batch.
 
     Args:
         tokenizer: A fast tokenizer set up for words.
@@ -117,7 +118,7 @@ class ConceptCollator:
         """Give the logit's column of each word, -100 for words left out."""
         targets = np.full(len(row["tokens"]), OUTSIDE, dtype=np.int64)
         targets[draw.random(len(targets)) >= self.shares.outside] = IGNORED
-        targets[row["unknown"]] = IGNORED
+        targets[row["unknown"]] = [ANY_MENTION if row["tokens"][n][:1].isupper() else IGNORED for n in row["unknown"]]
         for mention, phrase in zip(row["mentions"], phrases, strict=True):
             targets[mention["start"] : mention["end"]] = 2 * phrase + INSIDE
             targets[mention["start"]] = 2 * phrase + BEGIN

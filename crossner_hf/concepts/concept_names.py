@@ -7,7 +7,7 @@ novel), where it needs its brackets ("Asia (magazine)"), or where its phrase say
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from crossner_hf.concepts.concept_words import (
     ABSTRACT_HEADS,
     ABSTRACT_HEADS_OF_SEVERAL_WORDS,
     DEMONYM,
+    MONTHS,
     NO_DEMONYMS,
     PLACE_HEADS,
     PLAIN_ADJECTIVES,
@@ -31,7 +32,11 @@ from crossner_hf.corpora.matching import NameIndex
 
 NATIONALITY = "nationality"
 BRACKETS = re.compile(r"\s*\([^)]*\)$")
-OF_YEAR = re.compile(r"(?:[A-Z]\w+ )?\d{4} (?:.*[^a-z ]\S* )?((?:[a-z][a-z-]+ )*[a-z][a-z-]{3,})")
+OF_YEAR = re.compile(r"(?:[A-Z]\w+ )?\d{4} (?:.*[^a-z ]\S* )?((?!in |of )(?:[a-z][a-z-]+ )*[a-z][a-z-]{3,})")
+YEAR_NAME = re.compile(
+    rf"(?<!\w)(?:(?:{'|'.join(sorted(MONTHS))}) )?"
+    r"(?:1[5-9]|20)\d\d(?: [A-Z][\w.'-]*)* ([a-z][a-z-]+(?: [a-z][a-z-]+){0,2})"
+)
 MAX_PHRASE_WORDS = 4
 
 
@@ -44,12 +49,15 @@ class NameRules:
         min_capitals: It must be written with a capital so often inside sentences.
         max_uses: An abstract concept in lower case ("jazz") may have so many uses; commoner words are no concepts.
         min_demonyms: So many first sentences must begin their phrase with a word ("American") for a nationality.
+        min_years: So many titles must name something by its year ("1997 Irish general election") for other years to
+            name one too.
     """
 
     max_lower_case: float = 0.1
     min_capitals: int = 2
     max_uses: int = 4_000
     min_demonyms: int = 12
+    min_years: int = 3
 
 
 class TitlePhrases(NamedTuple):
@@ -67,27 +75,48 @@ class ConceptNames:
         index: The names.
         phrases: The phrases of each name; none for words that are neither a mention nor outside.
         in_running_text: Whether each name counts outside quotation marks and its own page, (names,) bool.
+        of_years: What a year names ("general election"): with it "2005 general election" is a name too.
     """
 
-    def __init__(self, index: NameIndex, phrases: list[list[str]], in_running_text: np.ndarray):
+    def __init__(
+        self,
+        index: NameIndex,
+        phrases: list[list[str]],
+        in_running_text: np.ndarray,
+        of_years: Collection[str] = (),
+    ):
         self.index, self.phrases, self.in_running_text = index, phrases, in_running_text
+        self.of_years = frozenset(of_years)
 
     def save(self, folder: Path) -> None:
         """Write into an existing folder."""
         self.index.save(folder)
         np.save(folder / "in_running_text.npy", self.in_running_text)
         (folder / "phrases.json").write_text(json.dumps(self.phrases), encoding="utf-8")
+        (folder / "of_years.json").write_text(json.dumps(sorted(self.of_years)), encoding="utf-8")
 
     @classmethod
     def open(cls, folder: Path) -> "ConceptNames":
         """Open a saved folder."""
         phrases = json.loads((folder / "phrases.json").read_text(encoding="utf-8"))
-        return cls(NameIndex.open(folder), phrases, np.load(folder / "in_running_text.npy"))
+        of_years = json.loads((folder / "of_years.json").read_text(encoding="utf-8"))
+        return cls(NameIndex.open(folder), phrases, np.load(folder / "in_running_text.npy"), of_years)
+
+    def names_of_years(self, text: str) -> Iterator[tuple[int, int, list[str]]]:
+        """Yield (start, end, phrases) of names like "1997 Irish general election" in a text."""
+        for match in YEAR_NAME.finditer(text):
+            words = match[1].split()
+            for number in range(len(words), 0, -1):
+                phrase = " ".join(words[:number])
+                if phrase in self.of_years:
+                    singular = phrase[:-1] if phrase[:-1] in self.of_years else phrase
+                    yield match.start(), match.start(1) + len(phrase), [singular]
+                    break
 
 
 def title_phrases(title: str, definition: Definition | None) -> TitlePhrases:
     """Give the name of a page and its phrases, none if its definition is missing or vague."""
-    name = BRACKETS.sub("", title).strip()
+    name = BRACKETS.sub("", title).strip() or title  # all of "(Ch-Vox)" is in brackets
     raw = (definition.phrase, *definition.others) if definition else ()
     of_year = OF_YEAR.fullmatch(name)  # "1997 Irish general election" says itself what it is
     phrases = dict.fromkeys(filter(None, map(clean_phrase, [of_year[1], *raw] if of_year else raw)))
@@ -100,6 +129,8 @@ def clean_phrase(phrase: str) -> str | None:
     if not 1 <= len(words) <= MAX_PHRASE_WORDS or not re.fullmatch(r"[a-z][a-z' -]+", " ".join(words)):
         return None
     clean = " ".join(words)
+    if clean.endswith(" of"):  # "branch of the United States Armed Forces"
+        return None
     is_relation = " of " in clean
     head = head_of(clean)
     return None if (head not in RELATIONS if is_relation else head in VAGUE_HEADS) else clean
@@ -166,7 +197,14 @@ def build_names(
     names = list(chosen)
     index, order = NameIndex.build(names)
     of_names = [chosen[names[i]][0] for i in order.tolist()]
-    return ConceptNames(index, of_names, np.array([chosen[names[i]][1] for i in order.tolist()], dtype=bool))
+    in_running_text = np.array([chosen[names[i]][1] for i in order.tolist()], dtype=bool)
+    return ConceptNames(index, of_names, in_running_text, _of_years(senses, rules))
+
+
+def _of_years(names: Iterable[str], rules: NameRules) -> list[str]:
+    matches = (OF_YEAR.fullmatch(name) for name in names)
+    uses = Counter(match[1] for match in matches if match and clean_phrase(match[1]))
+    return [phrase for phrase, number in uses.items() if number >= rules.min_years]
 
 
 def _usual(pages: list[TitlePhrases]) -> list[str] | None:

@@ -9,17 +9,17 @@ def _words(text: str) -> frozenset[str]:
 
 # Head nouns that say nothing of what a title is, and those of given names and lists.
 VAGUE_HEADS = _words("""
-    ability abbreviation acronym act action activity amount area basis beginning body boy branch brother capital
-    case century citizen cause change child city-state class collection combination concept condition cousin day
-    daughter decade degree descendant difference distance effect end entity example extent fact family father
-    feeling feature field figure form friend girl given group head home husband idea institution item kind label
-    lack leader letter level list look lot love male man manner mark material matter mean meaning meeting member
-    month mother name native number object operation other owner page pair part people period person phrase
-    piece place point portion position possibility practice property purpose quality quantity range rate reason
-    region resident result role rule scale second section sense series set side sister site situation son sort
-    sound source spelling spot stage state status step subject surname symbol term thing time title total trait
-    twin type unit use value variety version view way wife winner woman word work world year masculine feminine
-    female
+    abbreviation ability acronym act action activity amount area attempt basis beginning body boy branch brother
+    capital case cause century change child citizen city-state class collection combination concept condition
+    cousin daughter day decade degree descendant difference distance effect end entity example extent fact family
+    father feature feeling female feminine field figure form friend girl given group head home husband idea
+    institution item kind label lack leader letter level list look lot love male man manner mark masculine material
+    matter mean meaning meeting member month mother name native number object operation other owner page pair part
+    people period person phrase piece place point portion position possibility practice property purpose
+    qualification quality quantity range rate reason region resident result role rule scale season second section
+    sense series set side sister site situation son sort sound source spelling spot stage state status step subject
+    surname symbol term thing time title total trait twin type unit use value variety version view way wife winner
+    woman word work world year
     """)
 # Adjectives that add nothing to what something is.
 PLAIN_ADJECTIVES = _words("""
@@ -49,10 +49,8 @@ TOO_COMMON = _words("""
     method moment movie music operation power rare resistance risk ruler salt science song source sport style
     taken theory university volume weight western
     """)
-TIMES = _words("""
-    January February March April May June July August September October November December Monday Tuesday
-    Wednesday Thursday Friday Saturday Sunday
-    """)
+MONTHS = _words("January February March April May June July August September October November December")
+TIMES = MONTHS | _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 DEMONYM = re.compile(r"[A-Z][\w-]+(?:an|ish|ese|ic|i|ch|ss|sh|ek|Dutch|Thai|Czech|Welsh|Greek|Swiss|French)")
 NO_DEMONYMS = _words("""
     Actress Anglican Arctic Atlantic Batman British-born Catholic Chairman Christian Church Congress Cross

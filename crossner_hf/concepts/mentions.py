@@ -86,7 +86,8 @@ class MentionFinder:
             found[number].append(_Found(start, end, self.names.phrases[name]))
         for page, text, spans, names in zip(of_page, texts, quoted, found, strict=True):
             titles = [_Found(start, end, self._title(text[start:end], page)) for start, end in spans]
-            row = self._row(text, _first_win(titles, _own_names(text, page), names))
+            of_years = [_Found(*name) for name in self.names.names_of_years(text)]
+            row = self._row(text, _first_win(titles, _own_names(text, page), of_years, names))
             if row is not None:
                 yield row
 

@@ -10,6 +10,8 @@ from transformers.modeling_outputs import TokenClassifierOutput
 from crossner_hf.models.description_head import ConceptHead
 from crossner_hf.tagger.tokenize_and_align import IGNORED
 
+ANY_MENTION = -1  # the label of a word that is part of some mention, of which no phrase is known
+
 
 class ConceptModel(PreTrainedModel):
     """An encoder and a `ConceptHead`; one softmax for each word over O and B and I of the batch's phrases.
@@ -17,14 +19,18 @@ class ConceptModel(PreTrainedModel):
     Args:
         config: The encoder's config.
         encoder: The encoder, without a head; by default one with random weights.
+        any_mention_weight: Weight of the loss of words with the label `ANY_MENTION`: -log(1 - p(O)).
     """
 
     config_class = PreTrainedConfig
     base_model_prefix = "encoder"
     _supports_sdpa = True
 
-    def __init__(self, config: PreTrainedConfig, encoder: PreTrainedModel | None = None):
+    def __init__(
+        self, config: PreTrainedConfig, encoder: PreTrainedModel | None = None, any_mention_weight: float = 0.5
+    ):
         super().__init__(config)
+        self.any_mention_weight = any_mention_weight
         self.encoder = encoder or AutoModel.from_config(config, trust_remote_code=False)
         self.head = ConceptHead(config.hidden_size)
 
@@ -54,6 +60,9 @@ class ConceptModel(PreTrainedModel):
         no_negatives = related[(targets - 1).clamp_min(0) // 2] & is_mention.unsqueeze(-1)
         columns = torch.cat([torch.zeros_like(is_mention).unsqueeze(-1), no_negatives.repeat_interleave(2, 1)], dim=1)
         logits = logits.masked_fill(columns, torch.finfo(logits.dtype).min)
-        total = nn.functional.cross_entropy(logits, targets, reduction="sum")
+        some = targets == ANY_MENTION
+        total = nn.functional.cross_entropy(logits[~some], targets[~some], reduction="sum")
+        inside = logits[some].logsumexp(-1) - logits[some, 1:].logsumexp(-1)
+        total = total + self.any_mention_weight * inside.sum()
         number = num_items_in_batch if num_items_in_batch is not None else counted.sum().clamp_min(1)
         return TokenClassifierOutput(loss=total / number, logits=logits)

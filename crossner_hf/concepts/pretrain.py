@@ -11,8 +11,10 @@ from torch import nn
 from torch.utils.data import Sampler
 from transformers import AutoModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
 
+from crossner_hf.atomic_write import write_text
 from crossner_hf.concepts.arguments import ConceptArguments
 from crossner_hf.concepts.batches import ConceptCollator, ConceptRow
+from crossner_hf.concepts.concept_card import README_FILE, concept_card
 from crossner_hf.concepts.concept_data import checksums, choose_rows, identity, read_rows
 from crossner_hf.concepts.model import ConceptModel
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
@@ -22,10 +24,12 @@ from crossner_hf.results.text_records import ConceptRecord
 from crossner_hf.tagger.checkpoint import loading
 from crossner_hf.tagger.tagger import load_tokenizer
 from crossner_hf.training import run_folder
+from crossner_hf.training.flops import encoder_flop, training_speed
 from crossner_hf.training.progress import FineTuningProgress, show_progress
 from crossner_hf.training.resumable_trainer import ResumableTrainer
 from crossner_hf.training.resume import claimed, train_from, weights_hash
 from crossner_hf.training.run_arguments import recorded_arguments
+from crossner_hf.training.step_clock import StepClock
 
 logger = logging.getLogger(__name__)
 
@@ -99,12 +103,19 @@ def pretrain_concepts(
         raise ValueError(f"{model}: its tokenizer has no mask token; set --masked-mentions 0")
     with loading(path, "encoder"):
         encoder, report = AutoModel.from_pretrained(
-            path, dtype=torch.float32, output_loading_info=True, trust_remote_code=args.trust_remote_code
+            path,
+            dtype=torch.float32,
+            attn_implementation="eager",  # of sentences; torch's fused attention is slower for bf16 on a CPU
+            output_loading_info=True,
+            trust_remote_code=args.trust_remote_code,
         )
     missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if missing:
         raise ValueError(f"{model}: lacks weights of its encoder, such as {missing[0]}")
-    network = ConceptModel(encoder.config, encoder)
+    network = ConceptModel(encoder.config, encoder, args.unknown_names)
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = args.dropout
     rows = choose_rows(list(read_rows(data)), args.max_tokens, args.seed)
     settings = {
         "data_sha256": checksums(data),
@@ -126,15 +137,18 @@ def pretrain_concepts(
             train_dataset=rows,
             callbacks=[ConceptEpoch(collator), *callbacks],
         )
+        trainer.add_callback(clock := StepClock())
         show_progress(trainer, FineTuningProgress("concept pre-training"))
         seconds = train_from(trainer, checkpoint)
-        about = {**settings, "wall_seconds": round(seconds, 1), "resumed": checkpoint is not None}
+        flop = encoder_flop(network, trainer.state.num_input_tokens_seen / len(rows))  # without the phrases' tokens
+        speed = training_speed(trainer, clock, flop)
+        about = {**settings, "wall_seconds": round(seconds, 1), "resumed": checkpoint is not None, "speed": speed}
         record = _save(trainer, rows, about) if args.should_save else None
         return broadcast_object_list([record])[0]
 
 
 def _save(trainer: ConceptTrainer, rows: list[ConceptRow], about: dict[str, Any]) -> ConceptRecord:
-    """Write the encoder, the head and the record into the folder, the record last."""
+    """Write the encoder, the head, README and the record into the folder, the record last."""
     folder = Path(trainer.args.output_dir)
     trained = trainer.accelerator.unwrap_model(trainer.model)
     phrases = {phrase for row in rows for mention in row["mentions"] for phrase in mention["phrases"]}
@@ -152,6 +166,7 @@ def _save(trainer: ConceptTrainer, rows: list[ConceptRow], about: dict[str, Any]
     )
     run_folder.put_model(folder, trained.encoder, trainer.processing_class)
     trained.head.save(folder)
+    write_text(folder / README_FILE, concept_card(record))
     write_record(folder / RECORD_FILE, record)
     run_folder.remove_checkpoints(folder)
     return record

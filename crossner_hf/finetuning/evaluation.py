@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from crossner_hf.data.builder import load
 from crossner_hf.data.sources import is_official
 from crossner_hf.metric import score
@@ -84,7 +86,8 @@ def evaluate(
     tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(str(model))
     tagged = tagged_split(tagger, domain, split, data_dir=data_dir, verify=verify)
     return EvaluationRecord.new(
-        model=_model_name(model),
+        model=model_name(model),
+        dtype=None if tagger.model.dtype == torch.float32 else str(tagger.model.dtype).removeprefix("torch."),
         domain=domain.name,
         split=split,
         is_crossner=is_crossner(domain, verify),
@@ -92,7 +95,7 @@ def evaluate(
     )
 
 
-def _model_name(model: str | Path | Tagger) -> str:
+def model_name(model: str | Path | Tagger) -> str:
     """The name for records: a Hub id, or the last part of a folder's path."""
     name = model.model.config._name_or_path or "unnamed" if isinstance(model, Tagger) else str(model)
     return Path(name).resolve().name if Path(name).exists() else name

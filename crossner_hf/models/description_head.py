@@ -19,6 +19,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CONCEPTS_FILE = "concepts.safetensors"  # beside the encoder of a checkpoint that knows descriptions
 OUTSIDE, BEGIN, INSIDE = range(3)
+# In pre-training O stands against the phrases of a batch, some seventy, in a domain against a dozen: about log(70 / 13)
+# less likely. 1.5 raises dev F1 by 1.3 on average over the five domains; 1.25 to 2 do about the same.
+FEWER_PHRASES = 1.5
 
 
 class ConceptHead(nn.Module):
@@ -64,13 +67,13 @@ class ConceptHead(nn.Module):
         return torch.cat([tags[:, :1], begin_inside.flatten(1)], dim=1)
 
     def as_linear(self, phrases: Tensor) -> nn.Linear:
-        """Make the linear layer that gives the same logits for fixed phrases."""
+        """Make the linear layer that gives the same logits for fixed phrases, with O lower by `FEWER_PHRASES`."""
         layer = nn.Linear(phrases.shape[1], 1 + 2 * len(phrases))
         with torch.no_grad():
             weight, bias = self.tags.weight, self.tags.bias
             rows = torch.stack([weight[BEGIN] + phrases, weight[INSIDE] + phrases], dim=1).flatten(0, 1)
             layer.weight.copy_(torch.cat([weight[:1], rows]))
-            layer.bias.copy_(torch.cat([bias[:1], bias[1:].repeat(len(phrases))]))
+            layer.bias.copy_(torch.cat([bias[:1] - FEWER_PHRASES, bias[1:].repeat(len(phrases))]))
         return layer
 
     def save(self, folder: str | Path) -> None:

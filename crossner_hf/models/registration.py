@@ -6,6 +6,7 @@ from .bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from .coach import CoachConfig, CoachForTokenClassification
 from .cross_domain_lm import CrossDomainLMConfig, CrossDomainLMForTokenClassification
 from .encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
+from .onnx_tagger import OnnxTaggerConfig, OnnxTaggerForTokenClassification
 from .word_tokenizer import WordTokenizer
 
 
@@ -13,6 +14,7 @@ def register() -> None:
     """Make configs, models and tokenizers known to transformers. Calling it again changes nothing."""
     for config, model, tokenizer in (
         (EncoderCRFConfig, EncoderCRFForTokenClassification, None),
+        (OnnxTaggerConfig, OnnxTaggerForTokenClassification, None),
         (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification, WordTokenizer),
         (CoachConfig, CoachForTokenClassification, WordTokenizer),
         (CrossDomainLMConfig, CrossDomainLMForTokenClassification, WordTokenizer),

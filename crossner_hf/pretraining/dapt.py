@@ -26,7 +26,7 @@ from crossner_hf.pretraining.trainer import DaptTrainer
 from crossner_hf.results.record_files import RECORD_FILE, write_record
 from crossner_hf.results.text_records import BlockCounts, DaptRecord
 from crossner_hf.training import run_folder
-from crossner_hf.training.flops import training_speed
+from crossner_hf.training.flops import masked_lm_flop, training_speed
 from crossner_hf.training.progress import DaptProgress, show_progress
 from crossner_hf.training.resume import claimed, train_from, weights_hash
 from crossner_hf.training.run_arguments import recorded_arguments
@@ -119,6 +119,7 @@ def _save(trainer: DaptTrainer, texts: Texts, about: dict[str, Any]) -> DaptReco
     args, folder, state = trainer.args, Path(trainer.args.output_dir), trainer.state
     trainer.head.remove()
     trained = trainer.accelerator.unwrap_model(trainer.model)
+    flop = masked_lm_flop(trained, args.block_size, args.mlm_probability if trainer.head.sparse else 1.0)
     record = DaptRecord.new(
         checkpoint={"name": folder.resolve().name, "sha256": weights_hash(trained)},
         seed=args.seed,
@@ -131,7 +132,7 @@ def _save(trainer: DaptTrainer, texts: Texts, about: dict[str, Any]) -> DaptReco
         tokens_seen=state.num_input_tokens_seen,  # special tokens included
         losses=trainer.history(),
         head_on_masked_positions_only=trainer.head.sparse,
-        speed=training_speed(trainer),
+        speed=training_speed(trainer, trainer.clock, flop),
     )
     run_folder.put_model(folder, trained, trainer.processing_class)
     write_text(folder / README_FILE, dapt_card(record))

@@ -3,7 +3,6 @@
 import copy
 import logging
 import math
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +24,7 @@ from crossner_hf.pretraining.arguments import COMPARED, MASKINGS, DaptArguments
 from crossner_hf.pretraining.masked_lm import MaskedHead, masked_targets
 from crossner_hf.tagger.tokenize_and_align import IGNORED
 from crossner_hf.training.resumable_trainer import ResumableTrainer
+from crossner_hf.training.step_clock import StepClock
 from crossner_hf.training.token_loss import token_loss
 
 # Of the held-out masks, which are the same in every run with one block size.
@@ -44,37 +44,6 @@ def make_collator(
         if strategy is None
         else DataCollatorForSpanMasking(**settings, strategy=strategy)
     )
-
-
-class StepClock(TrainerCallback):
-    """Seconds of the optimizer steps, without evaluation and saving, and their number of tokens."""
-
-    def __init__(self) -> None:
-        self.seconds, self.tokens = 0.0, 0
-        self._begun: float | None = None
-        self._before = 0
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self._begun, self._before = None, state.num_input_tokens_seen
-
-    def on_step_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        if self._begun is None:
-            self._begun = time.perf_counter()
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        now = time.perf_counter()
-        self.seconds += now - (self._begun or now)
-        self.tokens += state.num_input_tokens_seen - self._before
-        self._begun, self._before = now, state.num_input_tokens_seen
-
-    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        self._begun = None
-
-    on_save = on_evaluate
 
 
 class OnePass(TrainerCallback):

@@ -18,7 +18,7 @@ SECRET = re.compile(r"(.*_)?(token|key|password|secret)", re.ASCII)  # options t
 HIDDEN = "HIDDEN"
 TOKEN = re.compile(r"\bhf_\w{8,}", re.ASCII)  # of the Hub
 IN_URL = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=\?)\S*=\S*")  # user and password, and the query
-PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate", "numpy")
+PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate", "numpy", "onnxruntime")
 
 
 class Hardware(RecordPart):

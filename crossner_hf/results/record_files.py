@@ -8,7 +8,14 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from crossner_hf.atomic_write import write_text
-from crossner_hf.results.records import SCHEMA_VERSION, EvaluationRecord, Record, RunRecord, SourceStageRecord
+from crossner_hf.results.records import (
+    SCHEMA_VERSION,
+    EvaluationRecord,
+    OnnxExportRecord,
+    Record,
+    RunRecord,
+    SourceStageRecord,
+)
 from crossner_hf.results.text_records import ConceptRecord, CorpusRecord, DaptRecord, OverlapRecord
 
 RUN_FILE = "run.json"  # what defines the run, written first
@@ -18,7 +25,16 @@ STEPS_FOLDER = "steps"  # of a run that is a recipe: one folder for each of its 
 GRID_FILE = "grid.json"  # in the folder of a grid
 COLLECTED_PREDICTIONS = ".predictions.json"  # NAME.predictions.json lies beside NAME.json
 
-AnyRecord = RunRecord | SourceStageRecord | EvaluationRecord | DaptRecord | ConceptRecord | OverlapRecord | CorpusRecord
+AnyRecord = (
+    RunRecord
+    | SourceStageRecord
+    | EvaluationRecord
+    | OnnxExportRecord
+    | DaptRecord
+    | ConceptRecord
+    | OverlapRecord
+    | CorpusRecord
+)
 RECORD_TYPES: dict[str, type[AnyRecord]] = {
     **{record_type.KIND: record_type for record_type in get_args(AnyRecord)},
     "gazetteer": RunRecord,

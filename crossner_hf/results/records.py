@@ -261,13 +261,49 @@ class SourceStageRecord(Record):
     dev: SplitScores | None
 
 
+class OnnxExportRecord(Record):
+    """A tagger and its export to ONNX on one split.
+
+    Attributes:
+        int8: Whether the graph's weights have 8 bits.
+        differing_sentences: How many sentences the export gives other labels.
+        scores_before: Of the tagger.
+        scores: Of the export.
+    """
+
+    KIND = "onnx_export"
+
+    kind: Literal["onnx_export"]
+    model: str
+    int8: bool
+    graph_bytes: int
+    graph_sha256: str
+    domain: str
+    split: str
+    is_crossner: bool
+    sentences: int
+    differing_sentences: int
+    scores_before: Scores
+    scores: Scores
+
+    def f1(self, convention: str = "conlleval") -> tuple[float, float]:
+        """Return the F1 of the tagger and of its export."""
+        before, after = (scores[self.split][convention].overall.f1 for scores in (self.scores_before, self.scores))
+        return before, after
+
+
 class EvaluationRecord(Record):
-    """The scores of a saved tagger on one split: `record.scores[split][convention]`."""
+    """The scores of a saved tagger on one split: `record.scores[split][convention]`.
+
+    Attributes:
+        dtype: The numbers it computed with, if they are not float32.
+    """
 
     KIND = "evaluation"
 
     kind: Literal["evaluation"]
     model: str
+    dtype: str | None = None
     domain: str
     split: str
     is_crossner: bool

@@ -130,6 +130,7 @@ class ConceptRecord(Record):
         sentences_sha256: Hash of the sentences that were chosen.
         sentences, mentions, phrases: What was trained on.
         tokens_seen: Tokens in all training batches, including special ones, without those of phrases.
+        speed: Of the optimizer steps; the tokens of phrases are not counted.
     """
 
     KIND = "concepts"
@@ -151,6 +152,7 @@ class ConceptRecord(Record):
     final_loss: float | None = None
     wall_seconds: Seconds
     resumed: bool = False
+    speed: TrainingSpeed | None = None
 
 
 class RecordedStopWords(RecordPart):

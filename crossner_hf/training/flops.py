@@ -1,4 +1,4 @@
-"""Floating-point operations of a masked-LM step, and how many a second this machine can do."""
+"""Floating-point operations of a step of pre-training, and how many a second this machine can do."""
 
 import functools
 import time
@@ -6,15 +6,19 @@ import time
 import torch
 from transformers import PreTrainedModel, Trainer
 
+from crossner_hf.training.step_clock import StepClock
+
 
 def matmul_peak(device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> float:
-    """Measure the FLOP/s of torch's matrix product on a device: the best of eight, since others may use the machine."""
+    """Measure the FLOP/s of torch's matrix product: the best of eight, since others may use the machine."""
     on_cpu = torch.device(device).type == "cpu"
     size, repeats = (2_048, 1) if on_cpu else (8_192, 10)  # on a GPU enough work to hide the launch
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in "ab")
-    best = float("inf")
-    for _ in range(8):
+    best, end = float("inf"), time.perf_counter() + 5  # half precision crawls on some processors
+    for number in range(8):
         begun = time.perf_counter()
+        if number and begun > end:
+            break
         for _ in range(repeats):
             product = a @ b
         product[0, 0].item()  # waits for a GPU
@@ -33,6 +37,19 @@ def layer_parameters(model: PreTrainedModel) -> int:
     return once if groups is None else once * model.config.num_hidden_layers // groups
 
 
+def encoder_flop(model: PreTrainedModel, length: float) -> float | None:
+    """Estimate the FLOP of the encoder for each token of a text of `length` tokens, forward and backward.
+
+    Returns None for architectures whose config lacks a size.
+    """
+    config = model.config
+    try:
+        attention = 4 * length * config.hidden_size * config.num_hidden_layers
+    except AttributeError:
+        return None
+    return 6 * layer_parameters(model) + 3 * attention
+
+
 def masked_lm_flop(model: PreTrainedModel, block_size: int, head_share: float) -> float | None:
     """Estimate the FLOP for each token, forward and backward: layers, attention, and the head at its share of tokens.
 
@@ -44,27 +61,27 @@ def masked_lm_flop(model: PreTrainedModel, block_size: int, head_share: float) -
     Returns:
         The FLOP; None for architectures whose config lacks a size.
     """
-    config = model.config
-    try:
-        attention = 4 * block_size * config.hidden_size * config.num_hidden_layers
-        head = config.hidden_size * (config.vocab_size + config.hidden_size)
-    except AttributeError:
+    encoder = encoder_flop(model, block_size)
+    if encoder is None:
         return None
-    return 6 * layer_parameters(model) + 3 * attention + 6 * head_share * head
+    return encoder + 6 * head_share * model.config.hidden_size * (model.config.vocab_size + model.config.hidden_size)
 
 
-def training_speed(trainer: Trainer) -> dict[str, float] | None:
-    """Return the tokens a second of the optimizer steps, and the model FLOPs utilisation (mfu), for the record."""
-    clock, args = trainer.clock, trainer.args
+def training_speed(trainer: Trainer, clock: StepClock, flop: float | None) -> dict[str, float] | None:
+    """Return the tokens a second of the optimizer steps, and the model FLOPs utilisation (mfu), for the record.
+
+    Args:
+        trainer: The Trainer.
+        clock: Its seconds and tokens.
+        flop: FLOP for each token, forward and backward; None if not known.
+    """
+    args = trainer.args
     if not clock.seconds:
         return None
     rate = clock.tokens / clock.seconds
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    flop = masked_lm_flop(model, args.block_size, args.mlm_probability if trainer.head.sparse else 1.0)
     if flop is None:
         return {"tokens_per_second": round(rate, 1)}
-    half = torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else torch.float32
-    dtype = torch.float32 if args.device.type == "cpu" else half  # half precision crawls on most processors
+    dtype = torch.bfloat16 if args.bf16 else torch.float16 if args.fp16 else torch.float32
     peak = _peak_once(args.device, dtype, torch.get_num_threads()) * args.world_size * max(1, args.n_gpu)
     return {
         "tokens_per_second": round(rate, 1),

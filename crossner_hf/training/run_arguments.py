@@ -142,6 +142,7 @@ _RECIPE = (
     *("per_device_train_batch_size", "gradient_accumulation_steps", "early_stopping_patience", "max_length"),
     *("length_grouped_batches", "seed"),
     *("masking", "mlm_probability", "block_size", "percent", "max_tokens", "held_out", "held_out_tokens"),
+    *("dropout", "other_phrase", "masked_mentions", "outside_words", "unknown_names"),
 )
 
 

@@ -83,6 +83,8 @@ def test_the_command_prints_the_table_and_writes_the_record(random_tagger, zoo, 
     assert record.is_crossner is False
     assert main(["evaluate", "--model", model, "--domain", str(zoo), "--conventions", "token", "string_set"]) == 0
     assert "all (token)" in capsys.readouterr().out
+    assert main([*arguments, "--dtype", "bfloat16"]) == 0
+    assert (record.dtype, read_record(output).dtype) == (None, "bfloat16")
 
 
 def test_a_users_error_is_one_line_and_status_2(user_error, random_tagger, tiny_model, zoo, tmp_path):

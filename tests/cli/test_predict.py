@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from crossner_hf.cli import main
 from crossner_hf.concepts.types_in_words import tag
@@ -114,6 +115,13 @@ def test_several_files_come_one_after_the_other(predict, model, tmp_path, capsys
 def test_options_reach_the_tagger(predict, model):
     assert predict("U.S. fox-like", "--splitter", "bert", "--to", "conll").count("\t") == 7
     assert predict("\n".join(TEXTS), "--batch-tokens", "1") == predict("\n".join(TEXTS))
+
+
+def test_dtype_is_that_of_the_model(predict, model):
+    tagger = Tagger.from_pretrained(model)
+    tagger.model.to(torch.bfloat16)
+    rows = predict("\n".join(TEXTS), "--to", "jsonl", "--dtype", "bfloat16").splitlines()
+    assert [json.loads(row)["entities"] for row in rows] == list(tagger.tag_texts(TEXTS))
 
 
 def test_bad_input_is_named_by_line(user_error, model, tiny_model, tmp_path):

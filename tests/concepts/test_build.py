@@ -8,7 +8,14 @@ import pytest
 
 from crossner_hf.concepts.build import ConceptRules, Running, build_concepts
 from crossner_hf.concepts.concept_data import read_rows
-from crossner_hf.concepts.concept_names import NameRules, TitlePhrases, build_names, clean_phrase, title_phrases
+from crossner_hf.concepts.concept_names import (
+    ConceptNames,
+    NameRules,
+    TitlePhrases,
+    build_names,
+    clean_phrase,
+    title_phrases,
+)
 from crossner_hf.concepts.mentions import MentionFinder, Page, SentenceRules
 from crossner_hf.corpora.definitions import Definition
 from crossner_hf.corpora.raw_sentences import shared_stretches
@@ -31,6 +38,7 @@ def names_of(pages, lower=(), capital=(), first=(), **rules):
         ("group of islands", None),
         ("American", None),
         ("very long phrase of five words", None),
+        ("branch of United States Armed Forces", None),
     ],
 )
 def test_phrases_lose_names_and_say_something(phrase, clean):
@@ -45,6 +53,24 @@ def test_a_title_gives_its_name_without_brackets():
 def test_a_title_with_a_year_says_itself_what_it_is():
     assert title_phrases("1997 Irish general election", None).phrases == ("general election",)
     assert title_phrases("1994 FIFA World Cup", None).phrases == ()
+    assert title_phrases("1994 in science", None).phrases == ()
+
+
+def test_a_title_that_is_all_in_brackets_keeps_them():
+    assert title_phrases("(Ch-Vox)", None).name == "(Ch-Vox)"
+
+
+def test_what_three_titles_name_by_a_year_other_years_name_too(tmp_path):
+    titles = [f"{year} Irish {event}" for event in ("general election", "floods") for year in (1992, 1997, 2002)]
+    titles += ["1981 Irish general elections", "1987 Irish general elections", "2007 Irish general elections"]
+    pages = [title_phrases(title, None) for title in [*titles[:5], *titles[6:]]]
+    build_names(pages, {}, {}, {}, NameRules()).save(tmp_path)
+    names = ConceptNames.open(tmp_path)
+    text = "At the February 1974 United Kingdom general election results, the 2010 general elections and 2011 floods"
+    assert [(text[begin:end], phrases) for begin, end, phrases in names.names_of_years(text)] == [
+        ("February 1974 United Kingdom general election", ["general election"]),
+        ("2010 general elections", ["general election"]),
+    ]
 
 
 def test_names_count_where_they_mislead_nobody():

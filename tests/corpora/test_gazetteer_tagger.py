@@ -75,7 +75,9 @@ def test_scores_are_those_of_the_tags(names, zoo):
 
 def test_options_of_models_do_not_go_with_a_gazetteer(user_error, names, tmp_path):
     given = ("evaluate", "--gazetteer", str(names))
-    assert "--check and --trust-remote-code are about a model" in user_error(*given, "--domain", "music", "--check")
+    assert "--check, --trust-remote-code and --dtype are about a model" in user_error(
+        *given, "--domain", "music", "--check"
+    )
     assert "not allowed with argument --gazetteer" in user_error(*given, "--model", "m", "--domain", "music")
     assert "--domain is needed" in user_error(*given)
     assert "b.tsv: no such gazetteer" in user_error("evaluate", "--gazetteer", "b.tsv", "--domain", "music")

@@ -22,6 +22,7 @@ from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.dumps import unpack_dump
 from crossner_hf.corpora.gazetteer_files import LABEL, ONTOLOGY, TYPE, read_entries
 from crossner_hf.data.conll import read_conll
+from crossner_hf.data.importing.import_domain import import_domain
 from crossner_hf.engine.tasks import EngineTask
 from crossner_hf.experiments.grid import Grid
 from crossner_hf.experiments.grid_file import read_grid
@@ -116,6 +117,7 @@ def make_targets(folder: Path) -> dict[str, Target]:
     """Name to target; the sound files lie below the folder."""
     parts = (
         text_files,
+        annotations,
         predictions_of_others,
         corpora,
         names_and_dumps,
@@ -163,6 +165,34 @@ def text_files(folder: Path) -> dict[str, Target]:
             name: Target(written(folder / name, content), partial(predict, source=source), share=1.5)
             for name, (content, source) in inputs.items()
         },
+    }
+
+
+def annotations(folder: Path) -> dict[str, Target]:
+    def imported(path: Path) -> None:
+        try:
+            import_domain(path, folder / "own")
+        finally:
+            shutil.rmtree(folder / "own", ignore_errors=True)
+
+    exports = Path(__file__).parents[1] / "data" / "exports"
+    names = (
+        "label_studio.json",
+        "doccano_relations.jsonl",
+        "prodigy.jsonl",
+        "tokens.jsonl",
+        "bioes.tsv",
+        "misc.conllu",
+    )
+    made = {
+        f"annotations/{name}": Target(written(folder / name, (exports / name).read_bytes()), imported) for name in names
+    }
+    text = (exports / "brat" / "report-1.txt").read_bytes()
+    standoff = written(folder / "brat" / "1.ann", (exports / "brat" / "report-1.ann").read_bytes())
+    return made | {
+        "annotations/brat": Target(
+            standoff, lambda path: imported(written(path.with_suffix(".txt"), text).with_name(path.name))
+        )
     }
 
 

@@ -83,6 +83,7 @@ def test_the_published_schema_is_that_of_the_classes():
         "predictions",
         "source_stage",
         "evaluation",
+        "onnx_export",
         "dapt",
         "overlap",
         "corpus",
