@@ -24,6 +24,7 @@ from dapt import bench_dapt
 from dumps import bench_dumps
 from masking import bench_masking
 from matching import bench_matching
+from multi_cell import bench_multi_cell
 from onnx_tagging import bench_onnx
 from report import bench_report
 from sampled_softmax import bench_sampled_softmax
@@ -193,6 +194,7 @@ ROWS = {
     "crf": bench_crf,
     "bilstm": bench_bilstm,
     "sampled_softmax": bench_sampled_softmax,
+    "multi_cell": bench_multi_cell,
 }
 
 

@@ -22,6 +22,10 @@ LAYOUTS = {
 }
 
 
+def _given(choice):
+    return {name: value for name, value in choice._asdict().items() if value}
+
+
 @pytest.fixture(scope="module")
 def seen(tiny_model, tiny_vectors, zoo, zoo_text, write_zoo, zoo_sentences, child_environment, tmp_path_factory):
     """Runs in one process and in two; gives what rank 0 saw by `RUN-LAYOUT`, and the folder of all."""
@@ -64,7 +68,7 @@ def seen(tiny_model, tiny_vectors, zoo, zoo_text, write_zoo, zoo_sentences, chil
         add(f"lm-{layout}", "fine_tune", tiny_vectors, zoo, size, **FINE_TUNING, **lm)
     for name, (start, choice) in TAGGERS.items():
         start = tiny_vectors if start == "vectors" else tiny_model(start)
-        add(f"tagger-{name}-two", "fine_tune", start, zoo, (4, 1), **FINE_TUNING, **choice._asdict())
+        add(f"tagger-{name}-two", "fine_tune", start, zoo, (4, 1), **FINE_TUNING, **_given(choice))
 
     for run in runs["one"]:
         ddp_program.main(**run)

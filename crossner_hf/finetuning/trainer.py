@@ -137,6 +137,8 @@ class TaggerTrainer(ResumableTrainer):
         """Create the optimizer once, with the state that is carried over."""
         new = self.optimizer is None
         optimizer = super().create_optimizer(model)
+        if new and self.args.encoder_learning_rate is not None:
+            _set_rate_of_encoder(optimizer, self.model, self.args.encoder_learning_rate)
         if new and self.carried is not None:
             self.carried.into_optimizer(optimizer, self.model)
         return optimizer
@@ -187,6 +189,22 @@ def _gradients(model: nn.Module) -> Iterator[Tensor]:
             if parameter.grad.is_sparse:
                 parameter.grad = parameter.grad.coalesce()
             yield parameter.grad.values() if parameter.grad.is_sparse else parameter.grad
+
+
+def _set_rate_of_encoder(optimizer: torch.optim.Optimizer, model: PreTrainedModel, rate: float) -> None:
+    """Put the encoder's parameters into groups of their own, with their own learning rate."""
+    encoder = getattr(model.base_model, "reader", model.base_model)
+    trained = {id(p) for p in encoder.parameters() if p.requires_grad} if isinstance(encoder, PreTrainedModel) else ()
+    if not trained:
+        raise ValueError(
+            "encoder_learning_rate: no encoder is trained; --config-overrides freeze_encoder=false trains it"
+        )
+    groups = list(optimizer.param_groups)
+    for group in groups:
+        apart = [p for p in group["params"] if id(p) in trained]
+        group["params"] = [p for p in group["params"] if id(p) not in trained]
+        optimizer.add_param_group({**group, "params": apart, "lr": rate})
+    optimizer.param_groups[:] = [group for group in optimizer.param_groups if group["params"]]
 
 
 def dev_scorer(dev: DevSet) -> Callable[[EvalPrediction], dict[str, float]]:
