@@ -45,12 +45,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "num_train_epochs": 25,
     },
     "lstm": {"learning_rate": 1e-3, "max_grad_norm": 5.0},
-    # Jia et al. (2019), supervised: train.NER.config of the released code (jiachenwestlake/Cross-Domain_NER).
+    # Jia et al. (2019), supervised: train.NER.config of the released code (jiachenwestlake/Cross-Domain_NER). Its L2 of
+    # 1e-8 changes no weight in float32. It does not clip; on music the norm of the gradient then grew from 600 to
+    # 65,000 in 15 steps.
     "cross-domain-lm": {
         "optim": "sgd",
         "learning_rate": 0.015,
         "lr_decay": 0.05,
-        "weight_decay": 1e-8,
+        "max_grad_norm": 5.0,
         "per_device_train_batch_size": 32,
         "num_train_epochs": 100,
         "early_stopping_patience": 0,
