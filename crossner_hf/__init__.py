@@ -41,6 +41,7 @@ _PUBLIC = {
     "export_onnx": "finetuning.onnx_export",
     "ExternalSystem": "external.evaluation",
     "evaluate_predictions": "external.evaluation",
+    "evaluate_tagger": "external.models",
     "AdaptArguments": "concepts.adapt_arguments",
     "adapt": "concepts.adapt",
     "Corpus": "corpora.corpus",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from crossner_hf.data.importing.documents import ImportOptions
     from crossner_hf.data.importing.import_domain import import_domain
     from crossner_hf.external.evaluation import ExternalSystem, evaluate_predictions
+    from crossner_hf.external.models import evaluate_tagger
     from crossner_hf.finetuning.arguments import FineTuningArguments, preset
     from crossner_hf.finetuning.evaluation import evaluate
     from crossner_hf.finetuning.fine_tune import fine_tune
@@ -98,9 +100,16 @@ def _register_dataset(module: ModuleType) -> None:
 
 @wrapt.when_imported("transformers.pipelines")
 def _register_pipeline(module: ModuleType) -> None:
+    if _is_too_old():
+        return
     from crossner_hf.tagger.pipeline import register
 
     register()
+
+
+def _is_too_old() -> bool:
+    """Whether this is transformers 4, which flair and SpanMarker need; only `evaluate_tagger` runs beside it."""
+    return str(getattr(sys.modules.get("transformers"), "__version__", "5")).startswith(("3.", "4."))
 
 
 # Modules of transformers that the registration of models needs, each with a name it has when fully imported.
@@ -117,7 +126,7 @@ def _register_models(module: ModuleType) -> None:
     """Register the models, unless a needed module is still being imported: then its own hook does it."""
     global _registering
     is_partial = any(name in sys.modules and not hasattr(sys.modules[name], part) for name, part in _NEEDED.items())
-    if _registering or is_partial:
+    if _registering or is_partial or _is_too_old():
         return
     _registering = True
     try:

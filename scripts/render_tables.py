@@ -25,6 +25,7 @@ from crossner_hf.results.published import EARLIER
 from crossner_hf.results.published_corpora import OVERLAP, OVERLAP_DOMAINS, published_ratio
 from crossner_hf.results.record_files import read_record
 from crossner_hf.results.records import SETTINGS
+from crossner_hf.results.score_table import EFFECTS
 from crossner_hf.results.significance import Comparison, compare_all
 from crossner_hf.results.statistics import summarise
 from crossner_hf.results.systems import group
@@ -333,6 +334,11 @@ def corpora_coverage_table() -> str:
     return markdown_table(["domain", *LEVELS], rows)
 
 
+def conventions_table() -> str:
+    """What each convention does to a score."""
+    return markdown_table(["convention", "what it does to a score"], list(EFFECTS.items()), names=2)
+
+
 def modules_list() -> str:
     """Each module of the package with the first line of its docstring."""
     package = ROOT / "crossner_hf"
@@ -360,6 +366,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "corpora-sizes": corpora_sizes_table,
     "corpora-overlap": corpora_overlap_table,
     "corpora-coverage": corpora_coverage_table,
+    "conventions": conventions_table,
     "modules": modules_list,
 }
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.evaluate_external import add_external_options, given_options, score_file
+from crossner_hf.cli.evaluate_external import add_external_options, options_problem, score_external
 from crossner_hf.cli.options import (
     CommandParser,
     add_data_options,
@@ -26,6 +26,7 @@ EPILOG = """examples:
   crossner-hf evaluate --model USER/NAME --check                       # check the scores on its card
   crossner-hf evaluate --gazetteer names.tsv --domain music            # how far names alone go
   crossner-hf evaluate --predictions gpt.jsonl --domain music          # predictions made elsewhere
+  crossner-hf evaluate --model urchade/gliner_small-v2.1 --library gliner --domain music --setting no_training
 
 The table shows conlleval (a stray I- opens an entity; sentence by sentence). strict and pooled (the official script's)
 stand below it. Further conventions: --conventions conlleval no_misc token string_set.
@@ -80,14 +81,14 @@ def main(argv: Sequence[str]) -> int:
     if not args.model and (args.check or args.trust_remote_code or args.dtype):
         other = "--gazetteer" if args.gazetteer else "--predictions"
         parser.error(f"--check, --trust-remote-code and --dtype are about a model, so leave them out with {other}")
-    if not args.predictions and given_options(args):
-        parser.error(f"{' and '.join(given_options(args))} go with --predictions")
-    if args.predictions and args.conventions:
-        parser.error("--predictions shows all conventions, so leave out --conventions")
+    if message := options_problem(args):
+        parser.error(message)
     if args.gazetteer or args.predictions:
-        return _score_gazetteer(args) if args.gazetteer else score_file(args)
+        return _score_gazetteer(args) if args.gazetteer else score_external(args)
 
     quiet()
+    if args.library:
+        return score_external(args)
     return _check(args) if args.check else _score(args)
 
 

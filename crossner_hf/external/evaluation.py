@@ -36,6 +36,10 @@ class ExternalSystem:
             in the schema.
         key: In JSON lines, the key of the entities.
         last_included: Whether the end of a span is its last word or character, not the one behind it.
+        reads: What a function that tags gets for each sentence: its text, or its words (`texts` or `words`).
+        labels: The names of types for which GLiNER is asked; by default the domain's in words, without `misc`, whose
+            name does not say what belongs to it.
+        threshold: The least score of GLiNER's entities.
     """
 
     name: str = ""
@@ -44,8 +48,13 @@ class ExternalSystem:
     type_map: TypeMap = field(default_factory=dict)
     key: str | None = None
     last_included: bool = False
+    reads: str = "texts"
+    labels: tuple[str, ...] = ()
+    threshold: float = 0.5
 
     def __post_init__(self) -> None:
+        if self.reads not in ("texts", "words"):
+            raise ValueError(f"reads must be texts or words, got {self.reads!r}")
         if self.setting not in SETTINGS:
             raise ValueError(f"setting must be one of {', '.join(SETTINGS)}, got {self.setting!r}")
 
@@ -119,7 +128,7 @@ def score_given(
     wrong = Counter(entity.reason for p in placed for entity in p.unplaced)
     entities = {"scored": sum(len(spans(p.tags)) for p in placed), "left out": types.left_out.total(), **wrong}
     external: dict[str, Any] = {
-        "form": given[0].form,
+        "form": next((row.form for row in given if row.mentions), given[0].form),
         "entities": {what: n for what, n in entities.items() if n or what == "scored"},
     }
     external |= {"type_names": types.renamed(), "left_out_types": dict(types.left_out.most_common())}
@@ -147,7 +156,7 @@ def _iob2_reader(given: Sequence[Given], types: TypeNames, source: str) -> Calla
     """The function that reads a sentence's tags, of the scheme that all tags together have, as IOB2."""
     tags = sorted({"O", *(types.tag_of(tag) for row in given for tag in row.tags)})
     try:
-        labels = as_iob2_labels(tags)
+        labels = as_iob2_labels(tags) if tags != ["O"] else tags
     except ValueError:
         odd = [tag for tag in tags if tag != "O" and not re.match("[BIESULMW][-_]", tag)]
         shown = ", ".join(odd[:6]) + (", …" if len(odd) > 6 else "")

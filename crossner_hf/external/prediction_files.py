@@ -11,6 +11,7 @@ CoNLL columns have the predicted tags in the last column. A line of JSON lines h
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -99,20 +100,36 @@ def _row(row: Mapping[str, Any], where: str, key: str | None, last_included: boo
         raise ValueError(
             f"{where}: expected the sentence as 'tokens' or 'text' (or its 'id'), got {str(dict(row))[:80]}"
         )
-    about = (words, text, None if number is None else str(number))
     name = _key_of(row, where, key)
-    content = row[name]
-    if isinstance(content, list) and content and all(isinstance(tag, str) for tag in content):
+    about = (words, text, None if number is None else str(number))
+    return given_of(row[name], f"{where}: {name}", about, last_included)._replace(where=where)
+
+
+def given_of(
+    content: Any, where: str, about: tuple[Sequence[str] | None, str | None, str | None], last_included: bool = False
+) -> Given:
+    """Read what a system gives for one sentence: tags, or entities in any of the module's forms.
+
+    Args:
+        content: What it gives.
+        where: Where it stands, for errors.
+        about: Words, text and id of the sentence, as far as they are known.
+        last_included: Whether ends are the last word or character of an entity.
+
+    Raises:
+        ValueError: If it has another form, with `where`.
+    """
+    words = about[0]
+    if isinstance(content, list | tuple) and content and all(isinstance(tag, str) for tag in content):
         if words is None or len(words) != len(content):
             has = "no 'tokens'" if words is None else f"{len(words)} 'tokens'"
-            raise ValueError(f"{where}: has {len(content)} tags in {name!r} and {has}")
+            raise ValueError(f"{where}: has {len(content)} tags and {has}")
         return Given(where, "tags", *about, tags=content)
-    mentions = tuple(read_mentions(content, f"{where}: {name}", last_included))
+    mentions = tuple(read_mentions(content, where, last_included))
     given = {mention.start is None for mention in mentions}
     if len(given) == 2:
-        raise ValueError(f"{where}: some of its {name} have start and end, others have not")
-    form: Form = "strings" if given == {True} else "characters" if words is None else "words"
-    return Given(where, form, *about, mentions)
+        raise ValueError(f"{where}: some entities have start and end, others have not")
+    return Given(where, "strings" if given == {True} else "characters" if words is None else "words", *about, mentions)
 
 
 def _key_of(row: Mapping[str, Any], where: str, key: str | None) -> str:
@@ -149,7 +166,7 @@ def read_mentions(content: Any, where: str, last_included: bool = False) -> Iter
         if not 0 <= mention.start < end:
             hint = "" if mention.start != end else "; if ends belong to the entities, say so (--last-included)"
             raise ValueError(f"{where}: the span {mention.start}:{end} ({mention.type}) has nothing in it{hint}")
-        yield mention._replace(end=end)
+        yield mention._replace(start=int(mention.start), end=int(end))
 
 
 def _strings(texts: Any, where: str) -> list[str]:
@@ -163,7 +180,7 @@ def _of_object(item: Mapping[str, Any]) -> Mention | None:
     of_type = next((key for key in TYPE_KEYS if isinstance(item.get(key), str)), None)
     text = next((item[key] for key in STRING_KEYS if key != of_type and isinstance(item.get(key), str)), None)
     start, end, score = item.get("start"), item.get("end"), item.get("score")
-    score = float(score) if isinstance(score, int | float) else None
+    score = float(score) if isinstance(score, Real) else None
     if of_type is None or not (_are_places(start, end) or (start is end is None and text)):
         return None
     return Mention(item[of_type], start, end, text, score)
@@ -175,13 +192,13 @@ def _of_sequence(item: Any) -> Mention | None:
         return Mention(parts[1], text=parts[0])
     if len(parts) not in (3, 4) or not _are_places(*parts[:2]) or not isinstance(parts[2], str):
         return None
-    if len(parts) == 4 and not isinstance(parts[3], int | float):
+    if len(parts) == 4 and not isinstance(parts[3], Real):
         return None
     return Mention(parts[2], parts[0], parts[1], score=float(parts[3]) if len(parts) == 4 else None)
 
 
 def _are_places(start: Any, end: Any) -> bool:
-    return all(isinstance(place, int) and not isinstance(place, bool) for place in (start, end))
+    return all(isinstance(place, Integral) and not isinstance(place, bool) for place in (start, end))
 
 
 def _in_one_unit(rows: list[Given], name: str) -> list[Given]:

@@ -49,4 +49,5 @@ def convention_table(scores: SplitScores) -> str:
     ]
     effects = [fill(f"{name}: {EFFECTS[name]}", 100, subsequent_indent="  ") for name, *_ in rows]
     header = ("convention", "precision", "recall", "F1", "entities", "to conlleval")
-    return "\n".join([table(header, rows), "", *effects])
+    about = "In brackets: by how many points, for the linear tagger and the CRF over MiniLM (fine-tuned, one seed)."
+    return "\n".join([table(header, rows), "", *effects, about])

@@ -95,19 +95,19 @@ def as_iob2_labels(labels: Sequence[str]) -> list[str]:
     Sequences of the mapped labels may hold stray `I-`, which `stray_inside_opens` mends.
 
     Args:
-        labels: Of IOB2, BIOES, BILOU or BMEW, with a hyphen or an underscore (`B_PER`), or types alone (`PER`).
-            Neighbours with one type alone are one entity.
+        labels: Of IOB2, BIOES, BILOU or BMEW, with a hyphen, an underscore, a slash or a colon (`B_PER`), or types
+            alone (`PER`). Neighbours with one type alone are one entity.
 
     Raises:
         ValueError: No entities can be read from such labels.
     """
     names = [label for label in labels if label.upper() not in OUTSIDE]
-    prefixed = [re.fullmatch(r"([BIESULMW])[-_](.+)", name, re.IGNORECASE) for name in names]
-    if all(prefixed):
+    prefixed = [re.fullmatch(r"([BIESULMW])[-_/:](.+)", name, re.IGNORECASE) for name in names]
+    if names and all(prefixed):
         mapped = [f"{PREFIXES[match[1].upper()]}-{match[2]}" for match in prefixed if match]
     else:
-        unclear = [n for n in names if re.fullmatch(r"LABEL_\d+|[BI][-_].+|.+[-_][BI]", n, re.IGNORECASE)]
-        if unclear or len(names) == len(labels):
+        of_no_type = re.compile(r"LABEL_\d+|[BIESULMW]|[BI][-_/:].+|.+[-_/:][BI]", re.IGNORECASE)
+        if not names or len(names) == len(labels) or any(map(of_no_type.fullmatch, names)):
             shown = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
             raise ValueError(
                 f"no entities can be read from the labels {shown}; id2label must name O, B-TYPE and I-TYPE"

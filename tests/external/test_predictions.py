@@ -276,11 +276,11 @@ def test_other_words_are_named_with_the_first_three_places(tmp_path, music):
         ('{"tokens": ["a", "b"], "entities": [["a"]]}', "expected an entity such as"),
         ('{"tokens": ["a", "b"], "entities": {"song": "a", "band": 3}}', "expected a list of strings for each type"),
         ('{"tokens": ["a", "b"], "entities": 3}', "expected a list of entities, got '3'"),
-        ('{"tokens": ["a", "b"], "tags": ["O"]}', "p:1: has 1 tags in 'tags' and 2 'tokens'"),
-        ('{"text": "a b", "tags": ["O"]}', "p:1: has 1 tags in 'tags' and no 'tokens'"),
+        ('{"tokens": ["a", "b"], "tags": ["O"]}', "p:1: tags: has 1 tags and 2 'tokens'"),
+        ('{"text": "a b", "tags": ["O"]}', "p:1: tags: has 1 tags and no 'tokens'"),
         ('{"tokens": "a b", "entities": []}', "p:1: expected a list of words in 'tokens'"),
         ('{"text": "a b", "entities": [{"start": 0, "end": 1, "label": "x", "text": "b"}]}', "'b' stands neither at"),
-        ('{"text": "a b", "entities": [["a", "x"], [0, 1, "x"]]}', "some of its entities have start and end"),
+        ('{"text": "a b", "entities": [["a", "x"], [0, 1, "x"]]}', "p:1: entities: some entities have start and end"),
         ("a", "p:1: expected a word and, in the last column, its predicted tag; got 'a'"),
         ("\n", "p: has no line"),
     ],
@@ -391,12 +391,12 @@ def test_the_command_shows_all_conventions_and_writes_what_reports_read(tmp_path
 def test_options_of_predictions_go_with_predictions_alone(user_error, tmp_path):
     path = tmp_path / "p.conll"
     path.write_text("a O\n")
-    assert "--name and --seed go with --predictions" in user_error(
+    assert "--name and --seed go with --predictions, or with" in user_error(
         "evaluate", "--model", "m", "--domain", "music", "--name", "x", "--seed", "1"
     )
     predictions = ("evaluate", "--predictions", str(path), "--domain", MUSIC)
     assert "so leave them out with --predictions" in user_error(*predictions, "--check")
-    assert "shows all conventions" in user_error(*predictions, "--conventions", "strict")
+    assert "are shown under all conventions" in user_error(*predictions, "--conventions", "strict")
     assert "does not have each sentence of sample_music/test once" in user_error(*predictions)
     with pytest.raises(ValueError, match="setting must be one of"):
         ExternalSystem(setting="alone")

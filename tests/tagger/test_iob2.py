@@ -155,7 +155,7 @@ def test_types_alone_make_one_entity_of_neighbours_and_labels_of_special_tokens_
 
 
 @pytest.mark.parametrize(
-    "labels", ["LABEL_0 LABEL_1", "O B-PER I-PER LOC", "O PER-B PER-I", "NOUN VERB", "O LABEL_1 LABEL_2"]
+    "labels", ["LABEL_0 LABEL_1", "O B-PER I-PER LOC", "O PER-B PER-I", "NOUN VERB", "O LABEL_1 LABEL_2", "O B I", "O"]
 )
 def test_labels_from_which_no_entities_can_be_read_are_shown(labels):
     with pytest.raises(ValueError, match=f"no entities can be read from the labels {', '.join(labels.split())}; id2"):
