@@ -22,7 +22,8 @@ def add_external_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--library",
         choices=LIBRARIES,
-        help="the library of the model; transformers: a token classifier with other labels than the domain's",
+        help="the library of the model; transformers: a token classifier with other labels than the domain's. It reads "
+        "the model's files as it does by itself, and may unpickle them: load only models that you trust",
     )
     group.add_argument("--name", default="", help="in reports; default: that of the file or model")
     group.add_argument(

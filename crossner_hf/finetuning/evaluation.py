@@ -35,7 +35,8 @@ def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[
     if extra or missing:
         differences = [f"it has {_first(extra)}, which the domain has not"] if extra else []
         differences += [f"it lacks {_first(missing)}"] if missing else []
-        raise ValueError(f"the labels of {name} are not those of {domain.name}: {'; '.join(differences)}")
+        hint = "evaluate --library transformers scores a model with other types"
+        raise ValueError(f"the labels of {name} are not those of {domain.name}: {'; '.join(differences)} ({hint})")
     return names
 
 
