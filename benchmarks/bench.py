@@ -24,8 +24,10 @@ from dapt import bench_dapt
 from dumps import bench_dumps
 from masking import bench_masking
 from matching import bench_matching
+from multi_cell import bench_multi_cell
 from onnx_tagging import bench_onnx
 from report import bench_report
+from sampled_softmax import bench_sampled_softmax
 from sentences import bench_sentences
 from settings import bench_settings
 from transformers import TrainerCallback, pipeline
@@ -191,6 +193,8 @@ ROWS = {
     "corpus_build": bench_corpus_build,
     "crf": bench_crf,
     "bilstm": bench_bilstm,
+    "sampled_softmax": bench_sampled_softmax,
+    "multi_cell": bench_multi_cell,
 }
 
 

@@ -33,6 +33,7 @@ _PUBLIC = {
     "EncoderCRFForTokenClassification": "models.encoder_crf",
     "BiLSTMCRFForTokenClassification": "models.bilstm_crf",
     "CoachForTokenClassification": "models.coach",
+    "MultiCellLSTMForTokenClassification": "models.multi_cell_lstm",
     "CrossDomainLMForTokenClassification": "models.cross_domain_lm",
     "FineTuningArguments": "finetuning.arguments",
     "preset": "finetuning.arguments",
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from crossner_hf.models.coach import CoachForTokenClassification
     from crossner_hf.models.cross_domain_lm import CrossDomainLMForTokenClassification
     from crossner_hf.models.encoder_crf import EncoderCRFForTokenClassification
+    from crossner_hf.models.multi_cell_lstm import MultiCellLSTMForTokenClassification
     from crossner_hf.models.onnx_tagger import OnnxTaggerForTokenClassification
     from crossner_hf.pretraining.arguments import DaptArguments
     from crossner_hf.pretraining.dapt import dapt

@@ -24,7 +24,7 @@ from crossner_hf.results.predictions import read_gold, read_predictions
 from crossner_hf.results.published import EARLIER
 from crossner_hf.results.published_corpora import OVERLAP, OVERLAP_DOMAINS, published_ratio
 from crossner_hf.results.record_files import read_record
-from crossner_hf.results.records import SETTINGS
+from crossner_hf.results.records import SETTINGS, OnnxExportRecord
 from crossner_hf.results.score_table import EFFECTS
 from crossner_hf.results.significance import Comparison, compare_all
 from crossner_hf.results.statistics import summarise
@@ -210,12 +210,24 @@ def gazetteer_table() -> str:
     return markdown_table(["domain", "dev F1", "test precision", "test recall", "test F1"], rows)
 
 
+# Column to the records; those with `concepts` are one run each.
+CONCEPTS = {
+    "dev F1, 0 sentences": ("concepts/*-concepts", "validation"),
+    "test F1, 0 sentences": ("concepts/*-concepts", "test"),
+    "10 sentences": ("concepts/*-concepts-n10", "test"),
+    "all sentences": ("concepts/*-direct-crf-concepts", "test"),
+    "CRF over MiniLM, all sentences": ("crf-minilm/*-direct-crf-minilm", "test"),
+    "gazetteer": ("gazetteer/*-gazetteer", "test"),
+}
+
+
 def concepts_table() -> str:
-    rows = []
-    for domain in DOMAINS:
-        name, names = f"concepts/{domain}-concepts", f"gazetteer/{domain}-gazetteer"
-        rows.append([domain, *(f"{value:.2f}" for value in (*f1(name, "validation"), *f1(name), *f1(names)))])
-    return markdown_table(["domain", "dev F1", "test F1", "test F1 of the gazetteer"], rows)
+    def mean(name: str, split: str) -> str:
+        values = f1(name, split)
+        return f"{statistics.fmean(values):.2f}" if values else "–"
+
+    rows = [[d, *(mean(name.replace("*", d), split) for name, split in CONCEPTS.values())] for d in DOMAINS]
+    return markdown_table(["domain", *CONCEPTS], rows)
 
 
 def dapt_record(name: str) -> DaptRecord:
@@ -338,6 +350,17 @@ def modules_list() -> str:
     return "\n".join(lines)
 
 
+def int8_table() -> str:
+    """F1 of taggers before and after their export with weights of 8 bits."""
+    rows = []
+    for domain in DOMAINS:
+        record = read_record(RESULTS / f"onnx/{domain}-int8.json", OnnxExportRecord)
+        before, after = (100 * f1 for f1 in record.f1())
+        labels = f"{record.differing_sentences} of {record.sentences}"
+        rows.append([domain, f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}".replace("-", "−"), labels])
+    return markdown_table(["domain", "F1 before", "after", "difference", "sentences with other labels"], rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "main": main_table,
     "settings": settings_table,
@@ -354,6 +377,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "corpora-sizes": corpora_sizes_table,
     "corpora-overlap": corpora_overlap_table,
     "corpora-coverage": corpora_coverage_table,
+    "int8": int8_table,
     "conventions": conventions_table,
     "modules": modules_list,
 }

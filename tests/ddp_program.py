@@ -30,7 +30,7 @@ class Watch(TrainerCallback):
     def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs):
         if not self.gradient:
             names = {name.removeprefix("module."): p for name, p in model.named_parameters()}
-            self.gradient = {name: p.grad.clone() for name, p in names.items()}
+            self.gradient = {name: p.grad.to_dense().clone() for name, p in names.items()}
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         self.losses += [logs["loss"]] if "loss" in logs else []

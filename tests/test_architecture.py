@@ -17,7 +17,7 @@ PACKAGE = "crossner_hf"
 LAYERS = [
     ["__main__"],
     ["cli"],
-    ["hub", "experiments"],
+    ["hub", "experiments", "view", "spacy_component"],
     ["concepts"],
     ["finetuning", "pretraining"],
     ["training"],

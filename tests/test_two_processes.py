@@ -22,6 +22,10 @@ LAYOUTS = {
 }
 
 
+def _given(choice):
+    return {name: value for name, value in choice._asdict().items() if value}
+
+
 @pytest.fixture(scope="module")
 def seen(tiny_model, tiny_vectors, zoo, zoo_text, write_zoo, zoo_sentences, child_environment, tmp_path_factory):
     """Runs in one process and in two; gives what rank 0 saw by `RUN-LAYOUT`, and the folder of all."""
@@ -56,9 +60,15 @@ def seen(tiny_model, tiny_vectors, zoo, zoo_text, write_zoo, zoo_sentences, chil
                 **own,
                 source_cache=f"{folder}/{layout}",
             )
+    # With more draws than words, the softmax of both is the full one.
+    overrides = f"{TAGGERS['cross-domain-lm'][1].config_overrides},num_draws=1000"
+    lm = {"setting": "joint", "source": str(circus), "tagger": "cross-domain-lm", "config_overrides": overrides}
+    lm |= {"adaptation": "combined", "target_text": [str(zoo_text)], "text_sentences": 30, "target_repeats": 2}
+    for layout, size in (("whole", (16, 1)), ("two", (4, 2))):
+        add(f"lm-{layout}", "fine_tune", tiny_vectors, zoo, size, **FINE_TUNING, **lm)
     for name, (start, choice) in TAGGERS.items():
         start = tiny_vectors if start == "vectors" else tiny_model(start)
-        add(f"tagger-{name}-two", "fine_tune", start, zoo, (4, 1), **FINE_TUNING, **choice._asdict())
+        add(f"tagger-{name}-two", "fine_tune", start, zoo, (4, 1), **FINE_TUNING, **_given(choice))
 
     for run in runs["one"]:
         ddp_program.main(**run)
@@ -125,6 +135,15 @@ def test_two_processes_train_each_setting_as_one_does(seen, setting):
     assert two["losses"] == pytest.approx(one["losses"], abs=1e-5)
     of_one, of_two = (run["record"]["scores"]["test"]["conlleval"]["overall"] for run in (one, two))
     assert of_one["support"] == of_two["support"]
+
+
+def test_losses_of_domains_are_divided_by_what_all_processes_and_micro_batches_saw(seen):
+    """Cross-domain LM on four streams: one batch of 16, and two processes with two micro-batches of 4."""
+    folder, runs = seen
+    assert runs["lm-two"]["losses"] == pytest.approx(runs["lm-whole"]["losses"], rel=1e-4)
+    whole, two = (load_file(folder / f"lm-{layout}.0.safetensors") for layout in ("whole", "two"))
+    for parameter, gradient in whole.items():
+        assert (two[parameter] - gradient).abs().max() < 1e-4 * max(1, gradient.abs().max()), parameter
 
 
 @pytest.mark.parametrize("tagger", TAGGERS)

@@ -11,11 +11,14 @@ from crossner_hf.finetuning.settings import TaggerChoice
 
 NO_DROPOUT = "hidden_dropout_prob=0.0,attention_probs_dropout_prob=0.0"
 SMALL = "hidden_size=24,char_dim=8,char_filters=8,hidden_dropout_prob=0.0,unknown_rate=0.0"
+CELLS = "hidden_size=24,hidden_dropout_prob=0.0,attention_probs_dropout_prob=0.0"
 # Name: (what the tagger starts from, which tagger it is).
 TAGGERS = {
     "linear": ("bert", TaggerChoice(config_overrides=NO_DROPOUT)),
     "crf": ("bert", TaggerChoice("crf", config_overrides=NO_DROPOUT)),
     "bilstm-crf": ("vectors", TaggerChoice("bilstm-crf", "vectors", config_overrides=SMALL)),
+    "multi-cell-lstm": ("vectors", TaggerChoice("multi-cell-lstm", config_overrides=SMALL)),
+    "multi-cell-lstm-bert": ("bert", TaggerChoice("multi-cell-lstm", config_overrides=f"{CELLS},freeze_encoder=false")),
     "cross-domain-lm": (
         "vectors",
         TaggerChoice("cross-domain-lm", config_overrides=f"task_dim=4,domain_dim=4,{SMALL}"),

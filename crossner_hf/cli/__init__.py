@@ -35,6 +35,7 @@ COMMANDS = {
     "experiment": ("experiment", "grids of runs, and the report on their records"),
     "overlap": ("overlap", "how many frequent words domains and corpora share"),
     "evaluate": ("evaluate", "score a saved tagger on a domain's split"),
+    "view": ("view", "a local page with a tagger's test sentences, right and wrong, and a box for text"),
     "predict": ("predict", "tag text, CoNLL columns or JSON lines"),
     "export": ("export", "a saved tagger as an ONNX model, in float32 or 8 bits"),
     "push": ("push", "push a data set, a model, the metric or results to the Hub"),

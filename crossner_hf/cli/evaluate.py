@@ -13,6 +13,7 @@ from crossner_hf.cli.options import (
     add_trust_remote_code,
     domain_help,
     quiet,
+    wants_colour,
 )
 from crossner_hf.display import say
 
@@ -23,6 +24,7 @@ CONVENTIONS = ("conlleval", "strict", "pooled")
 EPILOG = """examples:
   crossner-hf evaluate --model runs/music --domain music
   crossner-hf evaluate --model USER/NAME --domain politics_dedup --split validation --output politics-dev.json
+  crossner-hf evaluate --model runs/music --domain music --errors 20    # the sentences with most mistakes
   crossner-hf evaluate --model USER/NAME --check                       # check the scores on its card
   crossner-hf evaluate --gazetteer names.tsv --domain music            # how far names alone go
   crossner-hf evaluate --predictions gpt.jsonl --domain music          # predictions made elsewhere
@@ -71,7 +73,11 @@ def main(argv: Sequence[str]) -> int:
     add_data_options(parser)
     add_dtype(parser)
     add_trust_remote_code(parser)
+    parser.add_argument("--errors", type=int, default=0, metavar="N", help="of a model, show the N worst sentences")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="of these sentences")
     args = parser.parse_args(argv)
+    if args.errors and (args.check or not args.model):
+        parser.error("--errors goes with --model, without --check")
     if not args.check and not args.domain:
         parser.error("--domain is needed, or --check for what the model's card states")
     if args.check and (args.split or args.conventions or args.output or args.no_verify or args.dtype):
@@ -111,19 +117,24 @@ def _check(args: argparse.Namespace) -> int:
 def _score(args: argparse.Namespace) -> int:
     import torch
 
-    from crossner_hf.finetuning.evaluation import evaluate
+    from crossner_hf.cli.errors import worst_sentences
+    from crossner_hf.finetuning.evaluation import evaluation_record, tagged_split
+    from crossner_hf.metric.crossner.span_f1 import check_conventions
     from crossner_hf.results.score_table import score_table
     from crossner_hf.schema import get_domain
     from crossner_hf.tagger.tagger import Tagger
 
     domain, split, conventions = get_domain(args.domain), args.split or "test", args.conventions or CONVENTIONS
-    verify = not args.no_verify
+    conventions, verify = check_conventions(conventions, has_tokens=True), not args.no_verify
     tagger = Tagger.from_pretrained(args.model, trust_remote_code=args.trust_remote_code)
     if args.dtype:
         tagger.model.to(getattr(torch, args.dtype))
-    record = evaluate(tagger, domain, split, data_dir=args.data_dir, verify=verify, conventions=conventions)
+    tagged = tagged_split(tagger, domain, split, data_dir=args.data_dir, verify=verify)
+    record = evaluation_record(tagger, tagged, split, verify=verify, conventions=conventions)
     say(f"{domain.name}/{split}, {args.model}")
     say(score_table(record.scores[split], conventions[0]))
+    for line in worst_sentences(tagged, args.errors, colour=wants_colour(args.color)):
+        print(line)
     _finish(args.output, record)
     return 0
 

@@ -12,7 +12,7 @@ from crossner_hf.data.download import domain_files
 from crossner_hf.data.sentences import read_sentences
 from crossner_hf.experiments.grid import Grid, Run, source_stage_of
 from crossner_hf.experiments.grid_entries import Dapt
-from crossner_hf.finetuning.settings import WORD_TAGGERS
+from crossner_hf.finetuning.settings import starts_from_vectors
 from crossner_hf.finetuning.word_taggers import architecture
 from crossner_hf.models.word_vectors import vectors_file
 from crossner_hf.packaged_encoder import encoder_path
@@ -101,8 +101,9 @@ class Counter:
     def _parameters(self, run: Run) -> float:
         """That each token is multiplied with; the tokens of the word-level taggers are words."""
         args = run.settings()
-        if args.tagger in WORD_TAGGERS:
-            vectors_file(run.model.name if isinstance(run.model, Dapt) else run.model)
+        model = run.model.name if isinstance(run.model, Dapt) else run.model
+        if starts_from_vectors(args.tagger, model):
+            vectors_file(model)
             return layer_parameters(architecture(args.tagger_choice())) / TOKENS_PER_WORD
         return layer_parameters(self.network(run.model.model if isinstance(run.model, Dapt) else run.model))
 

@@ -23,7 +23,7 @@ from crossner_hf.experiments import grid_entries
 from crossner_hf.experiments.grid_entries import ALL, Dapt, Variant, one_of, same_place, slug
 from crossner_hf.experiments.grid_file import Lines, message, place_of
 from crossner_hf.finetuning.arguments import DRAWS, PRESETS, FineTuningArguments, preset
-from crossner_hf.finetuning.settings import PUBLISHED_SEEDS, SETTINGS, WORD_TAGGERS
+from crossner_hf.finetuning.settings import ENCODER_TAGGERS, PUBLISHED_SEEDS, SETTINGS
 from crossner_hf.finetuning.source_stage import source_arguments
 from crossner_hf.schema import DOMAINS, get_domain
 
@@ -97,7 +97,7 @@ def source_stage_of(run: Run) -> SourceStage | None:
         return None
     args = run.settings()
     model = run.model.name if isinstance(run.model, Dapt) else run.model
-    of_words = args.tagger in WORD_TAGGERS  # their vocabulary is that of source and target
+    of_words = args.tagger not in ENCODER_TAGGERS  # their vocabulary or cells are those of source and target
     target = run.domain if of_words or args.source_head == "target" else None
     size = (run.size, args.few_shot_draw) if of_words else None
     what = [model, args.random_weights, args.source, args.source_head, args.source_epochs, target, size]

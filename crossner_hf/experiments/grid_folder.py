@@ -13,7 +13,7 @@ from crossner_hf.engine.tasks import Outcome
 from crossner_hf.experiments.grid import Grid, Run, SourceStage
 from crossner_hf.experiments.grid_entries import Dapt
 from crossner_hf.finetuning.arguments import FineTuningArguments
-from crossner_hf.finetuning.settings import WORD_TAGGERS
+from crossner_hf.finetuning.settings import starts_from_vectors
 from crossner_hf.finetuning.word_taggers import vectors_name
 from crossner_hf.json_file import read_json_object
 from crossner_hf.packaged_encoder import encoder_name
@@ -181,7 +181,7 @@ def _encoder(task: Run | Dapt, args: FineTuningArguments | DaptArguments) -> str
     if isinstance(task.model, Dapt):
         return task.model.name
     try:
-        if isinstance(args, FineTuningArguments) and args.tagger in WORD_TAGGERS:
+        if isinstance(args, FineTuningArguments) and starts_from_vectors(args.tagger, task.model):
             return vectors_name(task.model, args.tagger_choice())
         return encoder_name(task.model)
     except ImportError:

@@ -1,7 +1,8 @@
-"""Untrained taggers over a pretrained encoder: the stock linear one, and the same with a CRF."""
+"""Untrained taggers over a pretrained encoder: the stock linear one, the same with a CRF, and the multi-cell LSTM."""
 
 import copy
 import logging
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from transformers import (
 )
 
 from crossner_hf.finetuning.config_overrides import override
-from crossner_hf.finetuning.settings import LINEAR, WORD_TAGGERS, TaggerChoice
+from crossner_hf.finetuning.multi_cell import cells_of_domains
+from crossner_hf.finetuning.settings import LINEAR, MULTI_CELL, WORD_TAGGERS, TaggerChoice
 from crossner_hf.masking.subword_boundaries import model_of
 from crossner_hf.models.description_head import CONCEPTS_FILE, ConceptHead, description_layer
 from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
+from crossner_hf.models.multi_cell_lstm import MultiCellLSTMConfig, MultiCellLSTMForTokenClassification
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.results.record_files import RECORD_FILE, read_record
 from crossner_hf.results.records import PreTraining
@@ -40,7 +43,8 @@ class EncoderTaggers:
 
     Args:
         model: A folder, a Hub id, or 'minilm'.
-        choice: The tagger, 'linear' or 'crf'.
+        choice: The tagger: 'linear', 'crf' or 'multi-cell-lstm'.
+        domains: Those that a multi-cell LSTM has cells for; by default that of its labels.
         random_weights: Whether only the encoder's architecture is taken over.
         trust_remote_code: Whether code that comes with the encoder may run.
     """
@@ -49,11 +53,15 @@ class EncoderTaggers:
         self,
         model: str,
         choice: TaggerChoice = LINEAR,
+        domains: Mapping[str, Domain] | None = None,
         *,
         random_weights: bool = False,
         trust_remote_code: bool = False,
     ):
         self.choice, self.random_weights, self.trust_remote_code = choice, random_weights, trust_remote_code
+        self.domains = domains
+        if choice.tagger == MULTI_CELL and (choice.vocabulary != "train" or choice.char_vectors):
+            raise ValueError(f"vocabulary and char_vectors are for word vectors; {model} is taken for an encoder")
         self.path = encoder_path(model)
         self.name = encoder_name(model)
 
@@ -83,10 +91,11 @@ class EncoderTaggers:
         """
         labels = {"id2label": domain.id2label, "label2id": domain.label2id}
         saved = self._config()
-        if saved.model_type in WORD_TAGGERS:
+        if saved.model_type in (*WORD_TAGGERS, MULTI_CELL):
+            lack = "from which no other starts" if saved.model_type == MULTI_CELL else "which has no encoder"
             raise ValueError(
-                f"{self.name}: is a {saved.model_type} tagger, which has no encoder; give --model an encoder, or a "
-                f"vector file with --tagger {saved.model_type}"
+                f"{self.name}: is a {saved.model_type} tagger, {lack}; give --model an encoder, or a vector file with "
+                f"--tagger {saved.model_type}"
             )
         if isinstance(saved, EncoderCRFConfig):
             with loading(self.path, "tagger"):
@@ -102,15 +111,32 @@ class EncoderTaggers:
             return self._linear(encoder, saved, crf, domain)
         if encoder.model_type not in CONFIG_MAPPING:
             raise ValueError(
-                f"{self.name}: its model_type {encoder.model_type!r} is no part of transformers: a CRF over it could "
-                "not be loaded again; use --tagger linear"
+                f"{self.name}: its model_type {encoder.model_type!r} is no part of transformers: a "
+                f"{self.choice.tagger} over it could not be loaded again; use --tagger linear"
             )
+        if self.choice.tagger == MULTI_CELL:
+            return self._multi_cell(encoder, self._linear(encoder, saved, crf, domain).base_model, domain)
         config = EncoderCRFConfig(encoder_config=encoder, word_splitter=DEFAULT_SPLITTER, **labels)
         override(config, encoder, text=self.choice.config_overrides)
         model = EncoderCRFForTokenClassification(config, self._linear(encoder, saved, crf, domain))
         model.begins_word.copy_(begins_word(self.tokenizer, encoder.vocab_size))
         if crf is not None and not self.random_weights and saved.id2label == domain.id2label:
             model.head.load_state_dict(crf.head.state_dict())
+        return model
+
+    def _multi_cell(
+        self, encoder: PreTrainedConfig, reader: PreTrainedModel, domain: Domain
+    ) -> MultiCellLSTMForTokenClassification:
+        config = MultiCellLSTMConfig(
+            encoder_config=encoder,
+            id2label=domain.id2label,
+            label2id=domain.label2id,
+            word_splitter=DEFAULT_SPLITTER,
+            **cells_of_domains(domain, self.domains or {"target": domain}, self.choice),
+        )
+        override(config, encoder, text=self.choice.config_overrides)
+        model = MultiCellLSTMForTokenClassification(config, reader)
+        model.begins_word.copy_(begins_word(self.tokenizer, encoder.vocab_size))
         return model
 
     def _config(self, **changes: Any) -> PreTrainedConfig:
@@ -152,6 +178,8 @@ class EncoderTaggers:
 
     def _reads_descriptions(self) -> bool:
         """Whether the head is made of descriptions."""
+        if self.choice.tagger == MULTI_CELL:
+            return False
         if self.choice.head == "descriptions":
             return True  # loading says what is missing
         return self.choice.head == "auto" and (Path(self.path) / CONCEPTS_FILE).is_file()
@@ -185,7 +213,7 @@ class EncoderTaggers:
     @staticmethod
     def sha256(model: PreTrainedModel) -> str:
         """Return the hash of the encoder's weights."""
-        return weights_hash(model)
+        return weights_hash(getattr(model.base_model, "reader", model))
 
     def pre_training(self) -> PreTraining | None:
         """Return what the encoder's own record says of its domain-adaptive pre-training; None if it has none."""

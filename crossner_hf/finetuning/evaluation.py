@@ -86,12 +86,19 @@ def evaluate(
     domain = domain if isinstance(domain, Domain) else get_domain(domain)
     tagger = model if isinstance(model, Tagger) else Tagger.from_pretrained(str(model))
     tagged = tagged_split(tagger, domain, split, data_dir=data_dir, verify=verify)
+    return evaluation_record(tagger, tagged, split, verify=verify, conventions=conventions)
+
+
+def evaluation_record(
+    tagger: Tagger, tagged: "TaggedSplit", split: str, *, verify: bool, conventions: Sequence[str]
+) -> EvaluationRecord:
+    """Give the record of a split that `tagged_split` tagged."""
     return EvaluationRecord.new(
-        model=model_name(model),
+        model=model_name(tagger),
         dtype=None if tagger.model.dtype == torch.float32 else str(tagger.model.dtype).removeprefix("torch."),
-        domain=domain.name,
+        domain=tagged.domain.name,
         split=split,
-        is_crossner=is_crossner(domain, verify),
+        is_crossner=is_crossner(tagged.domain, verify),
         scores={split: tagged.scores(conventions)},
     )
 

@@ -1,6 +1,9 @@
 """The paper's three settings as data: stages, the streams of sentences each learns from; and the choice of a tagger."""
 
+from pathlib import Path
 from typing import NamedTuple
+
+from crossner_hf.models.word_vectors import GLOVE
 
 PUBLISHED_SEEDS = (555, 666, 777)  # run.sh of zliucr/CrossNER
 
@@ -8,10 +11,11 @@ SETTINGS = ("direct", "pre_train_then_fine_tune", "joint")
 HEADS = ("source", "target")
 OPTIMIZERS = ("carried", "fresh")
 ENCODER_TAGGERS = ("linear", "crf")
+WORD_TAGGERS = ("bilstm-crf", "coach", "cross-domain-lm")
+MULTI_CELL = "multi-cell-lstm"  # over an encoder or over word vectors, as --model says
+TAGGERS = (*ENCODER_TAGGERS, *WORD_TAGGERS, MULTI_CELL)
 # Taggers that tell source from target in joint training, and how their batches mix the two: see streams.py.
-DOMAIN_TAGGERS: dict[str, str] = {"cross-domain-lm": "proportional"}
-WORD_TAGGERS = ("bilstm-crf", "coach", *DOMAIN_TAGGERS)
-TAGGERS = (*ENCODER_TAGGERS, *WORD_TAGGERS)
+DOMAIN_TAGGERS: dict[str, str] = {"cross-domain-lm": "proportional", MULTI_CELL: "alternating"}
 ADAPTATIONS = ("supervised", "combined", "unsupervised")
 VOCABULARIES = ("train", "vectors")
 FIRST_HEADS = ("auto", "descriptions", "random")
@@ -108,6 +112,11 @@ class TaggerChoice(NamedTuple):
 
 
 LINEAR = TaggerChoice()
+
+
+def starts_from_vectors(tagger: str, model: str) -> bool:
+    """Say whether a tagger reads word vectors; a multi-cell-lstm does if its model is 'glove' or a file."""
+    return tagger in WORD_TAGGERS or (tagger == MULTI_CELL and (model == GLOVE or Path(model).is_file()))
 
 
 class FewShot(NamedTuple):

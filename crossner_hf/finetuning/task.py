@@ -15,7 +15,7 @@ from crossner_hf.data.builder import load
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
-from crossner_hf.finetuning.settings import LINEAR, WORD_TAGGERS, FewShot, TaggerChoice
+from crossner_hf.finetuning.settings import LINEAR, FewShot, TaggerChoice, starts_from_vectors
 from crossner_hf.schema import Domain
 
 
@@ -75,14 +75,18 @@ class Task:
     @cached_property
     def taggers(self) -> UntrainedTaggers:
         """What makes the task's taggers."""
-        if self.choice.tagger in WORD_TAGGERS:
+        if starts_from_vectors(self.choice.tagger, self.model):
             from crossner_hf.finetuning.word_taggers import WordTaggers
 
             sentences = [words for whose in self.domains for words in self.rows(whose, "train")["tokens"]]
             sentences += [words for whose in self.raw for words in self.raw_sentences(whose)]
             return WordTaggers(self.model, self.domains, sentences, self.choice, random_weights=self.random_weights)
         return EncoderTaggers(
-            self.model, self.choice, random_weights=self.random_weights, trust_remote_code=self.trust_remote_code
+            self.model,
+            self.choice,
+            self.domains,
+            random_weights=self.random_weights,
+            trust_remote_code=self.trust_remote_code,
         )
 
     @property

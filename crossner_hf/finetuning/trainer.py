@@ -1,6 +1,6 @@
 """The stock Trainer with the loss of `token_loss`, length-grouped batches and scores of whole dev sentences."""
 
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -96,10 +96,9 @@ class TaggerTrainer(ResumableTrainer):
             callbacks=callbacks,
         )
 
-        # SGD adds the gradient alone, so the rows without one can be left out. Clipping and DDP need all rows.
-        plain_sgd = args.optim == OptimizerNames.SGD and not args.max_grad_norm and args.world_size * args.n_gpu <= 1
+        # SGD adds the gradient alone, so the rows without one can be left out; DDP needs all rows.
         for table in self._sparse_tables():
-            table.sparse = plain_sgd
+            table.sparse = args.optim == OptimizerNames.SGD and max(args.world_size, args.n_gpu) <= 1
 
     def _sparse_tables(self) -> list[nn.Embedding]:
         """The tables of which a batch needs few rows, if the model names them; they have no weight decay."""
@@ -138,6 +137,8 @@ class TaggerTrainer(ResumableTrainer):
         """Create the optimizer once, with the state that is carried over."""
         new = self.optimizer is None
         optimizer = super().create_optimizer(model)
+        if new and self.args.encoder_learning_rate is not None:
+            _set_rate_of_encoder(optimizer, self.model, self.args.encoder_learning_rate)
         if new and self.carried is not None:
             self.carried.into_optimizer(optimizer, self.model)
         return optimizer
@@ -164,13 +165,46 @@ class TaggerTrainer(ResumableTrainer):
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler[int]:
         return SequentialSampler(eval_dataset)
 
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        if not any(table.sparse for table in self._sparse_tables()):  # whose norm the stock way cannot compute
+            return super()._clip_grad_norm(model)
+        gradients = list(_gradients(model))
+        norm = torch.nn.utils.get_total_norm(gradients)
+        factor = (self.args.max_grad_norm / (norm + 1e-6)).clamp(max=1)
+        for gradient in gradients:
+            gradient.mul_(factor)
+        return norm
+
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         if grad_norm is None:
             # Without clipping the norm is only logged. The stock way also multiplies every gradient by 1.
-            grads = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-            grads = [grad.coalesce().values() if grad.is_sparse else grad for grad in grads]
-            return torch.nn.utils.get_total_norm(grads)
+            return torch.nn.utils.get_total_norm(list(_gradients(model)))
         return super()._get_grad_norm(model, grad_norm=grad_norm)
+
+
+def _gradients(model: nn.Module) -> Iterator[Tensor]:
+    """Yield the gradients; of a sparse one its values, which are changed by what changes them."""
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            if parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.coalesce()
+            yield parameter.grad.values() if parameter.grad.is_sparse else parameter.grad
+
+
+def _set_rate_of_encoder(optimizer: torch.optim.Optimizer, model: PreTrainedModel, rate: float) -> None:
+    """Put the encoder's parameters into groups of their own, with their own learning rate."""
+    encoder = getattr(model.base_model, "reader", model.base_model)
+    trained = {id(p) for p in encoder.parameters() if p.requires_grad} if isinstance(encoder, PreTrainedModel) else ()
+    if not trained:
+        raise ValueError(
+            "encoder_learning_rate: no encoder is trained; --config-overrides freeze_encoder=false trains it"
+        )
+    groups = list(optimizer.param_groups)
+    for group in groups:
+        apart = [p for p in group["params"] if id(p) in trained]
+        group["params"] = [p for p in group["params"] if id(p) not in trained]
+        optimizer.add_param_group({**group, "params": apart, "lr": rate})
+    optimizer.param_groups[:] = [group for group in optimizer.param_groups if group["params"]]
 
 
 def dev_scorer(dev: DevSet) -> Callable[[EvalPrediction], dict[str, float]]:

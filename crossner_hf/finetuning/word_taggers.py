@@ -15,10 +15,12 @@ from transformers import PreTrainedModel
 
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.finetuning.config_overrides import override
-from crossner_hf.finetuning.settings import TaggerChoice
+from crossner_hf.finetuning.multi_cell import cells_of_domains
+from crossner_hf.finetuning.settings import MULTI_CELL, TaggerChoice
 from crossner_hf.models.bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from crossner_hf.models.coach import CoachConfig, CoachForTokenClassification
 from crossner_hf.models.cross_domain_lm import LOSS_WEIGHTS, CrossDomainLMConfig, CrossDomainLMForTokenClassification
+from crossner_hf.models.multi_cell_lstm import MultiCellLSTMConfig, MultiCellLSTMForTokenClassification
 from crossner_hf.models.word_tokenizer import WordTokenizer
 from crossner_hf.models.word_vectors import GLOVE, GLOVE_NAME, WordVectors, gram_vectors, load_vectors
 from crossner_hf.models.word_vocabulary import EmbeddingRows, build_tokenizer, initial_rows, spellings
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 MODELS = {
     "bilstm-crf": (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification),
     "coach": (CoachConfig, CoachForTokenClassification),
+    MULTI_CELL: (MultiCellLSTMConfig, MultiCellLSTMForTokenClassification),
     "cross-domain-lm": (CrossDomainLMConfig, CrossDomainLMForTokenClassification),
 }
 
@@ -72,7 +75,7 @@ class WordTaggers:
     ):
         if Path(model).is_dir():
             raise ValueError(f"{model}: is a folder; give a text file of word vectors, or 'glove', for {choice.tagger}")
-        self.model, self.choice, self.random_weights = model, choice, random_weights
+        self.model, self.domains, self.choice, self.random_weights = model, domains, choice, random_weights
         self.name = vectors_name(model, choice)
         self.source = domains["source"] if choice.adaptation else None  # of a tagger that tells it from the target
         self.counts = Counter(word for sentence in sentences for word in sentence)
@@ -142,7 +145,7 @@ class WordTaggers:
             id2label=domain.id2label,
             label2id=domain.label2id,
             word_splitter=DEFAULT_SPLITTER,
-            **self._of_domains(),
+            **self._of_domains(domain),
         )
         override(config, text=self.choice.config_overrides)
         model = of_model(config)
@@ -153,8 +156,10 @@ class WordTaggers:
             self._describe(model, domain, rows, grams)
         return model
 
-    def _of_domains(self) -> dict[str, Any]:
+    def _of_domains(self, domain: Domain) -> dict[str, Any]:
         """What the config says of source and target where one model learns from both."""
+        if self.choice.tagger == MULTI_CELL:
+            return cells_of_domains(domain, self.domains, self.choice)
         if self.source is None:
             return {}
         shared = self.choice.adaptation == "unsupervised"

@@ -23,6 +23,7 @@ TAGGER_DESCRIPTIONS = {
     "crf": "a linear layer and a CRF over the first tokens of words",
     "bilstm-crf": "BiLSTM-CRF over word and character vectors (Lample et al., 2016)",
     "coach": "Coach: first boundaries, then types (Liu et al., 2020)",
+    "multi-cell-lstm": "multi-cell LSTM: a cell for each type, and a CRF (Jia and Zhang, 2020)",
     "cross-domain-lm": "an LSTM generated from task and domain, with language models and a CRF (Jia et al., 2019)",
 }
 

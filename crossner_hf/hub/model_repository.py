@@ -157,7 +157,7 @@ def _write_code(run_folder: Path, folder: Path, model_type: str, *, is_tagger: b
         values.pop("custom_pipelines", None)
     if is_tagger:
         config |= config_entries(model_type)
-        of_tokenizer |= tokenizer_entries(model_type)
+        of_tokenizer |= tokenizer_entries(model_type, of_tokenizer.get("tokenizer_class"))
         for name, source in remote_files(model_type).items():
             write_text(folder / name, source)
     for name, values in ((CONFIG_NAME, config), (TOKENIZER_CONFIG, of_tokenizer)):

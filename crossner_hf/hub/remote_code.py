@@ -26,6 +26,9 @@ TAGGERS = {
     "cross-domain-lm": (
         *("models.cross_domain_lm", "CrossDomainLMConfig", "CrossDomainLMForTokenClassification", "WordTokenizer"),
     ),
+    "multi-cell-lstm": (  # its tokenizer may also be that of its encoder
+        *("models.multi_cell_lstm", "MultiCellLSTMConfig", "MultiCellLSTMForTokenClassification", "WordTokenizer"),
+    ),
 }
 TOKENIZER = "models.word_tokenizer"
 
@@ -53,10 +56,12 @@ def config_entries(model_type: str) -> dict[str, Any]:
     }
 
 
-def tokenizer_entries(model_type: str) -> dict[str, Any]:
-    """Give the entries of `tokenizer_config.json` that name the code."""
-    tokenizer = TAGGERS[model_type][3] if model_type in TAGGERS else None
-    return {"auto_map": {"AutoTokenizer": [None, f"{_file(TOKENIZER)}.{tokenizer}"]}} if tokenizer else {}
+def tokenizer_entries(model_type: str, tokenizer_class: str | None) -> dict[str, Any]:
+    """Give the entries of `tokenizer_config.json` that name the code, if the tokenizer is of the tagger's own class."""
+    own = TAGGERS[model_type][3] if model_type in TAGGERS else None
+    if own is None or own != tokenizer_class:
+        return {}
+    return {"auto_map": {"AutoTokenizer": [None, f"{_file(TOKENIZER)}.{own}"]}}
 
 
 def flat_files(modules: Iterable[str]) -> dict[str, str]:

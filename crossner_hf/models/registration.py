@@ -6,6 +6,7 @@ from .bilstm_crf import BiLSTMCRFConfig, BiLSTMCRFForTokenClassification
 from .coach import CoachConfig, CoachForTokenClassification
 from .cross_domain_lm import CrossDomainLMConfig, CrossDomainLMForTokenClassification
 from .encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
+from .multi_cell_lstm import MultiCellLSTMConfig, MultiCellLSTMForTokenClassification
 from .onnx_tagger import OnnxTaggerConfig, OnnxTaggerForTokenClassification
 from .word_tokenizer import WordTokenizer
 
@@ -17,6 +18,7 @@ def register() -> None:
         (OnnxTaggerConfig, OnnxTaggerForTokenClassification, None),
         (BiLSTMCRFConfig, BiLSTMCRFForTokenClassification, WordTokenizer),
         (CoachConfig, CoachForTokenClassification, WordTokenizer),
+        (MultiCellLSTMConfig, MultiCellLSTMForTokenClassification, None),  # tokenizers name their class
         (CrossDomainLMConfig, CrossDomainLMForTokenClassification, WordTokenizer),
     ):
         AutoConfig.register(config.model_type, config, exist_ok=True)

@@ -15,6 +15,7 @@ TAGGERS = {
     "crf": "{} + CRF",
     "bilstm-crf": "BiLSTM-CRF ({})",
     "coach": "Coach ({})",
+    "multi-cell-lstm": "Multi-cell LSTM ({})",
     "cross-domain-lm": "cross-domain LM ({})",
     "gazetteer": "gazetteer ({})",
     "predictions": "{}",

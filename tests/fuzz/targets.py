@@ -418,7 +418,7 @@ def models(folder: Path) -> dict[str, Target]:
         "linear": EncoderTaggers(roberta),
         "sharded": EncoderTaggers(bert),
         "crf": EncoderTaggers(bert, TaggerChoice("crf")),
-        "words": WordTaggers(vectors, [ZOO], [list(WORDS)], choice),
+        "words": WordTaggers(vectors, {"target": ZOO}, [list(WORDS)], choice),
         "pushed": EncoderTaggers(roberta),
     }
     for name, taggers in saved.items():

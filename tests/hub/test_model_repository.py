@@ -16,7 +16,7 @@ from transformers import AutoModelForMaskedLM, AutoModelForTokenClassification, 
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
-from crossner_hf.finetuning.settings import WORD_TAGGERS
+from crossner_hf.finetuning.settings import MULTI_CELL, WORD_TAGGERS
 from crossner_hf.hub.model_card import EXAMPLE
 from crossner_hf.hub.model_repository import write_model_repository
 from crossner_hf.hub.remote_code import TAGGERS, TASK, flat_files, remote_files
@@ -24,7 +24,7 @@ from crossner_hf.results.record_files import read_record, write_record
 
 SMALL = "hidden_size=24,char_dim=8,char_filters=8"
 TEXTS = ["The red panda moved to New York, and the owl's keeper saw Oslo.", "A lynx in Stoke-on-Trent; the fox fled."]
-ALL = ("linear", "crf", *WORD_TAGGERS)
+ALL = ("linear", "crf", *WORD_TAGGERS, MULTI_CELL, f"{MULTI_CELL}-bert")
 
 # Run without this package: stock classes need no code; other code needs trust; then each tagger's output as JSON.
 WITHOUT = """
@@ -63,7 +63,7 @@ def run(zoo, tiny_model, tiny_vectors, tmp_path_factory):
 
     @cache
     def run(tagger: str) -> Path:
-        words, folder = tagger in WORD_TAGGERS, tmp_path_factory.mktemp("runs") / tagger
+        words, folder = tagger in (*WORD_TAGGERS, MULTI_CELL), tmp_path_factory.mktemp("runs") / tagger
         steps = {
             "max_steps": 12,
             "eval_steps": 12,
@@ -71,7 +71,8 @@ def run(zoo, tiny_model, tiny_vectors, tmp_path_factory):
             "eval_strategy": "steps",
             "save_strategy": "steps",
         }
-        more = {"tagger": tagger, "config_overrides": SMALL if words else None, "learning_rate": 5e-3, "use_cpu": True}
+        kind = tagger.removesuffix("-bert")
+        more = {"tagger": kind, "config_overrides": SMALL if words else None, "learning_rate": 5e-3, "use_cpu": True}
         fine_tune(zoo, tiny_vectors if words else tiny_model(), FineTuningArguments(str(folder), **steps, **more))
         return folder
 

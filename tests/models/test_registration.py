@@ -27,7 +27,7 @@ def test_every_order_of_imports_registers_models_and_pipeline(run_python):
         if child == 0:
             exec(order)
             from transformers import AutoConfig
-            names = ["coach", "bilstm-crf", "encoder-crf", "cross-domain-lm"]
+            names = ["coach", "bilstm-crf", "encoder-crf", "cross-domain-lm", "multi-cell-lstm"]
             kinds = [AutoConfig.for_model(name).model_type for name in names]
             pipelines = sys.modules.get("transformers.pipelines")
             tasks = pipelines.PIPELINE_REGISTRY.supported_tasks if pipelines else {}

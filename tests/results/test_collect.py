@@ -180,12 +180,16 @@ def encoder(sha256: str, **more) -> dict:
             id="random weights differ with the seed",
         ),
         pytest.param(
-            [{"arguments": RATE}, *({"arguments": RATE | {"tagger": name}} for name in ("crf", "bilstm-crf", "coach"))],
+            [
+                {"arguments": RATE},
+                *({"arguments": RATE | {"tagger": name}} for name in ("crf", "bilstm-crf", "coach", "multi-cell-lstm")),
+            ],
             {
                 "tiny-encoder: direct": 1,
                 "tiny-encoder + CRF: direct": 1,
                 "BiLSTM-CRF (tiny-encoder): direct": 1,
                 "Coach (tiny-encoder): direct": 1,
+                "Multi-cell LSTM (tiny-encoder): direct": 1,
             },
             id="taggers",
         ),

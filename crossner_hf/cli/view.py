@@ -1,0 +1,74 @@
+"""crossner-hf view: a local page to look at what a tagger gets right and wrong."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossner_hf.cli.options import CommandParser, add_data_options, add_trust_remote_code, domain_help, quiet
+from crossner_hf.display import say
+
+EPILOG = """examples:
+  crossner-hf view runs/music
+  crossner-hf view runs/music --other runs/music-crf            # two systems side by side
+  crossner-hf view USER/NAME --domain music --split validation
+
+Needs the extra: pip install 'crossner-hf[view]'. Only this machine can open the page; Ctrl-C ends it."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Tag the sentences and serve the page."""
+    parser = CommandParser(
+        prog="crossner-hf view",
+        description="Open a page with the test sentences, gold and predicted entities, filters, and a box for text.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("run", metavar="RUN", help="folder or Hub id of a tagger")
+    parser.add_argument("--other", metavar="RUN", help="a second tagger, shown below the first")
+    parser.add_argument("--domain", help=f"default: that of RUN's record; {domain_help()}")
+    parser.add_argument("--split", choices=("train", "validation", "test"), default="test")
+    parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    add_data_options(parser)
+    add_trust_remote_code(parser)
+    args = parser.parse_args(argv)
+
+    quiet()
+    from crossner_hf.finetuning.evaluation import model_name, tagged_split
+    from crossner_hf.schema import get_domain
+    from crossner_hf.tagger.tagger import Tagger
+    from crossner_hf.view import Systems, build_page, check_gradio
+
+    check_gradio()
+    domain = get_domain(args.domain or _recorded_domain(args.run))
+    runs = [run for run in (args.run, args.other) if run]
+    names = [model_name(run) for run in runs]
+    if len(set(names)) < len(names):
+        names = runs
+    code, verify = args.trust_remote_code, not args.no_verify
+    taggers = {name: Tagger.from_pretrained(run, trust_remote_code=code) for name, run in zip(names, runs, strict=True)}
+    splits = {
+        name: tagged_split(tagger, domain, args.split, data_dir=args.data_dir, verify=verify)
+        for name, tagger in taggers.items()
+    }
+    page = build_page(Systems(splits), taggers, f"{' and '.join(names)} on {domain.name}/{args.split}")
+    _, url, _ = page.launch(
+        server_name="127.0.0.1",
+        server_port=args.port,
+        inbrowser=not args.no_browser,
+        quiet=True,
+        share=False,
+        prevent_thread_lock=True,
+    )
+    say(f"{url}  (Ctrl-C ends it)", flush=True)
+    page.block_thread()
+    return 0
+
+
+def _recorded_domain(run: str) -> str:
+    """The domain of the run's record. Raises ValueError if there is none."""
+    from crossner_hf.results.record_files import RECORD_FILE, read_record
+    from crossner_hf.results.records import RunRecord
+
+    path = Path(run, RECORD_FILE)
+    if not path.is_file():
+        raise ValueError(f"{run}: has no {RECORD_FILE} that names the domain; give --domain")
+    return read_record(path, RunRecord).domain

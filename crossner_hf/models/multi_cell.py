@@ -1,0 +1,212 @@
+"""The recurrent layer of the multi-cell compositional LSTM (Jia and Zhang, 2020): one cell for each type."""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class CellOutput(NamedTuple):
+    """What the cells say of each word.
+
+    Args:
+        hidden: States of both directions, (batch, time, 2 * hidden_size); zeros where the mask is False.
+        type_scores: Scores of the types, each from its own cell, (batch, time, cells).
+        attention: Weights of the cells, the mean of both directions, (batch, time, cells); they sum to 1.
+    """
+
+    hidden: Tensor
+    type_scores: Tensor
+    attention: Tensor
+
+
+class MultiCellLSTM(nn.Module):
+    """Two directions of the recurrence, each with its own weights; k runs over the cells.
+
+        i_k = σ(W_ik x_t + U_ik h_t-1 + b_ik)      g_k = tanh(W_gk x_t + U_gk h_t-1 + b_gk)
+        c_k = i_k g_k + (1 - i_k) c_t-1            (c_t-1: the compositional state, which all cells share)
+        i, o, c' as i_k and g_k, with weights of their own
+        e_k = v · tanh(P c' + Q c_k)               α = softmax(e)
+        c_t = (1 - i) c_t-1 + i Σ_k α_k c_k        h_t = o tanh(c_t)
+
+    P, Q and v are those of a domain. Cells of types that a domain lacks are not computed for it. The score of a type
+    is w_k · c_k + b_k, with c_k of both directions and dropout on them.
+
+    Source: Jia and Zhang (2020), sections 3 and 4. Two slips of the released code are left out: in the source domain it
+    puts P in the place of Q, and all cells start as copies of one.
+
+    Args:
+        input_size: Width of the vectors of words.
+        hidden_size: Size of each direction.
+        num_cells: Number of cells.
+        num_domains: Number of domains.
+        dropout: Dropout on the cells before their scores.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, num_cells: int, num_domains: int = 1, dropout: float = 0.0):
+        super().__init__()
+        self.num_cells = num_cells
+        blocks = 2 * num_cells + 3  # i of each cell, then i and o of the compositional one; g of each cell, then c'
+        self.input_weight = nn.Parameter(torch.empty(2, blocks, hidden_size, input_size))
+        self.bias = nn.Parameter(torch.empty(2, blocks, hidden_size))
+        self.recurrent_weight = nn.Parameter(torch.empty(2, blocks, hidden_size, hidden_size))
+        self.candidate_projection = nn.Parameter(torch.empty(num_domains, 2, 2 * hidden_size, hidden_size))  # P
+        self.cell_projection = nn.Parameter(torch.empty(num_domains, 2, 2 * hidden_size, hidden_size))  # Q
+        self.query = nn.Parameter(torch.empty(num_domains, 2, 2 * hidden_size))  # v
+        self.type_weight = nn.Parameter(torch.empty(2, num_cells, hidden_size))
+        self.type_bias = nn.Parameter(torch.empty(num_cells))
+        self.dropout = nn.Dropout(dropout)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all weights as `nn.Linear` does, from U(-1/sqrt(inputs), 1/sqrt(inputs))."""
+        hidden_size = self.bias.shape[-1]
+        for name, parameter in self.named_parameters():
+            inputs = {"bias": self.input_weight.shape[-1], "type_weight": 2 * hidden_size, "type_bias": 2 * hidden_size}
+            bound = 1 / math.sqrt(inputs.get(name, parameter.shape[-1]))
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x: Tensor, mask: Tensor, cells: list[int] | None = None, domain: int = 0) -> CellOutput:
+        """Run both directions over the cells of a domain.
+
+        Args:
+            x: Vectors of words, (batch, time, input_size).
+            mask: (batch, time) bool, True on real words; a prefix of every row, which may be empty.
+            cells: Numbers of the domain's cells, ascending; by default all.
+            domain: Number of the domain.
+        """
+        if torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                return self(x.to(self.bias.dtype), mask, cells, domain)
+        time, batch = x.shape[1], x.shape[0]
+        both = torch.stack([x, x.flip(1)]).transpose(1, 2).flatten(1, 2)  # (2, time * batch, input_size)
+        real = torch.stack([mask, mask.flip(1)]).transpose(1, 2).unsqueeze(-1).to(x.dtype)
+        weight, bias, recurrent = (self._of(cells, w) for w in (self.input_weight, self.bias, self.recurrent_weight))
+        gates = torch.baddbmm(bias.unsqueeze(1), both, weight.mT).unflatten(1, (time, batch))
+        attending = (self.candidate_projection[domain], self.cell_projection[domain], self.query[domain])
+        outputs = _Recurrence.apply(gates, real, recurrent, *attending)  # type: ignore[no-untyped-call]
+        chosen = slice(None) if cells is None else cells
+        weight = self.type_weight[:, chosen].unsqueeze(1)
+        hidden, of_types, attention = outputs
+        scores = (self.dropout(of_types) * weight).sum(-1)
+        ahead, back = hidden.transpose(1, 2)
+        (scores_ahead, scores_back), (attention_ahead, attention_back) = (
+            values.permute(1, 2, 0, 3) for values in (scores, attention)
+        )
+        return CellOutput(
+            torch.cat([ahead, back.flip(1)], -1),
+            scores_ahead + scores_back.flip(1) + self.type_bias[chosen],
+            (attention_ahead + attention_back.flip(1)) / 2,
+        )
+
+    def _of(self, cells: list[int] | None, weight: Tensor) -> Tensor:
+        """Take the blocks of some cells and of the compositional one, (2, blocks * hidden_size, …)."""
+        number = self.num_cells
+        if cells is not None and len(cells) < number:
+            blocks = [*cells, number, number + 1, *(number + 2 + cell for cell in cells), 2 * number + 2]
+            weight = weight[:, blocks]
+        return weight.flatten(1, 2)
+
+
+class _Recurrence(torch.autograd.Function):
+    """The recurrence of `MultiCellLSTM`, from gates before their activation; all cells and directions in each product.
+
+    The gradient is written out, so that those of the weights are one product over all steps.
+    """
+
+    @staticmethod
+    def forward(  # noqa: PLR0913 tensors with a gradient
+        ctx: Any, gates: Tensor, real: Tensor, recurrent: Tensor, p: Tensor, q: Tensor, v: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Give hidden states (2, time, batch, size), cells (time, 2, batch, cells, size) and their weights.
+
+        Args:
+            ctx: What backward needs.
+            gates: What the inputs add to the gates, (2, time, batch, (2 * cells + 3) * size).
+            real: 1 on words, 0 on padding, (2, time, batch, 1); a state is 0 after padding.
+            recurrent: (2, (2 * cells + 3) * size, size).
+            p: Projection of the candidate, (2, 2 * size, size).
+            q: Projection of the cells, (2, 2 * size, size).
+            v: What projections are compared with, (2, 2 * size).
+        """
+        size = recurrent.shape[-1]
+        number = (gates.shape[-1] // size - 3) // 2
+        shape = gates.shape[:3]
+        sigmoids, tanhs = (gates.new_empty(*shape, blocks * size) for blocks in (number + 2, number + 1))
+        hidden, states, mixed = (gates.new_empty(*shape, size) for _ in range(3))
+        steps = shape[1], 2, shape[2], number  # time first: a step of all cells is then one piece of memory
+        cells, weights = gates.new_empty(*steps, size), gates.new_empty(steps)
+        needs_gradient = any(ctx.needs_input_grad)
+        projected = gates.new_empty(*steps, 2 * size) if needs_gradient else None
+        h = c = gates.new_zeros(2, shape[2], size)
+        turned = recurrent.mT.contiguous()
+        for t in range(shape[1]):
+            raw = torch.baddbmm(gates[:, t], h, turned)
+            s = torch.sigmoid(raw[..., : (number + 2) * size], out=sigmoids[:, t])
+            g = torch.tanh(raw[..., (number + 2) * size :], out=tanhs[:, t])
+            (i_cells, i, o), (g_cells, candidate) = _blocks(s, number, size), _blocks(g, number, size)
+            of_types = torch.lerp(c.unsqueeze(2), g_cells, i_cells, out=cells[t])
+            sums = torch.bmm(of_types.flatten(1, 2), q.mT).unflatten(1, (-1, number))
+            sums += torch.bmm(candidate, p.mT).unsqueeze(2)
+            sums = torch.tanh(sums, out=sums if projected is None else projected[t])
+            weights[t] = torch.bmm(sums.flatten(1, 2), v.unsqueeze(-1)).view(2, -1, number).softmax(-1)
+            mixed[:, t] = torch.matmul(weights[t].unsqueeze(2), of_types).squeeze(2)
+            c = torch.lerp(c, mixed[:, t], i, out=states[:, t]).mul_(real[:, t])
+            h = torch.mul(o, c.tanh(), out=hidden[:, t])
+        if needs_gradient:
+            kept = (sigmoids, tanhs, hidden, states, mixed, cells, weights, projected)
+            ctx.save_for_backward(real, recurrent, p, q, v, *kept)
+        return hidden, cells, weights
+
+    @staticmethod
+    def backward(ctx: Any, d_hidden: Tensor, d_cells: Tensor, d_weights: Tensor) -> tuple[Tensor | None, ...]:
+        """Give the gradients of all inputs; names with `d_` are gradients."""
+        real, recurrent, p, q, v, sigmoids, tanhs, hidden, states, mixed, cells, weights, projected = ctx.saved_tensors
+        size, number = recurrent.shape[-1], weights.shape[-1]
+        aten = torch.ops.aten
+        d_gates = sigmoids.new_empty(*sigmoids.shape[:3], recurrent.shape[1])
+        d_sums, d_v = torch.empty_like(projected), torch.zeros_like(v)
+        d_h = d_c = torch.zeros_like(states[:, 0])
+        for t in reversed(range(sigmoids.shape[1])):
+            s, g, of_types, attention, e = sigmoids[:, t], tanhs[:, t], cells[t], weights[t], projected[t]
+            (i_cells, i, o), (g_cells, _) = _blocks(s, number, size), _blocks(g, number, size)
+            before = states[:, t - 1] if t else torch.zeros_like(d_c)
+            d_h = d_h + d_hidden[:, t]
+            squashed = states[:, t].tanh()
+            d_c = (d_c + aten.tanh_backward(d_h * o, squashed)) * real[:, t]
+            d_mixed = d_c * i
+            d_attention = d_weights[t] + torch.matmul(of_types, d_mixed.unsqueeze(-1)).squeeze(-1)
+            d_scores = aten._softmax_backward_data(d_attention, attention, -1, d_attention.dtype)
+            d_v += torch.bmm(d_scores.view(2, 1, -1), e.flatten(1, 2)).squeeze(1)
+            d_sum = d_sums[t]
+            aten.tanh_backward(d_scores.unsqueeze(-1) * v.view(2, 1, 1, -1), e, grad_input=d_sum)
+            d_of_types = torch.bmm(d_sum.flatten(1, 2), q).view_as(of_types)
+            d_of_types += d_cells[t]
+            d_of_types.addcmul_(attention.unsqueeze(-1), d_mixed.unsqueeze(2))
+            d_s, d_g = d_gates[:, t, :, : (number + 2) * size], d_gates[:, t, :, (number + 2) * size :]
+            d_i_cells, d_i, d_o = _blocks(d_s, number, size)
+            d_g_cells, d_candidate = _blocks(d_g, number, size)
+            torch.mul(d_of_types, g_cells - before.unsqueeze(2), out=d_i_cells)
+            torch.mul(d_c, mixed[:, t] - before, out=d_i)
+            torch.mul(d_h, squashed, out=d_o)
+            torch.mul(d_of_types, i_cells, out=d_g_cells)
+            torch.bmm(d_sum.sum(2), p, out=d_candidate)
+            d_c = d_c - d_mixed + d_of_types.sum(2) - d_g_cells.sum(2)
+            aten.sigmoid_backward(d_s, s, grad_input=d_s)
+            aten.tanh_backward(d_g, g, grad_input=d_g)
+            d_h = torch.bmm(d_gates[:, t], recurrent)
+        earlier = torch.cat([torch.zeros_like(hidden[:, :1]), hidden[:, :-1]], 1)
+        return (
+            d_gates,
+            None,
+            torch.bmm(d_gates.flatten(1, 2).mT, earlier.flatten(1, 2)),
+            torch.bmm(d_sums.sum(3).transpose(0, 1).flatten(1, 2).mT, tanhs[..., number * size :].flatten(1, 2)),
+            torch.matmul(d_sums.flatten(2, 3).mT, cells.flatten(2, 3)).sum(0),
+            d_v,
+        )
+
+
+def _blocks(values: Tensor, number: int, size: int) -> tuple[Tensor, ...]:
+    """Split (2, batch, blocks * size) into (2, batch, number, size) and what follows, each (2, batch, size)."""
+    return values[..., : number * size].unflatten(-1, (number, size)), *values[..., number * size :].split(size, -1)
