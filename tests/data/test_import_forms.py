@@ -138,8 +138,10 @@ def test_names_of_files_say_the_split(tmp_path):
     (tmp_path / "source").mkdir()
     for name in ("legal.train.tsv", "legal_dev.tsv", "test-legal.tsv"):
         shutil.copy(EXPORTS / "bioes.tsv", tmp_path / "source" / name)
+    (tmp_path / "source" / "README.md").write_text("Read me.")
     report = import_domain(tmp_path / "source", tmp_path / "legal")
     assert report.num_sentences == {"train": 6, "validation": 6, "test": 6}
+    assert report.notes == (f"files that do not end in .tsv, left out: 1 ({tmp_path / 'source' / 'README.md'})",)
     (tmp_path / "source" / "more.tsv").write_text("a\tO\n")
     with pytest.raises(ValueError, match=r"some files say train, dev or test, but not more.tsv"):
         import_domain(tmp_path / "source", tmp_path / "other")

@@ -103,5 +103,6 @@ def read_documents(source: str, source_format: str, options: ImportOptions, note
     if read is None:
         yield from read_dataset(source, options, notes)
         return
-    for file in source_files(Path(source).expanduser(), ".ann" if source_format == "brat" else None):
+    suffix = ".ann" if source_format == "brat" else None
+    for file in source_files(Path(source).expanduser(), suffix, notes):
         yield from read(file, options, notes)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from crossner_hf.data.importing.documents import SourceFile
+from crossner_hf.data.importing.documents import Notes, SourceFile
 
 SPLIT_WORDS = {
     "train": "train",
@@ -20,12 +20,13 @@ def split_of(parts: Iterable[str]) -> str | None:
     return next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
 
 
-def source_files(source: Path, suffix: str | None = None) -> list[SourceFile]:
+def source_files(source: Path, suffix: str | None = None, notes: Notes | None = None) -> list[SourceFile]:
     """List the files of a source, in the order of their names; of a folder, those below it that are not hidden.
 
     Args:
         source: A file or a folder.
-        suffix: The ending of the files to take from a folder; by default of all that have the most frequent one.
+        suffix: The ending of the files to take from a folder; by default the most frequent one.
+        notes: Where files with other endings are counted.
 
     Raises:
         FileNotFoundError: There is no file.
@@ -38,6 +39,9 @@ def source_files(source: Path, suffix: str | None = None) -> list[SourceFile]:
     if suffix is None:
         endings = [path.suffix for path in paths if path.suffix not in (".md", ".conf", ".html")]
         suffix = max(sorted(set(endings)), key=endings.count, default="")
+        if notes is not None:
+            for path in (path for path in paths if path.suffix != suffix):
+                notes.add(f"files that do not end in {suffix}, left out", str(path))
     files = [SourceFile(path, split_of(path.relative_to(source).parts)) for path in paths if path.suffix == suffix]
     if not files:
         raise FileNotFoundError(f"{source}: has no file of annotations")

@@ -94,5 +94,5 @@ def as_iob2(document: TaggedDocument, scheme: Scheme, notes: Notes) -> list[Sent
 
 def clean_word(word: str) -> str:
     """Remove what cannot stand in CoNLL columns; '' for a word that is white space alone."""
-    cleaned = word.translate(_NO_PART)
+    cleaned = word if word.isprintable() else word.translate(_NO_PART)
     return "" if cleaned.isspace() else cleaned

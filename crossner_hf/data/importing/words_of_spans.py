@@ -31,8 +31,9 @@ def tagged_sentences(document: TextDocument, options: ImportOptions, notes: Note
             "document: cut it into several"
         )
     words = split_words(document.text, options.splitter) if document.words is None else document.words
-    numbers = [number for number, word in enumerate(words) if clean_word(word.text)]
-    words = [words[number] for number in numbers]
+    cleaned = [clean_word(word.text) for word in words]
+    numbers = [number for number, text in enumerate(cleaned) if text]
+    words, texts = [words[number] for number in numbers], [cleaned[number] for number in numbers]
     spans = _without_overlaps(_word_spans(document, words, options, notes), document, words, notes)
     inside = {word for span in spans for word in range(span.start + 1, span.end)}
     if options.sentences == "whole":
@@ -43,7 +44,6 @@ def tagged_sentences(document: TextDocument, options: ImportOptions, notes: Note
         starts = _sentence_starts(document.text, words)
     bounds = [0, *sorted(starts - inside - {0}), len(words)]
     tags = iob2_tags(spans, len(words))
-    texts = [clean_word(word.text) for word in words]
     return [Sentence(texts[start:end], tags[start:end]) for start, end in pairwise(bounds) if start < end]
 
 
