@@ -210,12 +210,24 @@ def gazetteer_table() -> str:
     return markdown_table(["domain", "dev F1", "test precision", "test recall", "test F1"], rows)
 
 
+# Column to the records; those with `concepts` are one run each.
+CONCEPTS = {
+    "dev F1, 0 sentences": ("concepts/*-concepts", "validation"),
+    "test F1, 0 sentences": ("concepts/*-concepts", "test"),
+    "10 sentences": ("concepts/*-concepts-n10", "test"),
+    "all sentences": ("concepts/*-direct-crf-concepts", "test"),
+    "CRF over MiniLM, all sentences": ("crf-minilm/*-direct-crf-minilm", "test"),
+    "gazetteer": ("gazetteer/*-gazetteer", "test"),
+}
+
+
 def concepts_table() -> str:
-    rows = []
-    for domain in DOMAINS:
-        name, names = f"concepts/{domain}-concepts", f"gazetteer/{domain}-gazetteer"
-        rows.append([domain, *(f"{value:.2f}" for value in (*f1(name, "validation"), *f1(name), *f1(names)))])
-    return markdown_table(["domain", "dev F1", "test F1", "test F1 of the gazetteer"], rows)
+    def mean(name: str, split: str) -> str:
+        values = f1(name, split)
+        return f"{statistics.fmean(values):.2f}" if values else "–"
+
+    rows = [[d, *(mean(name.replace("*", d), split) for name, split in CONCEPTS.values())] for d in DOMAINS]
+    return markdown_table(["domain", *CONCEPTS], rows)
 
 
 def dapt_record(name: str) -> DaptRecord:

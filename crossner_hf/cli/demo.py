@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crossner_hf.tagger.tagger import Tagger
 
 DOMAIN = "sample_music"
-TYPES = ("singer", "album", "band", "festival", "music genre", "country", "record label")
+TYPES = ("singer", "album", "band", "festival", "music genre", "country", "nationality")
 TEXTS = (
     "Björk released Homogenic in 1997, recorded in Spain with the Icelandic String Octet and the producer Mark Bell.",
     "At the Newport Folk Festival of 2022, Joni Mitchell sang Both Sides, Now with the American singer Brandi Carlile.",

@@ -19,6 +19,7 @@ again. The token is the one of `hf auth login`, or HF_TOKEN.
 
 examples:
   crossner-hf push model runs/music --repo USER/music-tagger
+  crossner-hf push model runs/music --repo USER/music-tagger --space      # a page that tags with it
   crossner-hf push dataset --repo USER/crossner --data-dir ner_data --private
   crossner-hf push dataset music --corpus corpus_music=music.txt --repo USER/crossner-music
   crossner-hf push dataset music --corpus corpora/ --repo USER/crossner-music     # of `crossner-hf corpus build`
@@ -50,7 +51,8 @@ def main(argv: Sequence[str]) -> int:
             say(*(f"{size:>13,}  {name}" for name, size in sizes.items()), sep="\n")
             say(f"{sum(sizes.values()):>13,}  bytes would be pushed to {args.repo}; nothing was sent")
             return 0
-        target = Target(args.repo, KINDS[args.what], args.private, args.revision, args.create_pr)
+        kind = "space" if getattr(args, "space", False) else KINDS[args.what]
+        target = Target(args.repo, kind, args.private, args.revision, args.create_pr)
         pushed = push_folder(folder, target, args.message or f"Push {args.what} with crossner-hf")
     if pushed.deleted:
         say(f"deleted there, because the folder no longer has them: {', '.join(pushed.deleted)}")
@@ -59,7 +61,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _write(args: argparse.Namespace, folder: Path) -> None:
-    if args.what == "model":
+    if args.what == "model" and args.space:
+        from crossner_hf.hub.model_space import write_model_space
+
+        write_model_space(args.run, folder, repo=args.repo)
+    elif args.what == "model":
         from crossner_hf.hub.model_repository import write_model_repository
 
         write_model_repository(args.run, folder, repo=args.repo, dataset_repo=args.dataset_repo)
@@ -119,6 +125,8 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("run", metavar="RUN", help="the run's folder")
     text = "where the data of the scores lies, as the card names it; default: crossner of the same account"
     model.add_argument("--dataset-repo", metavar="USER/NAME", help=text)
+    text = "push a Space instead, a page that tags text with the model of the same name; push that, too"
+    model.add_argument("--space", action="store_true", help=text)
     kinds.add_parser("metric", help="a Space with the metric, for evaluate.load, and a page to try it on")
     results = kinds.add_parser("results", help="records of runs, and the report on them")
     results.add_argument("runs", nargs="+", metavar="FOLDER", help="folders with records, at any depth")
