@@ -93,6 +93,11 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+def _is_too_old() -> bool:
+    """Whether this is transformers 4, which flair and SpanMarker need; only `evaluate_tagger` runs beside it."""
+    return str(getattr(sys.modules.get("transformers"), "__version__", "5")).startswith(("3.", "4."))
+
+
 @wrapt.when_imported("datasets")
 def _register_dataset(module: ModuleType) -> None:
     from crossner_hf.data.registration import register
@@ -107,11 +112,6 @@ def _register_pipeline(module: ModuleType) -> None:
     from crossner_hf.tagger.pipeline import register
 
     register()
-
-
-def _is_too_old() -> bool:
-    """Whether this is transformers 4, which flair and SpanMarker need; only `evaluate_tagger` runs beside it."""
-    return str(getattr(sys.modules.get("transformers"), "__version__", "5")).startswith(("3.", "4."))
 
 
 # Modules of transformers that the registration of models needs, each with a name it has when fully imported.
