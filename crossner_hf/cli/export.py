@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
     """Write the folder; with a domain, compare both on its test split."""
     parser = CommandParser(
         prog="crossner-hf export",
-        description="Write a saved tagger as an ONNX model that tags faster on CPUs, with the same commands.",
+        description="Write a saved tagger as an ONNX model; in 8 bits it tags faster on CPUs. All commands take it.",
         epilog=EPILOG,
     )
     parser.add_argument("run", metavar="RUN", help="folder or Hub id of a linear tagger, or of a CRF over an encoder")
