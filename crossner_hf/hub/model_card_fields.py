@@ -90,6 +90,8 @@ def _setting(record: RunRecord) -> str:
     setting, source = SETTINGS[record.setting], record.source
     if source is None:
         return f"{setting}: the labelled sentences of {record.domain} alone"
+    if record.arguments.adaptation == "unsupervised":
+        return f"{setting}: labelled sentences of {source.domain}, raw text of {record.domain}"
     if record.setting == "joint":
         repeats = f"a sentence of {record.domain} drawn {source.target_repeats} times for one of {source.domain}"
         return f"{setting}: together with {source.domain}, {repeats}"
@@ -103,6 +105,8 @@ def _setting(record: RunRecord) -> str:
 
 def training_sentences(runs: ModelRuns) -> str:
     """'all 100 training sentences', or 'the first 25' or '25, drawn by the seed, of the 100 training sentences'."""
+    if runs.first.arguments.adaptation == "unsupervised":
+        return "raw text, without labels,"
     sizes = BUILT_IN[runs.domain].split_sizes if runs.is_official and runs.domain in BUILT_IN else {}
     every = f"{sizes['train']:,} training sentences" if sizes else "training sentences"
     few_shot = runs.first.few_shot

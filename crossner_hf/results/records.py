@@ -43,6 +43,7 @@ class RecordedArguments(RecordPart):
     gradient_accumulation_steps: int = 1
     early_stopping_patience: int | None = None
     tagger: str = "linear"
+    adaptation: str = "supervised"
     block_size: int | None = None
     mlm_probability: float | None = None
     percent: float | None = None

@@ -180,6 +180,8 @@ def _parts(record: RunRecord) -> tuple[System, dict[str, Any]]:
     if record.processes != 1:
         recipe["processes"] = record.processes
     model = TAGGERS.get(record.arguments.tagger, f"{record.arguments.tagger} ({{}})").format(encoder)
+    if record.arguments.adaptation != "supervised":
+        model += f", {record.arguments.adaptation} adaptation"
     size, draw = (record.few_shot.sentences, record.few_shot.draw) if record.few_shot else (None, "")
     base = System(record.setting, model, dapt, size, draw, percent)
     # 25 for 25.0, so that recipes are equal however their numbers are written.

@@ -54,6 +54,14 @@ def test_the_training_sentences_are_told(few_shot, text):
     assert row(card_of(tagger_record("music", few_shot=few_shot)), "training sentences") == text
 
 
+def test_a_run_without_labels_of_the_target_says_so():
+    arguments = {"tagger": "cross-domain-lm", "adaptation": "unsupervised"}
+    source = {"domain": "conll2003", "target_repeats": 10}
+    card = card_of(tagger_record("music", setting="joint", source=source, arguments=arguments))
+    assert row(card, "setting") == "joint: labelled sentences of conll2003, raw text of music"
+    assert row(card, "training sentences") == "raw text, without labels, of music"
+
+
 def test_energy_is_marked_as_an_estimate_with_its_assumption():
     text = row(card_of(tagger_record("music")), "energy")
     assert text.startswith("about 20.0 Wh in all: an estimate, not a measurement; it assumes 10 W a core")

@@ -182,6 +182,7 @@ def encoder(sha256: str, **more) -> dict:
         pytest.param(
             [
                 {"arguments": RATE},
+                {"arguments": RATE | {"tagger": "cross-domain-lm", "adaptation": "unsupervised"}},
                 *({"arguments": RATE | {"tagger": name}} for name in ("crf", "bilstm-crf", "coach", "multi-cell-lstm")),
             ],
             {
@@ -189,6 +190,7 @@ def encoder(sha256: str, **more) -> dict:
                 "tiny-encoder + CRF: direct": 1,
                 "BiLSTM-CRF (tiny-encoder): direct": 1,
                 "Coach (tiny-encoder): direct": 1,
+                "cross-domain LM (tiny-encoder), unsupervised adaptation: direct": 1,
                 "Multi-cell LSTM (tiny-encoder): direct": 1,
             },
             id="taggers",
