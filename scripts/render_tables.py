@@ -92,6 +92,11 @@ COMPARISONS = {
         )
         for domain in TAGGER_DOMAINS
     ],
+    "concepts-significance": [
+        (f"concepts/{domain}-direct-crf-concepts", f"crf-minilm/{domain}-direct-crf-minilm")
+        for domain in DOMAINS
+        if domain != "literature"  # the CRF over MiniLM was not run there
+    ],
 }
 
 
@@ -289,6 +294,8 @@ def title_of(name: str) -> str:
     """'lstm-joint/ai-joint-coach-glove' as 'coach: joint'."""
     record = all_runs()[name][0].record
     title = f"{record.arguments.tagger}: {SETTINGS[record.setting]}"
+    if name.startswith("concepts/"):
+        title += ", concepts"
     if record.few_shot:
         title += f"; {record.few_shot.sentences} sentences"
     if record.source and record.source.head == "target":
