@@ -111,7 +111,7 @@ def bench_dapt(data_dir: str | None = None) -> list[tuple[str, str, str]]:
             f"{stock / ours:.2f} x",
             "at least 1.4",
         ),
-        (f"  in bfloat16 (faster with AMX, slower without): {tokens / half:,.0f}", f"{stock / half:.2f} x", ""),
+        (f"  in bfloat16 (for processors with AMX): {tokens / half:,.0f}", f"{stock / half:.2f} x", ""),
         ("  by floating-point operations at most", f"{everywhere / flop:.2f} x", ""),
         (
             f"  share of the matrix-multiply peak ({flop / 1e6:.0f} MFLOP per token, {peak / 1e9:.0f} GFLOP/s)",

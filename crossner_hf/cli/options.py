@@ -82,8 +82,8 @@ def add_dtype(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--dtype",
         choices=("float32", "bfloat16", "float16"),
-        help="numbers of the model, default: as saved. bfloat16 is several times faster on GPUs and on processors with "
-        "AMX, slower on others; a few labels in a thousand change",
+        help="numbers of the model, default: as saved. bfloat16 is about twice as fast on processors with AMX; a few "
+        "labels in ten thousand change",
     )
 
 

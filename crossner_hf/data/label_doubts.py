@@ -59,17 +59,17 @@ def doubts(tags: Sequence[str], answers: Sequence[Answer], least: float) -> list
             total[span] += sum(words) / len(words)
         for word, tag in enumerate(answer.tags):
             outside[word] += answer.scores[word] if tag == "O" else 0.0
-    found = []
+    doubtful = []
     for predicted, score in total.items():
         sure = score / len(answers)
         if sure >= least and predicted not in labelled:
             overlapping = [s for s in labelled if s.start < predicted.end and predicted.start < s.end]
-            found.append(Doubt(_kind(predicted, overlapping), next(iter(overlapping), None), predicted, sure))
+            doubtful.append(Doubt(_kind(predicted, overlapping), next(iter(overlapping), None), predicted, sure))
     for span in labelled:
         sure = min(outside[span.start : span.end]) / len(answers)
         if sure >= least:
-            found.append(Doubt("no entity", span, None, sure))
-    return sorted(found, key=lambda doubt: -doubt.confidence)
+            doubtful.append(Doubt("no entity", span, None, sure))
+    return sorted(doubtful, key=lambda doubt: -doubt.confidence)
 
 
 def _kind(predicted: Span, overlapping: Sequence[Span]) -> str:

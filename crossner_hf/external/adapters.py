@@ -126,10 +126,10 @@ def _of_gliner(model: Any, labels: Sequence[str], threshold: float) -> Adapted:
 
 def _of_span_marker(model: Any) -> Adapted:
     def tag(sentences: list[list[str]]) -> list[Any]:
-        found = model.predict(sentences, batch_size=BATCH)
+        predictions = model.predict(sentences, batch_size=BATCH)
         return [
             [(e["word_start_index"], e["word_end_index"], e["label"], e["score"]) for e in entities]
-            for entities in found
+            for entities in predictions
         ]
 
     return Adapted("SpanMarker", True, tag)

@@ -130,7 +130,7 @@ def _joined(text: str) -> str:
 
 def _occurrences(text: str, words: Sequence[str]) -> list[Place]:
     """The words that together have the characters of a text."""
-    found = []
+    places = []
     for start in range(len(words)):
         rest = text
         for end in range(start, len(words)):
@@ -138,5 +138,5 @@ def _occurrences(text: str, words: Sequence[str]) -> list[Place]:
                 break
             rest = rest.removeprefix(words[end])
             if not rest:
-                found.append((start, end + 1))
-    return found
+                places.append((start, end + 1))
+    return places

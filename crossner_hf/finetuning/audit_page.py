@@ -65,12 +65,12 @@ def _repeats(audited: Sequence[AuditedDomain]) -> Iterator[str]:
 
 
 def _conflicts(each: AuditedDomain, most: int) -> Iterator[str]:
-    found = label_conflicts(each.domain, each.splits)
-    if not found:
+    conflicts = label_conflicts(each.domain, each.splits)
+    if not conflicts:
         return
-    yield f"**Same text, different labels**: {len(found)}."
+    yield f"**Same text, different labels**: {len(conflicts)}."
     lines = []
-    for conflict in found[:most] if each.is_quoted else ():
+    for conflict in conflicts[:most] if each.is_quoted else ():
         rows = (
             f"{SHORT[place.split]} {place.row}: " + (", ".join(_entity(conflict.words, s) for s in entities) or "none")
             for place, entities in conflict.entities.items()
@@ -81,34 +81,34 @@ def _conflicts(each: AuditedDomain, most: int) -> Iterator[str]:
 
 
 def _ambiguous(each: AuditedDomain, most: int) -> Iterator[str]:
-    found = ambiguous_strings(each.domain, each.splits)
-    if not found:
+    strings = ambiguous_strings(each.domain, each.splits)
+    if not strings:
         return
     rows = []
-    for string, types in found[:most]:
+    for string, types in strings[:most]:
         ordered = sorted(types.items(), key=lambda pair: -len(pair[1]))
         counts = ", ".join(f"{entity_type} {len(mentions)}" for entity_type, mentions in ordered)
         rarest = ordered[-1][1][0]
         rows.append([string, counts, f"{SHORT[rarest.split]} {rarest.row}"])
-    total = sum(len(mentions) for _, types in found for mentions in types.values())
-    yield f"**Strings with more than one type**: {len(found)}, in {total} mentions."
+    total = sum(len(mentions) for _, types in strings for mentions in types.values())
+    yield f"**Strings with more than one type**: {len(strings)}, in {total} mentions."
     if each.is_quoted:
         yield markdown_table(["string", "types", "the rarest, for example"], rows, names=3)
 
 
 def _doubts(each: AuditedDomain, least: float, most: int) -> Iterator[str]:
-    found: list[tuple[str, int, Doubt]] = []
+    likely_errors: list[tuple[str, int, Doubt]] = []
     for split in (s for s in SPLITS if s in each.answers):
         for number, answers in enumerate(each.answers[split]):
             tags = [each.domain.labels[i] for i in each.splits[split]["ner_tags"][number]]
-            found += [(split, number, doubt) for doubt in doubts(tags, answers, least)]
-    kinds = Counter(doubt.kind for _, _, doubt in found)
+            likely_errors += [(split, number, doubt) for doubt in doubts(tags, answers, least)]
+    kinds = Counter(doubt.kind for _, _, doubt in likely_errors)
     listed = ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS if kinds[kind])
     yield (
-        f"**Likely errors**, by {plain(each.answers_by)}; confidence {least:g} or more: {len(found)}"
-        + (f" ({listed})." if found else ".")
+        f"**Likely errors**, by {plain(each.answers_by)}; confidence {least:g} or more: {len(likely_errors)}"
+        + (f" ({listed})." if likely_errors else ".")
     )
-    of_kinds = [[item for item in found if item[2].kind == kind] for kind in KINDS]
+    of_kinds = [[item for item in likely_errors if item[2].kind == kind] for kind in KINDS]
     shown_first = [sorted(items, key=lambda item: (-item[2].confidence, item[:2]))[:most] for items in of_kinds]
     rows = []
     for split, number, doubt in chain(*shown_first) if each.is_quoted else ():

@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, PreTrained
 
 from .crf import CRF
 from .crf_head import CRFHead
+from .nested_config import nested_config
 from .outputs import TaggerOutput, find_words
 
 
@@ -30,11 +31,7 @@ class EncoderCRFConfig(PreTrainedConfig):
     word_splitter: str | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
-        if isinstance(self.encoder_config, Mapping):
-            values = dict(self.encoder_config)
-            self.encoder_config = AutoConfig.for_model(values.pop("model_type"), **values)
-        if isinstance(self.encoder_config, PreTrainedConfig):
-            self.encoder_config._name_or_path = ""  # a saved model must not name folders of the training machine
+        self.encoder_config = nested_config(self.encoder_config)
         super().__post_init__(**kwargs)
 
 

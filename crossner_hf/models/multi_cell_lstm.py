@@ -13,6 +13,7 @@ from ..tagger.iob2 import split_tag
 from ..tagger.tokenize_and_align import IGNORED
 from .crf_head import CRFHead
 from .multi_cell import CellOutput, MultiCellLSTM
+from .nested_config import nested_config
 from .outputs import TaggerOutput, Words, find_words, mean_loss
 from .word_char_embedding import WordCharEmbedding, WordTaggerConfig
 from .word_encoder import WordTagger
@@ -53,11 +54,7 @@ class MultiCellLSTMConfig(WordTaggerConfig):
     freeze_encoder: bool = True
 
     def __post_init__(self, **kwargs: Any) -> None:
-        if isinstance(self.encoder_config, Mapping):
-            values = dict(self.encoder_config)
-            self.encoder_config = AutoConfig.for_model(values.pop("model_type"), **values)
-        if isinstance(self.encoder_config, PreTrainedConfig):
-            self.encoder_config._name_or_path = ""  # a saved model must not name folders of the training machine
+        self.encoder_config = nested_config(self.encoder_config)
         super().__post_init__(**kwargs)
 
     def check(self) -> None:

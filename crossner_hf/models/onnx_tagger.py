@@ -12,6 +12,7 @@ from transformers.utils import cached_file
 
 from .crf import CRF
 from .crf_head import CRFHead
+from .nested_config import nested_config
 from .outputs import TaggerOutput, find_words
 
 ONNX_FILE = "model.onnx"
@@ -40,11 +41,7 @@ class OnnxTaggerConfig(PreTrainedConfig):
     int8: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
-        if isinstance(self.encoder_config, Mapping):
-            values = dict(self.encoder_config)
-            self.encoder_config = AutoConfig.for_model(values.pop("model_type"), **values)
-        if isinstance(self.encoder_config, PreTrainedConfig):
-            self.encoder_config._name_or_path = ""  # a saved model must not name folders of the exporting machine
+        self.encoder_config = nested_config(self.encoder_config)
         super().__post_init__(**kwargs)
 
 

@@ -101,8 +101,8 @@ def row_document(row: Row, where: str, split: str | None, options: ImportOptions
                 f"{where}: has no spans under a known key, but {', '.join(others)}; name them with --spans"
             )
         notes.add("texts without a key for spans, taken as texts without entities", where)
-    found = [span for item in spans or () for span in character_spans(item, text, where, notes)]
-    return TextDocument(where, split, text, found, None if not words else _words(words, text, where))
+    placed_spans = [span for item in spans or () for span in character_spans(item, text, where, notes)]
+    return TextDocument(where, split, text, placed_spans, None if not words else _words(words, text, where))
 
 
 def _key(row: Row, chosen: str | None, known: Sequence[str], kind: type, where: str) -> str | None:
