@@ -51,6 +51,9 @@ class ConceptArguments(RunArguments):
     dropout: float = field(
         default=0.0, metadata={"help": "Dropout while training; the checkpoint's config keeps the encoder's own."}
     )
+    freeze_embeddings: bool = field(
+        default=False, metadata={"help": "Keep the encoder's embeddings as they are; only its layers learn."}
+    )
     learning_rate: float = field(default=1.5e-4, metadata={"help": "Adam's learning rate."})
     head_learning_rate: float = field(default=1e-3, metadata={"help": "The same for the head, which is new."})
     weight_decay: float = field(default=0.01, metadata={"help": "Weight decay."})

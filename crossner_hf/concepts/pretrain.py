@@ -116,6 +116,10 @@ def pretrain_concepts(
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = args.dropout
+    if args.freeze_embeddings:
+        for module in encoder.modules():
+            if isinstance(module, nn.Embedding):
+                module.requires_grad_(False)
     rows = choose_rows(list(read_rows(data)), args.max_tokens, args.seed)
     settings = {
         "data_sha256": checksums(data),
