@@ -56,8 +56,13 @@ class Check:
         return Tagger(taggers.build(get_domain(self.domain)).to(device), taggers.tokenizer)
 
     def fine_tune(self, name: str, model: str = "minilm", **arguments: Any) -> RunRecord:
-        """A run of the small preset, scored on dev and test."""
-        values = {**crossner_hf.preset("small"), "seed": SEED, "use_cpu": self.device == "cpu", **arguments}
+        """A run with the preset that suits the model, scored on dev and test."""
+        values = {
+            **crossner_hf.preset("small" if model == "minilm" else "concepts"),
+            "seed": SEED,
+            "use_cpu": self.device == "cpu",
+            **arguments,
+        }
         if self.quick:
             values["max_steps"] = 4
         args = crossner_hf.FineTuningArguments(output_dir=str(self.output / name), **values)
@@ -133,7 +138,7 @@ def experiment(check: Check) -> dict[str, Any]:
             folder = check.output / f"{domain}-{sentences}"
             options = AdaptArguments(
                 **{"output_dir": str(folder), "model": checkpoint, "num_sentences": sentences, "seeds": [SEED]},
-                **{"max_steps": 4 if check.quick else 325, "dev_choice": not check.quick},
+                **{"max_steps": 4 if check.quick else 100, "dev_choice": not check.quick, "bf16": True},
             )
             result[folder.name] = f1(adapt(domain, options, data_dir=check.data_dir))
     for name, model in (("minilm", "minilm"), ("concepts", checkpoint)):

@@ -28,7 +28,7 @@ def difference(base: dict[str, np.ndarray], trained: dict[str, np.ndarray], num_
             packed[name] = change.astype(np.float16)
         elif "embeddings" not in name:
             packed |= pack_matrix(name, change)
-        elif "word_embeddings" in name:
+        elif "word_embeddings" in name and change.any():
             rows = np.sort(np.argsort(-np.linalg.norm(change, axis=1))[:num_rows])
             packed |= pack_rows(name, change, rows)
     return packed

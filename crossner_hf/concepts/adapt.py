@@ -106,7 +106,7 @@ class _Work:
         if self.labelled:
             self.task.rows("target", "train")  # raises if there are fewer
         arguments = {name: value for name, value in asdict(self.args).items() if name not in _NOT_RECORDED}
-        arguments |= {**PRESETS["small"], "tagger": "crf", "teachers": self.args.seeds}
+        arguments = PRESETS["concepts"] | arguments | {"teachers": self.args.seeds}
         if self.corpus is not None:
             arguments["raw_sha256"] = self.corpus.checksums()
         if self.gazetteer is not None:

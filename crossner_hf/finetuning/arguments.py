@@ -44,6 +44,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "per_device_train_batch_size": 8,
         "num_train_epochs": 25,
     },
+    # For encoders that know what types mean: high learning rates and long training destroy it. Chosen on dev:
+    # docs/small_preset.md.
+    "concepts": {
+        "learning_rate": 5e-5,
+        "lr_scheduler_type": "linear",
+        "warmup_steps": 0.1,
+        "per_device_train_batch_size": 8,
+        "num_train_epochs": 10,
+        "tagger": "crf",
+    },
     "lstm": {"learning_rate": 1e-3, "max_grad_norm": 5.0},
     # Jia et al. (2019), supervised: train.NER.config of the released code (jiachenwestlake/Cross-Domain_NER). Its L2 of
     # 1e-8 changes no weight in float32. It does not clip; on music the norm of the gradient then grew from 600 to

@@ -48,6 +48,8 @@ class RunArguments(TrainingArguments):
                 raise ValueError(f"{library} is switched on by `accelerate launch`, but {_DATA_PARALLEL}")
         self._check_numbers()
         set_by_caller = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
+        if self.bf16 and not torch.accelerator.is_available():
+            self.use_cpu = True  # transformers refuses bf16 without it
         try:
             super().__post_init__()
         except (TypeError, KeyError, AttributeError) as error:  # of a nested value, such as accelerator_config

@@ -169,6 +169,14 @@ def test_a_run_resumes_with_the_same_weights_and_loads_everywhere(data, tiny_mod
     assert run(data, tiny_model("bert"), tmp_path / "whole", num_train_epochs=2, resume=True) == whole
 
 
+def test_frozen_embeddings_stay_and_the_layers_learn(data, tiny_model, tmp_path):
+    run(data, tiny_model("bert"), tmp_path / "run", freeze_embeddings=True, max_steps=2)
+    before, after = (AutoModel.from_pretrained(path).state_dict() for path in (tiny_model("bert"), tmp_path / "run"))
+    kept = {name for name, value in before.items() if torch.equal(value, after[name])}
+    tables = {name for name in before if name.endswith("_embeddings.weight")}
+    assert kept - {name for name in before if "pooler" in name} == tables
+
+
 def test_other_parquet_files_are_refused(tmp_path):
     pq.write_table(pa.table({"text": ["a"]}), tmp_path / "a.parquet")
     with pytest.raises(ValueError, match="its columns are text"):

@@ -67,6 +67,12 @@ def test_sharded_training_is_refused_also_where_accelerate_switches_it_on(monkey
         FineTuningArguments(use_cpu=True)
 
 
+def test_bf16_trains_on_the_processor_where_there_is_no_accelerator(monkeypatch):
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
+    args = FineTuningArguments(bf16=True)
+    assert (args.use_cpu, args.device.type) == (True, "cpu")
+
+
 def test_compiling_needs_a_compiler(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(ValueError, match="torch_compile needs a C"):
