@@ -214,24 +214,32 @@ def gazetteer_table() -> str:
     return markdown_table(["domain", "dev F1", "test precision", "test recall", "test F1"], rows)
 
 
-# Column to the records; those with `concepts` are one run each.
+# Column to the records.
 CONCEPTS = {
-    "dev F1, 0 sentences": ("concepts/*-concepts", "validation"),
-    "test F1, 0 sentences": ("concepts/*-concepts", "test"),
-    "10 sentences": ("concepts/*-concepts-n10", "test"),
-    "all sentences": ("concepts/*-direct-crf-concepts", "test"),
-    "CRF over MiniLM, all sentences": ("crf-minilm/*-direct-crf-minilm", "test"),
+    "0, dev F1": ("concepts/*-concepts", "validation"),
+    "0": ("concepts/*-concepts", "test"),
+    "10": ("concepts/*-concepts-n10-draw", "test"),
+    "25": ("concepts/*-concepts-n25-draw", "test"),
+    "100": ("concepts/*-concepts-n100-draw", "test"),
+    "all": ("concepts/*-direct-crf-concepts", "test"),
+    "all, after CoNLL-2003": ("concepts/*-pretrain-crf-concepts", "test"),
+}
+WITHOUT_CONCEPTS = {
     "gazetteer": ("gazetteer/*-gazetteer", "test"),
+    "CRF over MiniLM: 10": ("crf-minilm/*-crf-minilm-n10-draw", "test"),
+    "25": ("crf-minilm/*-crf-minilm-n25-draw", "test"),
+    "all": ("crf-minilm/*-direct-crf-minilm", "test"),
+    "all, after CoNLL-2003": ("crf-minilm/*-pretrain-crf-minilm", "test"),
 }
 
 
-def concepts_table() -> str:
-    def mean(name: str, split: str) -> str:
-        values = f1(name, split)
-        return f"{statistics.fmean(values):.2f}" if values else "–"
-
-    rows = [[d, *(mean(name.replace("*", d), split) for name, split in CONCEPTS.values())] for d in DOMAINS]
-    return markdown_table(["domain", *CONCEPTS], rows)
+def by_domain_table(columns: Mapping[str, tuple[str, str]]) -> str:
+    """One row a domain, and the average of the columns that have all domains."""
+    values = {column: [f1(name.replace("*", d), split) for d in DOMAINS] for column, (name, split) in columns.items()}
+    rows = [[domain, *(cell(of[number]) for of in values.values())] for number, domain in enumerate(DOMAINS)]
+    means = [statistics.fmean(map(statistics.fmean, of)) if all(of) else None for of in values.values()]
+    rows.append(["average", *("–" if mean is None else f"{mean:.2f}" for mean in means)])
+    return markdown_table(["domain", *columns], rows)
 
 
 def dapt_record(name: str) -> DaptRecord:
@@ -376,7 +384,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "head": head_table,
     "taggers": taggers_table,
     "gazetteer": gazetteer_table,
-    "concepts": concepts_table,
+    "concepts": lambda: by_domain_table(CONCEPTS),
+    "without-concepts": lambda: by_domain_table(WITHOUT_CONCEPTS),
     "starting-point": starting_point_table,
     "perplexity": perplexity_table,
     "dapt": dapt_table,

@@ -59,9 +59,7 @@ class AdaptArguments:
         default=None, metadata={"help": "Train the teachers on this domain's sentences first, such as conll2003."}
     )
     source_cache: str | None = field(default=None, metadata={"help": "Folder of finished source stages, as in train."})
-    learning_rate: float = field(
-        default=PRESETS["concepts"]["learning_rate"], metadata={"help": "Learning rate of all trainings."}
-    )
+    learning_rate: float = field(default=5e-5, metadata={"help": "Learning rate of all trainings."})
     bf16: bool = field(
         default=False, metadata={"help": "Train in bfloat16; on processors with AMX about 3 times as fast."}
     )

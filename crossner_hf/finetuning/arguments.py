@@ -47,7 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # For encoders that know what types mean: high learning rates and long training destroy it. Chosen on dev:
     # docs/small_preset.md.
     "concepts": {
-        "learning_rate": 5e-5,
+        "learning_rate": 1e-4,
         "lr_scheduler_type": "linear",
         "warmup_steps": 0.1,
         "per_device_train_batch_size": 8,
