@@ -25,7 +25,8 @@ class AuditOptions:
         predictions: Folders with runs; their predictions for the test split are compared.
         model: A trained tagger, for dev and test; with `folds` the encoder of the cross-validation.
         folds: Folds of a cross-validation over all splits; 0 for none.
-        training: Values of `FineTuningArguments` for the trainings in folds, where they differ from a CRF with preset small.
+        training: Values of `FineTuningArguments` for the trainings in folds; the others are those of a CRF with preset
+            small.
         work_folder: Where the runs of the folds are kept; the same audit resumes there.
         min_confidence: Of the systems in what they contradict.
         most_shown: Cases of each kind that the page shows for a domain.

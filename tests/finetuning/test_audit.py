@@ -116,7 +116,8 @@ def test_options_of_train_are_those_of_the_folds(zoo, monkeypatch, capsys):
     assert folder == "runs/audit/zoo"
     out = capsys.readouterr().out
     assert (
-        "by cross-validation in 2 folds, linear over x, preset small with num\\_train\\_epochs 3.0; confidence" in out
+        "by cross-validation in 2 folds, linear over x, preset small with num\\_train\\_epochs 3.0 (F1 0.0); confidence"
+        in out
     )
 
 
@@ -142,5 +143,5 @@ def test_runs_that_agree_contradict_the_labels(official, capsys):
     results = "model_cards/results/main-minilm"
     assert main(["data", "audit", "politics", "--predictions", results, "--min-confidence", "1", "--max", "2"]) == 0
     out = capsys.readouterr().out
-    assert "**Likely errors**, by 6 runs, of which a share agrees; confidence 1 or more: " in out
+    assert "**Likely errors**, by 6 runs, of which a share agrees (F1 " in out
     assert json.dumps(out).count("| 1.00 |") <= 10
