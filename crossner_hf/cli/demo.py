@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 NEXT = """  crossner-hf predict --model {output} FILE        tag your own text
-  crossner-hf train --domain music --model concepts --tagger crf --preset small --output runs/music
+  crossner-hf train --domain music --model concepts --preset concepts --output runs/music
                                                     the official data: downloaded, or --data-dir FOLDER
   crossner-hf train --domain music --model bert-base-cased --output runs/music-bert
                                                     the published recipe (for a GPU)"""

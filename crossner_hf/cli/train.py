@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   crossner-hf train --domain music --model bert-base-cased --output runs/music
   crossner-hf train --domain politics --model DIR --preset small --seed 666 --output runs/politics-666
+  crossner-hf train --domain music --model concepts --preset concepts --output runs/music-concepts
   crossner-hf train --domain music --model bert-base-cased --tagger crf --output runs/music-crf
   crossner-hf train --domain music --model glove --tagger bilstm-crf --preset lstm --output runs/music-bilstm-crf
   crossner-hf train --domain music --model glove --tagger cross-domain-lm --preset cross-domain-lm --setting joint \
@@ -25,11 +26,11 @@ EPILOG = """examples:
   crossner-hf train --domain my_domain/ --model bert-base-cased --output runs/mine
   torchrun --nproc_per_node 2 -m crossner_hf train --domain music --model bert-base-cased --output runs/music
 
-The defaults are the published recipe; --preset small suits encoders of about 20 M parameters, --preset lstm the
-taggers over word vectors (whose --model is a vector file, or glove), and --preset cross-domain-lm and multi-cell-lstm
-the taggers of these names. Every field of transformers.TrainingArguments is an option too. OUTPUT then holds the model
-of the best dev epoch, run.json, record.json with the scores of dev and test, and predictions.json with the labels given
-to the test sentences.
+The defaults are the published recipe; --preset small suits encoders of about 20 M parameters, --preset concepts those
+that were pre-trained on concepts, --preset lstm the taggers over word vectors (whose --model is a vector file, or
+glove), and --preset cross-domain-lm and multi-cell-lstm the taggers of these names. Every field of
+transformers.TrainingArguments is an option too. OUTPUT then holds the model of the best dev epoch, run.json,
+record.json with the scores of dev and test, and predictions.json with the labels given to the test sentences.
 
 settings: direct trains on the target's sentences alone; pre_train_then_fine_tune first trains on the source's labels
 for two epochs (once for an encoder and a seed; kept in --source-cache); joint trains on both, the target drawn 50 times
