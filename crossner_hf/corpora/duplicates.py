@@ -45,27 +45,22 @@ class KeyRange(NamedTuple):
     order: NDArray[np.intp]
 
 
-def sentence_key(text: str) -> int:
-    """Give the 64-bit hash of a text, the same on every machine."""
-    return int(sentence_keys([text])[0])
-
-
 def sentence_keys(texts: Iterable[str]) -> Keys:
-    """Give the 64-bit hashes of texts, (texts,) uint64."""
+    """Give the 64-bit hashes of texts, (texts,) uint64, the same on every machine."""
     blake2b = hashlib.blake2b
     digests = b"".join([blake2b(text.encode(), digest_size=8).digest() for text in texts])
     return np.frombuffer(digests, "<u8").astype(np.uint64, copy=False)
 
 
-def write_sorted_hashes(path: Path, keys: Keys, domains: Masks | None = None) -> None:
+def write_sorted_hashes(path: Path, keys: Keys, domains: Masks) -> None:
     """Write the sorted keys of a shard's sentences with their positions.
 
     Args:
         path: The file, `.npy`.
         keys: A key for each sentence in order, (sentences,).
-        domains: The domains to which each sentence belongs, as bits, (sentences,); by default all.
+        domains: The domains to which each sentence belongs, as bits, (sentences,).
     """
-    entries = sorted_entries(keys, np.full(len(keys), ALL_DOMAINS, np.uint32) if domains is None else domains)
+    entries = sorted_entries(keys, domains)
     entries["domains"] = first_domains(entries["key"], entries["domains"])
     save_array(path, entries)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,9 +18,8 @@ from crossner_hf.schema import Domain
 from crossner_hf.tagger.iob2 import spans
 
 BATCH = 10_000  # sentences searched at once
-BEFORE_MARKS = re.compile(
-    r" (?=[.,:;!?)\]%]|'s\b|n't\b)"
-)  # where CrossNER's words have a space and running text has none
+# Where CrossNER's words have a space and running text has none.
+BEFORE_MARKS = re.compile(r" (?=[.,:;!?)\]%]|'s\b|n't\b)")
 AFTER_MARKS = re.compile(r"(?<=[(\[$]) ")
 
 
@@ -70,7 +69,8 @@ def coverage(mentions: Counter[str], texts: Iterable[str]) -> float:
     index, order = NameIndex.build(list(spelled))
     names = [list(spelled)[place] for place in order]
     missing = np.ones(len(names), bool)
-    for batch in _batches(texts):
+    left = iter(texts)
+    while batch := list(islice(left, BATCH)):
         while len(found := np.unique(index.find_in(batch, missing).name)):
             missing[found] = False  # so that a mention inside of these is found next
         if not missing.any():
@@ -82,9 +82,3 @@ def coverage(mentions: Counter[str], texts: Iterable[str]) -> float:
 def _spellings(mention: str) -> set[str]:
     """A mention as in the files, and as in running text."""
     return {mention, AFTER_MARKS.sub("", BEFORE_MARKS.sub("", mention))}
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    left = iter(texts)
-    while batch := list(islice(left, BATCH)):
-        yield batch

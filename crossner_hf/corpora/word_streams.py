@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from crossner_hf.corpora.corpus import Corpus
-from crossner_hf.data import deduplicate
+from crossner_hf.data.deduplicate import split_sentences
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.lines import without_packing
-from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.sources import FILE_NAMES, sha256_of
-from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAIN_FILE, SPLITS, Domain, get_domain
+from crossner_hf.schema import BUILT_IN, DOMAIN_FILE, SPLITS, Domain, get_domain
 from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER, split_words
 
 
@@ -51,10 +50,7 @@ class LabelledWords:
         """Yield the words of each sentence."""
         files_of = partial(domain_files, data_dir=self.options.data_dir, verify=self.options.verify)
         for split in self.options.splits:
-            sentences = read_sentences(self.domain, files_of(self.domain)[split])
-            deduplicated = self.domain.name in DEDUPLICATED
-            seen = deduplicate.seen_texts(self.domain, split, files_of) if deduplicated else set()
-            yield from (tokens for tokens, _ in sentences if deduplicate.sentence_text(tokens) not in seen)
+            yield from (sentence.tokens for sentence in split_sentences(self.domain, split, files_of))
 
     def check(self) -> dict[str, Path]:
         """Give the files of the splits. Raises ValueError or FileNotFoundError if they are missing."""

@@ -20,9 +20,9 @@ from crossner_hf.finetuning.settings import (
     WORD_TAGGERS,
     FewShot,
     Stage,
+    Stream,
     TaggerChoice,
     joint_stage,
-    stages,
 )
 from crossner_hf.finetuning.stream_arguments import StreamArguments
 from crossner_hf.training.run_arguments import REFUSED
@@ -289,16 +289,19 @@ class FineTuningArguments(StreamArguments):
         return self.setting == "joint" and self.tagger in DOMAIN_TAGGERS
 
     def stages(self) -> tuple[Stage, ...]:
-        """Return the stages that the setting trains, in their order."""
+        """Return the stages that the setting trains, in their order.
+
+        Source: Liu et al. (2021), section 4; main.py of the released code.
+        """
         if self.tells_domains:
             return (joint_stage(self.tagger, self.adaptation, self.repeats(), tuple(self.raw_text())),)
-        return stages(
-            self.setting,
-            source_head=self.source_head,
-            source_epochs=self.source_epochs,
-            source_optimizer=self.source_optimizer,
-            target_repeats=self.repeats(),
-        )
+        if self.setting == "joint":
+            return (Stage((Stream("source"), Stream("target", repeats=self.repeats())), "target"),)
+        target = Stage((Stream("target"),), "target")
+        if self.setting == "direct":
+            return (target,)
+        source = Stage((Stream("source"),), self.source_head, epochs=self.source_epochs)
+        return source, target._replace(optimizer=self.source_optimizer)
 
     def tagger_choice(self) -> TaggerChoice:
         """Return the fields that choose the tagger."""

@@ -23,7 +23,7 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from crossner_hf.finetuning.length_grouped_sampler import JITTER
-from crossner_hf.finetuning.settings import Stage, Stream
+from crossner_hf.finetuning.settings import Stage
 
 DOMAIN_IDS = {"target": 0, "source": 1}
 
@@ -53,12 +53,8 @@ class Mixture(NamedTuple):
         if alternating:
             draws = [labelled.get("target", labelled["source"])] * len(sizes)
         else:
-            draws = [_draws(stream, labelled) for stream in stage.streams]
+            draws = [labelled.get(stream.whose, labelled["source"]) for stream in stage.streams]
         return cls(rows, draws, alternating)
-
-
-def _draws(stream: Stream, labelled: dict[str, int]) -> int:
-    return labelled.get(stream.whose, labelled["source"])
 
 
 class StreamBatches(Sampler[int]):

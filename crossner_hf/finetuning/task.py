@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -16,32 +16,8 @@ from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import LINEAR, FewShot, TaggerChoice, starts_from_vectors
+from crossner_hf.finetuning.word_taggers import WordTaggers
 from crossner_hf.schema import Domain
-
-
-class UntrainedTaggers(Protocol):
-    """Makes untrained taggers of one kind, for any domain, over one tokenizer: EncoderTaggers or WordTaggers."""
-
-    name: str  # of what the taggers start from, for records
-
-    @property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer of all its taggers."""
-
-    def build(self, domain: Domain) -> PreTrainedModel:
-        """Return a tagger with the domain's labels; what is not pretrained is drawn from the global generator."""
-
-    def sha256(self, model: PreTrainedModel) -> str:
-        """Return the checksum of what the taggers start from."""
-
-    def vocabulary(self) -> Mapping[str, str]:
-        """Return what identifies the vocabulary, for records, if it depends on the training data."""
-
-    def described(self, domain: Domain) -> Mapping[str, Mapping[str, str]]:
-        """Return what a tagger knows of the domain besides its labels, for records."""
-
-    def pre_training(self) -> Any:
-        """Return what is known of the encoder's domain-adaptive pre-training."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +49,9 @@ class Task:
     most_raw: int = 1
 
     @cached_property
-    def taggers(self) -> UntrainedTaggers:
+    def taggers(self) -> EncoderTaggers | WordTaggers:
         """What makes the task's taggers."""
         if starts_from_vectors(self.choice.tagger, self.model):
-            from crossner_hf.finetuning.word_taggers import WordTaggers
-
             sentences = [words for whose in self.domains for words in self.rows(whose, "train")["tokens"]]
             sentences += [words for whose in self.raw for words in self.raw_sentences(whose)]
             return WordTaggers(self.model, self.domains, sentences, self.choice, random_weights=self.random_weights)

@@ -16,7 +16,6 @@ from transformers import (
     TrainerCallback,
     TrainerControl,
     TrainerState,
-    TrainingArguments,
 )
 
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking, MaskingEpoch
@@ -49,9 +48,7 @@ def make_collator(
 class OnePass(TrainerCallback):
     """Ends training with the stream: its blocks would be repeated with the same masks."""
 
-    def on_epoch_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_epoch_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         if state.global_step < state.max_steps:
             logger.warning(
                 "the stream, and training with it, ended after %d of %d steps, before the end of the schedule",

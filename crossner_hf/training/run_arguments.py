@@ -128,12 +128,8 @@ _NOT_RECORDED = (
     *("include_num_input_tokens_seen", "save_total_limit", "save_on_each_node", "keep_checkpoints", "source_cache"),
     *("push_to_hub", "hub_", "local_rank"),
     *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
-    *(
-        "char_vectors",
-        "gazetteer",
-        "source_text",
-        "target_text",
-    ),  # files; a record has their names or number of entries, and a checksum
+    # Files; a record has their names or number of entries, and a checksum.
+    *("char_vectors", "gazetteer", "source_text", "target_text"),
     *("domain", "level", "random_weights", "test", "verify", "trust_remote_code"),
 )
 # In a record also at their defaults.
