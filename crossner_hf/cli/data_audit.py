@@ -13,7 +13,6 @@ EPILOG = """examples:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Audit, and print the report or write it to a file."""
     parser = CommandParser(
         prog="crossner-hf data audit",
         description="Find repeats, contradictions and likely errors in labelled data; the report is Markdown.",

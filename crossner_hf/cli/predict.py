@@ -64,7 +64,6 @@ class Item(NamedTuple):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Tag a stream and print it, in order."""
     parser = CommandParser(
         prog="crossner-hf predict",
         description="Tag text with a saved tagger. Texts of any length: long ones are tagged in overlapping windows.",
@@ -220,7 +219,6 @@ def _words_item(tokens: Any, text: str | None, row: Mapping[str, Any], where: st
 
 
 def tagged_lines(tagger: "Tagger", items: Iterable[Item], to: str, colour: bool) -> Iterator[str]:
-    """Yield the output of each item, in order."""
     from crossner_hf.data.conll import conll_lines
     from crossner_hf.tagger.tagger import entities
     from crossner_hf.tagger.word_splitter import split_words

@@ -30,8 +30,6 @@ from crossner_hf.corpora.corpus_readers import (
 )
 from crossner_hf.data.sources import SAMPLE_FOLDER, sha256_of
 
-__all__ = ["Corpus", "DocumentPart", "Selection"]
-
 logger = logging.getLogger(__name__)
 
 SAMPLES = {"sample_music": SAMPLE_FOLDER / "music" / "raw.txt"}

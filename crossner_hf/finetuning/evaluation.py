@@ -11,7 +11,7 @@ from crossner_hf.data.builder import load
 from crossner_hf.data.sources import is_official
 from crossner_hf.metric import score
 from crossner_hf.metric.calibration import calibration
-from crossner_hf.metric.crossner.span_f1 import check_conventions
+from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS, check_conventions
 from crossner_hf.results.records import EvaluationRecord
 from crossner_hf.schema import Domain, canonical, get_domain
 from crossner_hf.tagger.iob2 import spans, split_tag, stray_inside_opens
@@ -62,7 +62,7 @@ def evaluate(
     *,
     data_dir: str | Path | None = None,
     verify: bool = True,
-    conventions: Sequence[str] = ("conlleval", "strict", "pooled"),
+    conventions: Sequence[str] = DEFAULT_CONVENTIONS,
 ) -> EvaluationRecord:
     """Score a tagger on one split.
 
@@ -118,7 +118,7 @@ class TaggedSplit(NamedTuple):
     predicted: list[list[str]]
     confidence: list[list[float]]
 
-    def scores(self, conventions: Sequence[str] = ("conlleval", "strict", "pooled")) -> dict[str, Any]:
+    def scores(self, conventions: Sequence[str] = DEFAULT_CONVENTIONS) -> dict[str, Any]:
         """Return the scores by convention."""
         generic = self.domain.generic_types
         return score(self.predicted, self.gold, conventions=conventions, generic_types=generic, tokens=self.tokens)

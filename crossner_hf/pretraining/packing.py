@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from crossner_hf.corpora.corpus import Corpus, DocumentPart, Selection
+from crossner_hf.corpora.corpus import Corpus, Selection
+from crossner_hf.corpora.corpus_readers import DocumentPart
 from crossner_hf.pretraining.entity_tags import EntityTagger
 from crossner_hf.results.text_records import BlockCounts
 
