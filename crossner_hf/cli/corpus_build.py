@@ -37,7 +37,7 @@ BUILD_OPTIONS = ("max_lower_case", "near_duplicates", "keep_labelled", "drop_art
 
 def main(argv: Sequence[str]) -> int:
     args = _parser().parse_args(list(argv))
-    from crossner_hf.corpora.build import BuildOptions, build_corpus
+    from crossner_hf.corpora.build import build_corpus
     from crossner_hf.corpora.build_job import BuildSettings
     from crossner_hf.corpora.build_plan import plan_build
     from crossner_hf.corpora.corpus_sizes import sizes_table
@@ -48,15 +48,15 @@ def main(argv: Sequence[str]) -> int:
     plan = plan_build(_input(args), args.output, _selectors(args), settings)
     if args.dry_run:
         return _dry_run(plan)
-    options = BuildOptions(
-        args.executor,
-        args.workers,
-        keep_work=args.keep_work,
-        overwrite=args.overwrite,
-        report=_report,
-    )
     try:
-        record = build_corpus(plan, options)
+        record = build_corpus(
+            plan,
+            executor=args.executor,
+            workers=args.workers,
+            keep_work=args.keep_work,
+            overwrite=args.overwrite,
+            report=_report,
+        )
     except KeyboardInterrupt:
         say(f"\nstopped; the same command goes on ({args.output})", file=sys.stderr)
         return 130

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from crossner_hf.display import is_terminal, plain
 
@@ -100,10 +100,10 @@ def add_settings(
         if option.default is False:
             group.add_argument(flag, action="store_true", help=text)
             continue
-        given: dict[str, Any] = {"type": type(option.default), "choices": choices.get(option.name)}
+        given = {"type": type(option.default), "choices": choices.get(option.name), **more.get(option.name, {})}
         shown = "off" if option.default is None else option.default
         text = f"{text} (default: {shown})"
-        group.add_argument(flag, default=option.default, help=text, **given | more.get(option.name, {}))
+        group.add_argument(flag, default=option.default, help=text, **given)
 
 
 def domain_help() -> str:
@@ -112,10 +112,9 @@ def domain_help() -> str:
     return f"{', '.join(BUILT_IN)}, or a folder with a domain of your own: {DOMAIN_FILE}, train.txt, dev.txt, test.txt"
 
 
-def wants_colour(choice: str, stream: TextIO | None = None) -> bool:
+def wants_colour(choice: str) -> bool:
     """Return whether to use colour; 'auto' means on a terminal, unless NO_COLOR is set."""
-    stream = sys.stdout if stream is None else stream
-    return choice == "always" or (choice == "auto" and is_terminal(stream) and not os.environ.get("NO_COLOR"))
+    return choice == "always" or (choice == "auto" and is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"))
 
 
 @contextmanager

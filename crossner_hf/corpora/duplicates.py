@@ -159,20 +159,17 @@ def _part(path: Path, begin: int, end: int) -> NDArray[np.void]:
     return np.asarray(entries[entries["domains"] != 0])
 
 
-def labelled_keys(
-    domains: Iterable[Domain], data_dir: str | Path | None = None, *, verify: bool = True
-) -> frozenset[str]:
-    """Collect the labelled sentences of domains as `labelled_key` spells them.
+def labelled_keys(domains: Iterable[Domain], data_dir: str | Path | None = None) -> frozenset[str]:
+    """Collect the sentences of all splits of domains as `labelled_key` spells them.
 
     Args:
-        domains: Whose training, validation and test sentences.
+        domains: The domains.
         data_dir: Folder of the official files, as for `crossner_hf.load`.
-        verify: Check the official files, as for `crossner_hf.load`.
     """
     return frozenset(
         labelled_key(unicodedata.normalize("NFC", "".join(words)))
         for domain in domains
-        for path in domain_files(domain, data_dir, verify=verify).values()
+        for path in domain_files(domain, data_dir).values()
         for words, _ in read_sentences(domain, path)
     ) - {""}
 

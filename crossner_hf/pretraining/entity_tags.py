@@ -41,8 +41,6 @@ class EntityTagger:
         self.edges = token_boundaries(backend)
         if names is None:
             return
-        if isinstance(names, str) or not names:
-            raise ValueError(f"names must be a collection of at least one name, got {names!r}")
         split_off = model_of(backend)["type"] != "WordPiece"
         by_length: dict[int, set[tuple[int, ...]]] = {}
         for variants in _encoded_names(backend, sorted(set(names)), self.edges.blank, split_off):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
@@ -17,7 +17,6 @@ from crossner_hf.pretraining.entity_tags import EntityTagger
 from crossner_hf.results.text_records import BlockCounts
 
 WHOLE_CORPUS = Selection()
-PARTS = ("train", "held_out")
 BATCH_CHARACTERS = 1_000_000  # tokenized at once: enough for every core, little in memory
 SEPARATOR = -1  # marks a separator, besides the entity tags 0, 1 and 2
 
@@ -104,17 +103,13 @@ class Packing:
     tokenizer: PreTrainedTokenizerBase
     block_size: int
     selection: Selection = WHOLE_CORPUS
-    part: str = "train"
+    part: Literal["train", "held_out"] = "train"
     with_entities: bool = False
     names: Collection[str] | None = None
     backend: Any = field(init=False, repr=False)
     frame: Frame = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.part not in PARTS:
-            raise ValueError(f"part must be one of {', '.join(PARTS)}, got {self.part!r}")
-        if self.part == "held_out" and not self.selection.held_out:
-            raise ValueError("part='held_out' needs a selection with held_out above 0, got 0")
         if self.part == "held_out":  # `percent` is a share of the other documents
             object.__setattr__(self, "selection", replace(self.selection, percent=100.0))
         object.__setattr__(self, "backend", _plain_backend(self.tokenizer))

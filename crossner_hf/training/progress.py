@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -17,16 +16,16 @@ SECONDS_BETWEEN_LINES = 30.0  # so that with steps of up to half a minute a line
 class Progress(TrainerCallback):
     """A bar of optimizer steps; where stderr is no terminal, a line for each evaluation, and between them by time.
 
-    Args:
-        task: What is being done, for bar and lines.
-        clock: Gives seconds.
+    `task` says what is being done, in bar and lines.
     """
 
-    def __init__(self, task: str, clock: Callable[[], float] = time.monotonic):
-        self.task, self.clock = plain(task), clock
+    clock = staticmethod(time.monotonic)
+
+    def __init__(self, task: str):
+        self.task = plain(task)
         self.bar: Any = None
         self.loss: float | None = None
-        self.last_line = clock()
+        self.last_line = self.clock()
 
     def summary(self, state: TrainerState, metrics: dict[str, float]) -> str | None:
         """What is shown of an evaluation; None for nothing."""
@@ -76,8 +75,8 @@ class Progress(TrainerCallback):
 class FineTuningProgress(Progress):
     """The last loss, the last dev F1 and the best one; where no dev is scored, the loss alone."""
 
-    def __init__(self, task: str = "fine-tuning", clock: Callable[[], float] = time.monotonic):
-        super().__init__(task, clock)
+    def __init__(self, task: str = "fine-tuning"):
+        super().__init__(task)
         self.best = 0.0
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
@@ -100,8 +99,8 @@ class FineTuningProgress(Progress):
 class DaptProgress(Progress):
     """Tokens seen, the last loss and the held-out perplexities."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        super().__init__("pre-training", clock)
+    def __init__(self) -> None:
+        super().__init__("pre-training")
 
     def summary(self, state: TrainerState, metrics: dict[str, float]) -> str | None:
         if not metrics:
