@@ -89,11 +89,8 @@ def add_settings(
 ) -> None:
     """Add an option for each field of a settings class that has a help text.
 
-    Args:
-        group: Where to add them.
-        settings: The dataclass.
-        choices: The values that fields may have, by their names.
-        more: Further arguments of `add_argument`, by the names of fields.
+    `choices` has the values that fields may have, `more` further arguments of `add_argument`, both by the names of
+    fields.
     """
     for option in (option for option in fields(settings) if "help" in option.metadata):
         flag, text = f"--{option.name.replace('_', '-')}", option.metadata["help"]

@@ -57,11 +57,7 @@ class BuildSettings:
 class BuildJob:
     """A build: given to each of its tasks, in other processes too.
 
-    Args:
-        output: Absolute path of the output folder.
-        selectors: One for each domain.
-        settings: The other parameters.
-        shards: Number of shards of the source.
+    `output` is absolute, `selectors` has one for each domain, and `shards` is the number of shards of the source.
     """
 
     output: Path

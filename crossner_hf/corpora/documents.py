@@ -187,17 +187,9 @@ def plan_shards(
 ) -> list[Shard]:
     """Cut sources into shards: row groups of Parquet, ranges of text files, packed files whole, files of a data set.
 
-    Args:
-        sources: Files, folders, or one id of a data set of the Hub. `pages.parquet`, as `unpack_dump` writes it, is
-            read as wikitext.
-        options: Which columns to read.
-        part_bytes: Size of the ranges.
-
-    Returns:
-        The shards in the order of the sources, the same for the same files.
-
-    Raises:
-        ValueError: If a source is missing, has no column with the text, or is a dump; or if all are empty.
+    `sources` are files, folders, or one id of a data set of the Hub. `pages.parquet`, as `unpack_dump` writes it, is
+    read as wikitext. The same files give the same shards. Raises ValueError if a source is missing, has no column with
+    the text, or is a dump; or if all are empty.
     """
     options = options or ReaderOptions()
     corpus = Corpus(tuple(map(str, sources)), options.config, options.split, options.text_column)

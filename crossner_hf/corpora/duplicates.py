@@ -53,12 +53,9 @@ def sentence_keys(texts: Iterable[str]) -> Keys:
 
 
 def write_sorted_hashes(path: Path, keys: Keys, domains: Masks) -> None:
-    """Write the sorted keys of a shard's sentences with their positions.
+    """Write the sorted keys of a shard's sentences with their positions, as `.npy`.
 
-    Args:
-        path: The file, `.npy`.
-        keys: A key for each sentence in order, (sentences,).
-        domains: The domains to which each sentence belongs, as bits, (sentences,).
+    `domains` are those to which each sentence belongs, as bits; it and `keys` are (sentences,).
     """
     entries = sorted_entries(keys, domains)
     entries["domains"] = first_domains(entries["key"], entries["domains"])
@@ -160,12 +157,7 @@ def _part(path: Path, begin: int, end: int) -> NDArray[np.void]:
 
 
 def labelled_keys(domains: Iterable[Domain], data_dir: str | Path | None = None) -> frozenset[str]:
-    """Collect the sentences of all splits of domains as `labelled_key` spells them.
-
-    Args:
-        domains: The domains.
-        data_dir: Folder of the official files, as for `crossner_hf.load`.
-    """
+    """Collect the sentences of all splits of domains as `labelled_key` spells them."""
     return frozenset(
         labelled_key(unicodedata.normalize("NFC", "".join(words)))
         for domain in domains

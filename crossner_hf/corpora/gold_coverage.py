@@ -26,19 +26,10 @@ AFTER_MARKS = re.compile(r"(?<=[(\[$]) ")
 def with_coverage(
     record: CorpusRecord, folder: str | Path, domains: Sequence[Domain], data_dir: str | Path | None = None
 ) -> CorpusRecord:
-    """Add to the record of a corpus which share of the test split's mentions each level contains.
+    """Add to the record of a corpus in `folder` which share of the test split's mentions each level contains.
 
-    Args:
-        record: The corpus.
-        folder: Its folder.
-        domains: Domains of the corpus whose labelled sentences are there.
-        data_dir: Folder of the official files, as for `crossner_hf.load`.
-
-    Returns:
-        The record with `covered` for the levels of these domains.
-
-    Raises:
-        ValueError: The corpus has no such domain.
+    It is counted for the given domains, whose labelled sentences must be there. Raises ValueError if the corpus has no
+    such domain.
     """
     if missing := [domain.name for domain in domains if domain.name not in record.domains]:
         raise ValueError(f"{folder}: has no corpus of {missing[0]} but of {', '.join(record.domains)}")

@@ -58,10 +58,8 @@ class NameCase:
         return np.bincount(self.index.find_in(sentences).name, minlength=len(self.index))[self.forms]
 
     def rare(self, counts: np.ndarray, max_lower_case: float = MAX_LOWER_CASE) -> np.ndarray:
-        """Return the numbers in the gazetteer of names that do not count.
+        """Return the numbers in the gazetteer of names that do not count, given the sum of what `count` gave.
 
-        Args:
-            counts: What `count` gave, summed over the corpus.
-            max_lower_case: The largest share of its occurrences in lower case with which a name counts, 0 to 1.
+        A name counts if at most a share `max_lower_case` of its occurrences is in lower case.
         """
         return self.numbers[counts[1] > max_lower_case * counts.sum(axis=0)]

@@ -72,15 +72,9 @@ _VERBS = re.compile(
 
 
 def split_document(text: str, drops: Counter[str], rules: SentenceRules = DEFAULT_RULES) -> list[str]:
-    """Split a document into the sentences to keep.
+    """Split a document into the sentences to keep, in NFC, with single spaces, without line ends.
 
-    Args:
-        text: The document; lines end in a newline, and no sentence goes beyond its line.
-        drops: Counts the dropped sentences by reason; added to.
-        rules: Which sentences are kept.
-
-    Returns:
-        The sentences in order: in NFC, with single spaces, without a line end.
+    Lines end in a newline, and no sentence goes beyond its line. `drops` counts the other sentences by reason.
     """
     kept, dropped = judge_document(text, rules)
     if dropped:

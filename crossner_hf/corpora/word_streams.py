@@ -94,17 +94,8 @@ def open_stream(text: str, options: StreamOptions | None = None) -> Stream:
     """Find what `music`, `zoo/`, `articles.jsonl`, `user/data_set` or `NAME=` and one of these stands for.
 
     A domain of the package comes first; then a path (a folder with a domain of your own, or a file or folder of text);
-    then a data set of the Hub. A path may contain '='. Only the presence of the files is checked.
-
-    Args:
-        text: What to read.
-        options: How to read it.
-
-    Returns:
-        A stream of words.
-
-    Raises:
-        ValueError: If there is no such domain, path or data set; the message names similar domains.
+    then a data set of the Hub. A path may contain '='. Only the presence of the files is checked. Raises ValueError if
+    there is no such domain, path or data set; the message names similar domains.
     """
     options = options or StreamOptions()
     label, source = _label_and_source(text)

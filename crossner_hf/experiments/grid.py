@@ -148,16 +148,7 @@ class Grid(BaseModel):
 
     @classmethod
     def of(cls, values: Any, where: str = "grid", lines: Lines = MappingProxyType({})) -> "Grid":
-        """Make a grid from what YAML holds.
-
-        Args:
-            values: Keys with values.
-            where: What errors name.
-            lines: Where each value stands there.
-
-        Raises:
-            ValueError: A key or value is wrong; with its line.
-        """
+        """Make a grid from what YAML holds; ValueError for a wrong key or value, with its line if `lines` has it."""
         if not isinstance(values, Mapping):
             example = "(domains: […], seeds: […] …)"
             raise ValueError(f"{where}: a grid is keys with values {example}, got {str(values)[:60]!r}")
@@ -213,12 +204,9 @@ def _known_keys(loc: tuple[Any, ...]) -> Iterable[str]:
 
 
 def built_in_grid(name: str, corpus: Iterable[str] = (), **overrides: Any) -> dict[str, Any]:
-    """The values of a built-in grid, for `Grid.of`.
+    """The values of a built-in grid, for `Grid.of`; `overrides` are keys of a grid, in the place of its own.
 
-    Args:
-        name: One of GRIDS.
-        corpus: Raw text for 'corpus-size': each model is first pre-trained on 1, 10, … 100 percent of it.
-        overrides: Keys of a grid, in the place of its own.
+    `corpus` is the raw text for 'corpus-size': each model is first pre-trained on 1, 10, … 100 percent of it.
     """
     if name not in GRIDS:
         raise ValueError(f"unknown grid {name!r}; known are {', '.join(GRIDS)}")

@@ -83,11 +83,9 @@ class EncoderTaggers:
     def build(self, domain: Domain) -> PreTrainedModel:
         """Return a tagger with the domain's labels; what the checkpoint lacks is drawn from the global generator.
 
-        Of a checkpoint that is a tagger, the encoder is taken over; with the same labels also the linear layer, and
-        the CRF by a CRF. A warning says which.
-
-        Raises:
-            ValueError: The checkpoint has no encoder, or not all of its weights.
+        Of a checkpoint that is a tagger, the encoder is taken over; with the same labels also the linear layer, and the
+        CRF by a CRF. A warning says which. Raises ValueError if the checkpoint has no encoder, or not all of its
+        weights.
         """
         labels = {"id2label": domain.id2label, "label2id": domain.label2id}
         saved = self._config()

@@ -23,8 +23,7 @@ logger = logging.getLogger(__name__)
 def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[str, str]:
     """Map a model's spellings of labels to the domain's ('B-organization' to 'B-organisation').
 
-    Raises:
-        ValueError: The two sets of labels differ; the message names the differences.
+    Raises ValueError if the two sets of labels differ; the message names the differences.
     """
     known = {_plain(label): label for label in domain.labels}
     names = {

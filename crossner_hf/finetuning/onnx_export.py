@@ -72,19 +72,7 @@ def compare_export(
     data_dir: str | Path | None = None,
     verify: bool = True,
 ) -> OnnxExportRecord:
-    """Tag a split with a tagger and with its export, and tell how they differ.
-
-    Args:
-        tagger: The tagger that was exported.
-        folder: What `export_onnx` wrote.
-        domain: The domain of the split.
-        split: 'train', 'validation' or 'test'.
-        data_dir: Folder of the official files.
-        verify: Whether the files must be the official ones.
-
-    Returns:
-        A record with the scores of both.
-    """
+    """Tag a split with a tagger and with its export in `folder`, and record the scores of both and how they differ."""
     exported = Tagger.from_pretrained(str(folder))
     sides = (tagger, exported)
     before, after = (tagged_split(side, domain, split, data_dir=data_dir, verify=verify) for side in sides)

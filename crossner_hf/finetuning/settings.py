@@ -62,11 +62,8 @@ class Stage(NamedTuple):
 def joint_stage(tagger: str, adaptation: str, target_repeats: int, raw: tuple[str, ...]) -> Stage:
     """Return the stage of joint training of a tagger that tells source from target.
 
-    Args:
-        tagger: One of `DOMAIN_TAGGERS`.
-        adaptation: One of `ADAPTATIONS`; 'unsupervised' leaves out the target's labelled sentences.
-        target_repeats: How often a target sentence is drawn for each draw of a source sentence.
-        raw: Of 'source' and 'target', those with raw text.
+    'unsupervised' adaptation leaves out the target's labelled sentences. `target_repeats` is how often a target
+    sentence is drawn for each draw of a source sentence; `raw` has those of 'source' and 'target' with raw text.
     """
     supervised = adaptation != "unsupervised"
     labelled = [Stream("source", own_labels=supervised)]

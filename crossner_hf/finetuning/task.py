@@ -75,8 +75,7 @@ class Task:
     def rows(self, whose: str, split: str) -> dict[str, list[Any]]:
         """Return the columns `tokens` and `ner_tags` of a split of 'source' or 'target'.
 
-        Raises:
-            ValueError: Few-shot training asks for more sentences than there are.
+        Raises ValueError if few-shot training asks for more sentences than there are.
         """
         domain = self.domains[whose]
         data = load(domain.folder or domain.name, split=split, data_dir=self.data_dir, verify=self.verify)
@@ -85,11 +84,7 @@ class Task:
         return {name: data[name][:] for name in ("tokens", "ner_tags")}
 
     def raw_sentences(self, whose: str) -> list[list[str]]:
-        """Return the raw sentences of 'source' or 'target', each once, without those that dev or test have too.
-
-        Raises:
-            ValueError: There is none.
-        """
+        """Return the raw sentences of 'source' or 'target', each once, without those that dev or test have too."""
         return self._raw_sentences[whose]
 
     @cached_property
@@ -107,11 +102,7 @@ class Task:
 
 
 def few_shot_rows(total: int, few_shot: FewShot) -> list[int]:
-    """Return the chosen rows of `total`, ascending; with one seed a smaller draw is part of a larger one.
-
-    Raises:
-        ValueError: There are fewer rows.
-    """
+    """Return the chosen rows of `total`, ascending; with one seed a smaller draw is part of a larger one."""
     number, draw, seed = few_shot
     if not 1 <= number <= total:
         raise ValueError(f"num_sentences must be 1 to {total} (the training set's size), got {number}")

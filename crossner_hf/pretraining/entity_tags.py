@@ -55,16 +55,9 @@ class EntityTagger:
     def tags(
         self, ids: np.ndarray, begins: np.ndarray, documents: Sequence[DocumentPart], encodings: Any
     ) -> np.ndarray:
-        """Return the tags of token ids.
+        """Return the tags of the token ids of all documents, (tokens,) int8.
 
-        Args:
-            ids: Token ids of all documents, (tokens,).
-            begins: Where each document begins in them, (documents,).
-            documents: The documents.
-            encodings: Their encodings, with offsets if they have entities.
-
-        Returns:
-            Tags, (tokens,) int8.
+        `begins` says where each document begins in them; `encodings` have offsets if the documents have entities.
         """
         tags = np.zeros(len(ids), np.int8)
         if self.with_entities:

@@ -97,11 +97,7 @@ class MaskedHead:
 
     @contextmanager
     def only_at(self, positions: Tensor) -> Iterator[None]:
-        """Within the context, the logits are (1, number of True, vocabulary).
-
-        Args:
-            positions: Positions on which the head runs, (batch, time) bool.
-        """
+        """Within the context, logits are those at True `positions` (batch, time): (1, number of True, vocabulary)."""
         self._positions = positions.flatten().nonzero().squeeze(1) if self.sparse else None
         try:
             yield

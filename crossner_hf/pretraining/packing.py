@@ -141,11 +141,7 @@ class Packing:
         return self.tagger.names_left_out if self.tagger else 0
 
     def rows(self, tally: Tally) -> Iterator[Rows]:
-        """Yield blocks in the order of the documents, and count in `tally`; may be called many times.
-
-        Raises:
-            ValueError: The corpus does not fill one block.
-        """
+        """Yield blocks in the order of the documents, and count in `tally`; may be called many times."""
         ids, marks = np.empty(0, np.int32), np.empty(0, np.int8)
         for batch in _batches(self._chosen(tally.seen)):
             more_ids, more_marks = self._tokens(batch, tally)

@@ -60,13 +60,7 @@ class OnePass(TrainerCallback):
 class DaptTrainer(ResumableTrainer):
     """`Trainer` for DAPT, with the loss of `token_loss`; `evaluate` computes the held-out losses.
 
-    Args:
-        model: A masked language model.
-        args: The run's arguments.
-        tokenizer: Its tokenizer.
-        blocks: What it trains on.
-        held_out: Blocks that are not trained on, or None. They are masked once, the same way in every run.
-        callbacks: Further callbacks.
+    `held_out` has blocks that are not trained on; they are masked once, the same way in every run.
     """
 
     args: DaptArguments

@@ -32,15 +32,9 @@ class Outcome(NamedTuple):
 
 
 def outcomes(gold: Sequence[Span], predicted: Sequence[Span], confidence: Sequence[float]) -> list[Outcome]:
-    """Compare the entities of a sentence.
+    """Compare the entities of a sentence: an outcome for each gold entity and each spurious prediction, in order.
 
-    Args:
-        gold: The gold entities, in order.
-        predicted: The predicted ones, in order.
-        confidence: In each word's label, (words,); that of an entity is the mean over its words.
-
-    Returns:
-        One outcome for each gold entity and for each spurious prediction, in the order of the words.
+    `confidence` is that in each word's label, (words,); that of an entity is the mean over its words.
     """
     result = []
     for entity in gold:

@@ -35,8 +35,7 @@ class FolderInUse(ValueError):
 def open_run(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Record | None:
     """Claim the folder for the run that `settings` define; return its record if that run is already finished.
 
-    Raises:
-        FolderInUse: The folder holds another run, or anything else; without `resume` also where it holds this one.
+    Raises FolderInUse if it holds another run, or anything else; without `resume` also where it holds this one.
     """
     try:
         previous = read_json_object(folder / RUN_FILE, "a run")
@@ -124,9 +123,7 @@ def _flat(settings: Any) -> dict[str, Any]:
 def last_checkpoint(folder: Path, *, with_best: bool) -> Path | None:
     """Return the newest whole checkpoint; newer ones, which are incomplete or damaged, are removed with a warning.
 
-    Args:
-        folder: The run's folder.
-        with_best: Whether the run ends with its best checkpoint, so that this one must be whole, too.
+    `with_best`: the run ends with its best checkpoint, so that this one must be whole, too.
     """
     problems = []
     for path in reversed(_checkpoints(folder)):
@@ -173,10 +170,9 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 @contextmanager
 def writing(target: Path, what: str) -> Iterator[None]:
-    """Remove the file or folder `target` if writing it fails, and say which place failed and what is left.
+    """Remove the file or folder `target` if writing it fails, and raise OSError that says what failed and what is left.
 
-    Raises:
-        OSError: The write failed. torch raises a RuntimeError, and safetensors an error of its own, that name no file.
+    torch raises a RuntimeError, and safetensors an error of its own, that name no file.
     """
     try:
         yield
