@@ -71,15 +71,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 DRAWS = ("first", "seeded")
-_CHOICES = {
-    "setting": SETTINGS,
-    "source_head": HEADS,
-    "source_optimizer": OPTIMIZERS,
-    "few_shot_draw": DRAWS,
-    "tagger": TAGGERS,
-    "vocabulary": VOCABULARIES,
-    "head": FIRST_HEADS,
-}
 
 
 @dataclass
@@ -250,9 +241,6 @@ class FineTuningArguments(StreamArguments):
             scores = ", ".join(DEV_SCORES)
             raise ValueError(f"metric_for_best_model must be one of {scores}, got {self.metric_for_best_model!r}")
         super().__post_init__()
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         self._check_ranges()
         self.check_streams(tells_domains=self.tells_domains)
         if self.tagger == MULTI_CELL and self.adaptation != "supervised":

@@ -42,8 +42,6 @@ class StreamArguments(RunArguments):
 
         `tells_domains`: this is joint training of a tagger that tells source from target.
         """
-        if self.adaptation not in ADAPTATIONS:
-            raise ValueError(f"adaptation must be one of {', '.join(ADAPTATIONS)}, got {self.adaptation!r}")
         if self.text_sentences < 1:
             raise ValueError(f"text_sentences must be at least 1, got {self.text_sentences}")
         if not 0 <= self.lr_decay < float("inf"):
