@@ -81,7 +81,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def as_table(record: "OverlapRecord") -> str:
-    """The matrix, what it is, and the sizes of the streams."""
     from crossner_hf.corpora.overlap_plot import caption
     from crossner_hf.display import table
 
@@ -95,7 +94,6 @@ def as_table(record: "OverlapRecord") -> str:
 
 
 def as_csv(record: "OverlapRecord") -> str:
-    """The matrix alone, one row for each stream."""
     import pandas as pd
 
     labels = [csv_cell(stream.label) for stream in record.streams]

@@ -50,7 +50,6 @@ class TaggerOptions(NamedTuple):
 
     @property
     def checkpoint(self) -> str:
-        """Folder or Hub id of what is loaded."""
         return self.model or CONCEPTS
 
 
@@ -122,7 +121,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _files_problem(args: argparse.Namespace) -> str | None:
-    """Say what is wrong with the files, or with the options of a folder."""
     folders = [name for name in args.files if Path(name).is_dir()]
     missing = [name for name in args.files if name != "-" and not Path(name).exists()]
     if missing:
@@ -135,7 +133,6 @@ def _files_problem(args: argparse.Namespace) -> str | None:
 
 
 def load_tagger(options: TaggerOptions) -> "Tagger":
-    """Load a saved tagger, or make one for types in words."""
     import torch
 
     from crossner_hf.tagger.tagger import Tagger

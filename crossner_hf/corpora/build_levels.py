@@ -104,8 +104,6 @@ class _Names:
 
 @dataclass
 class _Size:
-    """The size of a level in a shard."""
-
     documents: int = 0
     sentences: int = 0
     words: int = 0

@@ -58,8 +58,6 @@ def read_shard(shard: Shard, number: int, job: BuildJob) -> None:
 
 
 class _OfDomain:
-    """What has been counted for one domain."""
-
     def __init__(self) -> None:
         self.documents = self.sentences = 0
         self.selected: Counter[str] = Counter()
@@ -89,8 +87,6 @@ class _OfDomain:
 
 
 class _Reading:
-    """What has been read of a shard."""
-
     def __init__(self, job: BuildJob, folder: Path):
         self.job, self.folder = job, folder
         self.labelled = frozenset(job.labelled.read_text(encoding="utf-8").splitlines())

@@ -66,7 +66,6 @@ def _figure(record: OverlapRecord) -> Any:
 
 
 def _frame(axes: Any, labels: Sequence[str]) -> None:
-    """Put names at the edges and white lines between the cells."""
     places = range(len(labels))
     slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) > LEVEL_NAMES else {}
     axes.set_xticks(places, labels, **slanted)

@@ -85,8 +85,6 @@ def plain_text(wikitext: str, names: SiteNames = ENGLISH, drops: Counter[str] | 
 
 
 class _Page:
-    """What the lines of a page have given so far."""
-
     def __init__(self, names: SiteNames, drops: Counter[str]):
         try:
             from mwparserfromhell import parse

@@ -114,7 +114,6 @@ class _Run:
         self.report(outcome, pool.workers)
 
     def _gives_up(self, task: EngineTask) -> bool:
-        """Count a death; return whether the task has failed."""
         progress = _progress(task)
         self.deaths[task.name] = 0 if progress > self.saved[task.name] else self.deaths[task.name] + 1
         self.saved[task.name] = progress

@@ -78,7 +78,6 @@ class Run:
     arguments: Mapping[str, Any]  # for FineTuningArguments, complete but for the folders
 
     def settings(self, output_dir: str = "grid", **more: Any) -> FineTuningArguments:
-        """Return the arguments as the training takes them."""
         return FineTuningArguments(output_dir=output_dir, **more, **self.arguments)
 
 
@@ -106,7 +105,6 @@ def source_stage_of(run: Run) -> SourceStage | None:
 
 
 def _listed(values: Any, info: ValidationInfo) -> Any:
-    """One value may stand alone."""
     values = values if isinstance(values, list | tuple) else [values]
     if not values or values == [None]:
         raise ValueError(f"{info.field_name} is empty; name at least one, or leave the key out")
@@ -184,12 +182,10 @@ class Grid(BaseModel):
         return list(runs.values())
 
     def dapts(self) -> list[Dapt]:
-        """The checkpoints to be made for the runs."""
         bases = [entry.model if isinstance(entry, Variant) else entry for entry in self.models]
         return list({base.name: base for base in bases if isinstance(base, Dapt)}.values())
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON gives it back."""
         content: dict[str, Any] = json.loads(json.dumps(dict(self), default=asdict))
         return content
 

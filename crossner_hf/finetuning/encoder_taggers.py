@@ -175,7 +175,6 @@ class EncoderTaggers:
         return model
 
     def _reads_descriptions(self) -> bool:
-        """Whether the head is made of descriptions."""
         if self.choice.tagger == MULTI_CELL:
             return False
         if self.choice.head == "descriptions":
@@ -183,7 +182,6 @@ class EncoderTaggers:
         return self.choice.head == "auto" and (Path(self.path) / CONCEPTS_FILE).is_file()
 
     def _describe(self, model: PreTrainedModel, domain: Domain) -> None:
-        """Put the descriptions of the domain's types in the place of the linear layer."""
         head = ConceptHead.load(self.path)
         layers = [name for name, module in model.named_children() if isinstance(module, torch.nn.Linear)]
         if len(layers) != 1 or getattr(model, layers[0]).in_features != head.tags.in_features:

@@ -140,7 +140,6 @@ class _Scores(nn.Module):
 
 
 def _batch(tagger: Tagger, emitter: nn.Module, texts: Sequence[str]) -> dict[str, Tensor]:
-    """The inputs that the model takes for some texts, (batch, time) each."""
     accepted = inspect.signature(emitter.forward).parameters
     encoded = tagger.tokenizer(list(texts), padding=True, return_tensors="pt").to(tagger.model.device)
     return {name: values for name, values in encoded.items() if name in accepted}

@@ -147,7 +147,6 @@ class TaggerTrainer(ResumableTrainer):
         return self.lr_scheduler
 
     def _step_size(self) -> int:
-        """Rows of an optimizer step."""
         return self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler[int]:

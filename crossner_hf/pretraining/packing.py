@@ -232,7 +232,6 @@ class Packing:
 
 
 def _batches(chosen: Iterable[Chosen]) -> Iterator[list[Chosen]]:
-    """Lists of documents with about BATCH_CHARACTERS characters together."""
     batch: list[Chosen] = []
     size = 0
     for item in chosen:

@@ -67,7 +67,6 @@ def package_versions() -> dict[str, str]:
 
 
 def hardware() -> Hardware:
-    """The hardware that this process runs on."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     about = {"system": platform.system(), "machine": platform.machine()}
     try:

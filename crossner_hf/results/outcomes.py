@@ -27,7 +27,6 @@ class Outcome(NamedTuple):
 
     @property
     def types(self) -> set[str]:
-        """The type of the gold entity and that of the prediction."""
         return {span.entity_type for span in (self.gold, self.predicted) if span}
 
 
@@ -55,7 +54,6 @@ def outcomes(gold: Sequence[Span], predicted: Sequence[Span], confidence: Sequen
 
 
 def entity_confidence(span: Span, confidence: Sequence[float]) -> float:
-    """Give the mean of the words' confidence."""
     return sum(confidence[span.start : span.end]) / (span.end - span.start)
 
 

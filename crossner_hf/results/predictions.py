@@ -81,7 +81,6 @@ class Gold:
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """Gold entities of each sentence: (sentences,)."""
         return np.bincount(self.sentence_of[self.spans.start], minlength=len(self.lengths))
 
 

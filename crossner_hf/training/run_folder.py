@@ -60,7 +60,6 @@ def open_run(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Reco
 
 
 def _settings_text(settings: Mapping[str, Any]) -> str:
-    """The content of `run.json`."""
     return json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -141,7 +140,6 @@ def last_checkpoint(folder: Path, *, with_best: bool) -> Path | None:
 
 
 def _checkpoint_damage(path: Path, *, with_best: bool) -> str | None:
-    """What is wrong with a checkpoint, or None."""
     problem = damage(path)
     if problem is None and with_best:
         best = path.with_name(f"checkpoint-{trainer_state(path)['best_global_step'] or 0}")
@@ -163,7 +161,6 @@ def remove_oldest(folder: Path, limit: int | None, best_step: int | None) -> Non
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run, the oldest first."""
     steps = {path: re.fullmatch(r"checkpoint-(\d+)", path.name) for path in folder.glob("checkpoint-*")}
     return sorted((path for path, step in steps.items() if step), key=lambda path: int(path.name.rpartition("-")[2]))
 
