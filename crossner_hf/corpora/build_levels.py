@@ -133,7 +133,6 @@ class _Levels:
         self.dropped = _Dropped()
 
     def write(self, documents: Numbers, batch: pyarrow.Table, names: _Names) -> None:
-        """Write the sentences of a batch to the levels that they are in."""
         words = pyarrow.compute.add(pyarrow.compute.count_substring(batch["text"], " "), 1).to_numpy()
         rows = batch.append_column("entities", names.entities)
         flags = members(names.sentence, self.is_special[names.type], words, self.job.settings.levels)

@@ -83,7 +83,6 @@ class BuildPlan:
         return sums | {shard.name.rpartition(":")[0]: shard.checksum for shard in self.shards}
 
     def unpack_tasks(self) -> list[EngineTask]:
-        """Give a task for each dump."""
         folders = zip(self._unpacked(), self.dumps.items(), strict=True)
         return [
             EngineTask(

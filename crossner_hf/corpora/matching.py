@@ -76,7 +76,6 @@ class NameIndex:
         return cls(parts), order
 
     def save(self, folder: Path) -> None:
-        """Write the arrays into an existing folder."""
         for name, array in self.parts.items():
             np.save(folder / f"{name}.npy", array)
 
@@ -90,7 +89,6 @@ class NameIndex:
         return len(self.hashes)
 
     def name(self, number: int) -> str:
-        """Return the name with this number."""
         return self.characters[self.offsets[number] : self.offsets[number + 1]].tobytes().decode()
 
     def find(self, text: str, allowed: Array | None = None) -> Matches:

@@ -42,14 +42,12 @@ class NameCase:
         return cls(index, np.array([words[name] for name in judged]), forms)
 
     def save(self, folder: Path) -> None:
-        """Write the arrays into an existing folder."""
         self.index.save(folder)
         np.save(folder / "numbers.npy", self.numbers)
         np.save(folder / "forms.npy", self.forms)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Map the arrays of a folder into memory."""
         numbers, forms = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("numbers", "forms"))
         return cls(NameIndex.open(folder), np.asarray(numbers), np.asarray(forms))
 

@@ -78,7 +78,6 @@ def _frame(axes: Any, labels: Sequence[str]) -> None:
 
 
 def caption(record: OverlapRecord) -> tuple[str, str]:
-    """Describe the numbers in two lines."""
     stops = record.stop_words.name
     without = "no stop words taken out" if stops == "none" else f"stop words out ({stops})"
     case = "lower case" if record.casing == "lower" else "case kept"

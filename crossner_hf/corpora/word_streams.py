@@ -47,7 +47,6 @@ class LabelledWords:
     options: StreamOptions
 
     def words(self) -> Iterator[list[str]]:
-        """Yield the words of each sentence."""
         files_of = partial(domain_files, data_dir=self.options.data_dir, verify=self.options.verify)
         for split in self.options.splits:
             yield from (sentence.tokens for sentence in split_sentences(self.domain, split, files_of))
@@ -58,7 +57,6 @@ class LabelledWords:
         return {split: files[split] for split in self.options.splits}
 
     def describe(self) -> dict[str, Any]:
-        """Describe the stream for a record."""
         sums = {path.name: sha256_of(path) for path in self.check().values()}
         return {"domain": self.domain.name, "splits": list(self.options.splits), "splitter": None, "sha256": sums}
 
@@ -72,7 +70,6 @@ class TextWords:
     splitter: str = DEFAULT_SPLITTER
 
     def words(self) -> Iterator[list[str]]:
-        """Yield the words of each document."""
         for document in self.corpus.documents(entities=False):
             yield [word.text for word in split_words(document.text, self.splitter)]
 
@@ -83,7 +80,6 @@ class TextWords:
             self.corpus.checksums()
 
     def describe(self) -> dict[str, Any]:
-        """Describe the stream for a record."""
         return {"domain": None, "splits": None, "splitter": self.splitter, "sha256": self.corpus.checksums()}
 
 

@@ -292,7 +292,6 @@ class FineTuningArguments(StreamArguments):
         return source, target._replace(optimizer=self.source_optimizer)
 
     def tagger_choice(self) -> TaggerChoice:
-        """Return the fields that choose the tagger."""
         return TaggerChoice(
             self.tagger,
             self.vocabulary,

@@ -67,7 +67,6 @@ class EncoderTaggers:
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerFast:
-        """The encoder's tokenizer."""
         return load_tokenizer(self.path, trust_remote_code=self.trust_remote_code)
 
     @staticmethod
@@ -208,7 +207,6 @@ class EncoderTaggers:
 
     @staticmethod
     def sha256(model: PreTrainedModel) -> str:
-        """Return the hash of the encoder's weights."""
         return weights_hash(getattr(model.base_model, "reader", model))
 
     def pre_training(self) -> PreTraining | None:

@@ -91,7 +91,6 @@ def evaluate(
 def evaluation_record(
     tagger: Tagger, tagged: "TaggedSplit", split: str, *, verify: bool, conventions: Sequence[str]
 ) -> EvaluationRecord:
-    """Give the record of a split that `tagged_split` tagged."""
     return EvaluationRecord.new(
         model=model_name(tagger),
         dtype=None if tagger.model.dtype == torch.float32 else str(tagger.model.dtype).removeprefix("torch."),
@@ -118,16 +117,13 @@ class TaggedSplit(NamedTuple):
     confidence: list[list[float]]
 
     def scores(self, conventions: Sequence[str] = DEFAULT_CONVENTIONS) -> dict[str, Any]:
-        """Return the scores by convention."""
         generic = self.domain.generic_types
         return score(self.predicted, self.gold, conventions=conventions, generic_types=generic, tokens=self.tokens)
 
     def calibration(self) -> dict[str, Any]:
-        """Return how well the confidence agrees with the precision."""
         return calibration(self.predicted, self.gold, self.confidence)
 
     def predicted_ids(self) -> list[list[int]]:
-        """Return the predicted labels as ids."""
         return [[self.domain.label2id[label] for label in labels] for labels in self.predicted]
 
 

@@ -29,7 +29,6 @@ class LengthGroupedBatches(Sampler[int]):
         return len(self.lengths)
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch on which the draw depends."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:

@@ -83,7 +83,6 @@ class StreamBatches(Sampler[int]):
         return sum(self.draws)
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch on which the draw depends."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:

@@ -50,7 +50,6 @@ class Task:
 
     @cached_property
     def taggers(self) -> EncoderTaggers | WordTaggers:
-        """What makes the task's taggers."""
         if starts_from_vectors(self.choice.tagger, self.model):
             sentences = [words for whose in self.domains for words in self.rows(whose, "train")["tokens"]]
             sentences += [words for whose in self.raw for words in self.raw_sentences(whose)]
@@ -65,7 +64,6 @@ class Task:
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer of the task's taggers."""
         return self.taggers.tokenizer
 
     def new_tagger(self, labels: str) -> PreTrainedModel:
@@ -96,7 +94,6 @@ class Task:
         return {whose: raw_sentences(text, self.most_raw, held_out[whose])[0] for whose, text in self.raw.items()}
 
     def checksums(self, whose: str) -> dict[str, str]:
-        """Return the SHA-256 of the file of each split."""
         files = domain_files(self.domains[whose], self.data_dir, verify=self.verify)
         return {split: sha256_of(path) for split, path in files.items()}
 

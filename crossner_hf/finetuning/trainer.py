@@ -94,7 +94,6 @@ class TaggerTrainer(ResumableTrainer):
         return named() if named else []
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
-        """Return the names of the parameters with weight decay."""
         without = {id(table.weight) for table in self._sparse_tables()}
         parameters = dict(self.model.named_parameters())
         return [n for n in super().get_decay_parameter_names(model) if id(parameters.get(n)) not in without]

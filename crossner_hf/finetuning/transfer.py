@@ -84,7 +84,6 @@ class Transfer:
 
 
 def head_parameters(model: PreTrainedModel) -> set[str]:
-    """Return the names of the parameters outside the encoder."""
     encoder = {id(parameter) for parameter in model.base_model.parameters()}
     return {name for name, parameter in model.named_parameters() if id(parameter) not in encoder}
 

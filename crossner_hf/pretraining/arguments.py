@@ -136,5 +136,4 @@ class DaptArguments(RunArguments):
         super().__post_init__()
 
     def selection(self) -> Selection:
-        """Return the part of the corpus to train on."""
         return Selection(percent=self.percent, held_out=self.held_out, max_tokens=self.max_tokens)

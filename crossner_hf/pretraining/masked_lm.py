@@ -91,7 +91,6 @@ class MaskedHead:
             logger.warning("%s: the head runs on every position, which takes longer", type(model).__name__)
 
     def remove(self) -> None:
-        """Remove the hook."""
         if self._hook is not None:
             self._hook.remove()
 

@@ -36,7 +36,6 @@ class Tally:
     digest: Any = field(default_factory=hashlib.sha256)
 
     def counts(self, names_left_out: int) -> BlockCounts:
-        """Return the counts as they are now."""
         return BlockCounts(
             documents_read=self.seen["fresh"] + self.seen["excluded"] + self.seen["blank"],
             documents_excluded=self.seen["excluded"],
@@ -125,7 +124,6 @@ class Packing:
 
     @property
     def is_tagged(self) -> bool:
-        """Whether blocks have entity tags."""
         return self.with_entities or self.names is not None
 
     @cached_property
