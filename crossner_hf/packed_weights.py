@@ -2,7 +2,7 @@
 
 Weights are cut into blocks of 64. A block has its greatest absolute value as scale, and each weight the nearest of
 sixteen levels times that scale: the levels of NF4, which suit normally distributed values (Dettmers et al., QLoRA,
-2023, appendix E). Of embeddings only some rows are kept. Vectors are kept in 16 bits.
+2023, appendix E). Vectors are kept in 16 bits.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 BLOCK = 64
-CODES, SCALES, ROWS = ".codes", ".scales", ".rows"
+CODES, SCALES = ".codes", ".scales"
 LEVELS = np.array(
     [
         *(-1.0, -0.6961928, -0.5250731, -0.3949175, -0.2844414, -0.1847734, -0.0910500, 0.0),
@@ -30,15 +30,10 @@ def pack_matrix(name: str, change: np.ndarray) -> dict[str, np.ndarray]:
     return {name + CODES: codes[:, ::2] << 4 | codes[:, 1::2], name + SCALES: scales.reshape(len(change), -1)}
 
 
-def pack_rows(name: str, change: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Pack some rows of a matrix."""
-    return {**pack_matrix(name, change[rows]), name + ROWS: rows.astype(np.int32)}
-
-
 def add_packed(weights: dict[str, np.ndarray], change: Mapping[str, np.ndarray]) -> None:
     """Add a packed difference to weights by name, in their place."""
     for name, value in change.items():
-        if name.endswith((SCALES, ROWS)):
+        if name.endswith(SCALES):
             continue
         if not name.endswith(CODES):
             weights[name] = (weights[name] + value).astype(np.float32)
@@ -46,6 +41,4 @@ def add_packed(weights: dict[str, np.ndarray], change: Mapping[str, np.ndarray])
         target = name.removesuffix(CODES)
         codes = np.stack([value >> 4, value & 15], axis=-1).reshape(len(value), -1, BLOCK)
         matrix = (LEVELS[codes] * change[target + SCALES].astype(np.float32)[:, :, None]).reshape(len(value), -1)
-        rows = change.get(target + ROWS, np.arange(len(matrix)))
-        weights[target] = weights[target].copy()
-        weights[target][rows] += matrix
+        weights[target] = weights[target] + matrix

@@ -52,7 +52,7 @@ class ConceptArguments(RunArguments):
         default=0.0, metadata={"help": "Dropout while training; the checkpoint's config keeps the encoder's own."}
     )
     freeze_embeddings: bool = field(
-        default=False, metadata={"help": "Keep the encoder's embeddings as they are; only its layers learn."}
+        default=True, metadata={"help": "Keep the encoder's embeddings as they are; only its layers learn."}
     )
     learning_rate: float = field(default=1.5e-4, metadata={"help": "Adam's learning rate."})
     head_learning_rate: float = field(default=1e-3, metadata={"help": "The same for the head, which is new."})

