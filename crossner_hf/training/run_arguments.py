@@ -133,6 +133,8 @@ _NOT_RECORDED = (
         "gazetteer",
         "source_text",
         "target_text",
+        "source_types",
+        "source_names",
     ),  # files; a record has their names or number of entries, and a checksum
     *("domain", "level", "random_weights", "test", "verify", "trust_remote_code"),
 )
