@@ -22,6 +22,7 @@ from corpus_build import bench_corpus_build
 from crf import bench_crf
 from dapt import bench_dapt
 from dumps import bench_dumps
+from elsewhere import bench_elsewhere
 from masking import bench_masking
 from matching import bench_matching
 from multi_cell import bench_multi_cell
@@ -180,6 +181,7 @@ ROWS = {
     "epoch": bench_epoch,
     "tagging": bench_tagging,
     "onnx": bench_onnx,
+    "elsewhere": bench_elsewhere,
     "scorer": bench_scorer,
     "start": bench_start,
     "masking": bench_masking,
@@ -202,6 +204,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", help=f"which of {', '.join(ROWS)}; default: all")
     parser.add_argument("--data_dir", help="folder of the official files; else CROSSNER_DATA_DIR, else download")
+    parser.add_argument(
+        "--python", nargs="+", default=[], help="for the row elsewhere: Pythons that have libraries this one has not"
+    )
     args = parser.parse_args()
     unknown = sorted(set(args.rows) - set(ROWS))
     if unknown:
@@ -211,7 +216,7 @@ def main() -> None:
     rows = []
     for name in args.rows or ROWS:
         print(f"measuring {name} …", file=sys.stderr, flush=True)
-        rows += ROWS[name](args.data_dir)
+        rows += ROWS[name](args.data_dir, **({"pythons": args.python} if name == "elsewhere" else {}))
     print(f"\n{torch.get_num_threads()} thread(s), torch {torch.__version__}")
     print(table(("what", "measured", "wanted"), rows))
 

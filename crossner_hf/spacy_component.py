@@ -4,6 +4,7 @@ The words are those of the document, as spaCy's tokenizer split them.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ SCORE = "crossner_score"
 class CrossNERComponent:
     """A tagger in a spaCy pipeline.
 
+    The tagger is loaded when it is first used, so that a saved pipeline needs only its own folder.
+
     Args:
         model: Folder or Hub id of a tagger.
         spans_key: Key of `doc.spans` that gets the entities; their order is that of `doc.spans[key].attrs["scores"]`.
@@ -31,10 +34,15 @@ class CrossNERComponent:
     def __init__(
         self, model: str, *, spans_key: str = "crossner", overwrite_ents: bool = True, trust_remote_code: bool = False
     ):
-        self.tagger = Tagger.from_pretrained(model, trust_remote_code=trust_remote_code)
+        self.model, self.trust_remote_code = model, trust_remote_code
         self.spans_key, self.overwrite_ents = spans_key, overwrite_ents
         if not Span.has_extension(SCORE):
             Span.set_extension(SCORE, default=None)
+
+    @cached_property
+    def tagger(self) -> Tagger:
+        """The tagger."""
+        return Tagger.from_pretrained(self.model, trust_remote_code=self.trust_remote_code)
 
     def __call__(self, doc: Doc) -> Doc:
         """Tag one document."""
@@ -52,15 +60,15 @@ class CrossNERComponent:
     def _set(self, doc: Doc, labels: list[str], scores: list[float]) -> None:
         """Set the entities; tokens that are space have no label."""
         position = [token.i for token in doc if not token.is_space]
-        found, confidence = [], []
+        entities, confidence = [], []
         for start, end, entity_type in spans(labels):
             entity = Span(doc, position[start], position[end - 1] + 1, label=entity_type)
             confidence.append(sum(scores[start:end]) / (end - start))
             entity._.set(SCORE, confidence[-1])
-            found.append(entity)
-        doc.spans[self.spans_key] = found
+            entities.append(entity)
+        doc.spans[self.spans_key] = entities
         doc.spans[self.spans_key].attrs["scores"] = confidence
-        first, second = (found, doc.ents) if self.overwrite_ents else (doc.ents, found)
+        first, second = (entities, doc.ents) if self.overwrite_ents else (doc.ents, entities)
         taken = {token.i for entity in first for token in entity}
         kept = [entity for entity in second if taken.isdisjoint(token.i for token in entity)]
         doc.set_ents(filter_spans([*first, *kept]))
@@ -72,7 +80,7 @@ class CrossNERComponent:
 
     def from_disk(self, path: str | Path, **unused: Any) -> "CrossNERComponent":
         """Load the tagger from the folder of a pipeline."""
-        self.tagger = Tagger.from_pretrained(str(path))
+        self.tagger = Tagger.from_pretrained(str(path), trust_remote_code=self.trust_remote_code)
         return self
 
 

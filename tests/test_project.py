@@ -2,11 +2,13 @@
 
 import re
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 import yaml
 from lowest_versions import lowest_versions
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -39,6 +41,22 @@ def test_every_requirement_is_pinned_in_the_constraints():
     requirements = [*PROJECT["dependencies"], *(r for name, extra in extras.items() if name != "glove" for r in extra)]
     names = {normalised(re.match(r"[\w.-]+", requirement)[0]) for requirement in requirements} - {"crossner-hf"}
     assert names - {normalised(pin) for pin in pins} == set()
+
+
+def test_pins_are_versions_that_the_other_pinned_packages_take():
+    """Of the packages that are installed here; optional requirements are left out."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = {normalised(name): version for name, _, version in (line.partition("==") for line in lines) if version}
+    refused = [
+        f"{distribution.name} {distribution.version} needs {requirement}"
+        for distribution in distributions()
+        if pins.get(normalised(distribution.name)) == distribution.version.partition("+")[0]
+        for requirement in map(Requirement, distribution.requires or ())
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if not requirement.specifier.contains(pins.get(normalised(requirement.name), ""), prereleases=True)
+        and normalised(requirement.name) in pins
+    ]
+    assert refused == []
 
 
 def test_the_workflow_runs_the_python_versions_and_checks_that_are_promised():

@@ -1,5 +1,7 @@
 """The spaCy component: the tagger's entities, with scores, in batches, beside entities of other components."""
 
+import shutil
+
 import pytest
 
 spacy = pytest.importorskip("spacy", reason="spaCy is not installed (extra: spacy)")
@@ -65,3 +67,12 @@ def test_a_saved_pipeline_comes_back_with_its_tagger(nlp, tmp_path):
     nlp.to_disk(tmp_path / "pipeline")
     again = spacy.load(tmp_path / "pipeline")
     assert [found(again(text)) for text in TEXTS] == [found(nlp(text)) for text in TEXTS]
+
+
+def test_a_saved_pipeline_does_not_need_the_folder_it_was_made_from(nlp, random_tagger, tmp_path):
+    model = shutil.copytree(random_tagger(), tmp_path / "model")
+    made = spacy.blank("en")
+    made.add_pipe("crossner", config={"model": str(model)})
+    made.to_disk(tmp_path / "pipeline")
+    shutil.rmtree(model)
+    assert found(spacy.load(tmp_path / "pipeline")(TEXTS[0])) == found(nlp(TEXTS[0]))

@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from card_records import tagger_record
 
 from crossner_hf.cli import main
 from crossner_hf.finetuning.evaluation import TaggedSplit
-from crossner_hf.schema import get_domain
+from crossner_hf.results.record_files import write_record
+from crossner_hf.schema import Domain, get_domain
 from crossner_hf.view import Systems, Wanted, build_page, text_html
 
 GOLD = [["B-band", "I-band"], ["O", "B-song"], ["O", "O"], ["B-band", "O"]]
@@ -92,6 +94,12 @@ def test_without_gradio_the_error_names_the_extra(random_tagger, user_error, mon
 
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert "pip install 'crossner-hf[view]'" in user_error("view", random_tagger(), "--domain", "sample_music")
+
+
+def test_a_run_on_a_domain_of_ones_own_needs_its_folder(tmp_path, user_error, monkeypatch):
+    monkeypatch.setattr("crossner_hf.view.check_gradio", lambda: None)
+    write_record(tmp_path / "record.json", tagger_record(Domain("legal", ("judge",))))
+    assert "is a run on 'legal', a domain of your own; give its folder" in user_error("view", str(tmp_path))
 
 
 def test_errors_in_the_terminal_are_the_worst_sentences(random_tagger, zoo, capsys):

@@ -64,11 +64,15 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _recorded_domain(run: str) -> str:
-    """The domain of the run's record. Raises ValueError if there is none."""
+    """The domain of the run's record. Raises ValueError if there is none, or if it is one of the user's own."""
     from crossner_hf.results.record_files import RECORD_FILE, read_record
     from crossner_hf.results.records import RunRecord
+    from crossner_hf.schema import BUILT_IN
 
     path = Path(run, RECORD_FILE)
     if not path.is_file():
         raise ValueError(f"{run}: has no {RECORD_FILE} that names the domain; give --domain")
-    return read_record(path, RunRecord).domain
+    name = read_record(path, RunRecord).domain
+    if name not in BUILT_IN:
+        raise ValueError(f"{run}: is a run on {name!r}, a domain of your own; give its folder: --domain FOLDER")
+    return name

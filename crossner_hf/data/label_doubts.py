@@ -64,7 +64,9 @@ def doubts(tags: Sequence[str], answers: Sequence[Answer], least: float) -> list
         sure = score / len(answers)
         if sure >= least and predicted not in labelled:
             overlapping = [s for s in labelled if s.start < predicted.end and predicted.start < s.end]
-            doubtful.append(Doubt(_kind(predicted, overlapping), next(iter(overlapping), None), predicted, sure))
+            same_type = [s for s in overlapping if s.entity_type == predicted.entity_type]
+            shown = next(iter(same_type or overlapping), None)
+            doubtful.append(Doubt(_kind(predicted, overlapping), shown, predicted, sure))
     for span in labelled:
         sure = min(outside[span.start : span.end]) / len(answers)
         if sure >= least:

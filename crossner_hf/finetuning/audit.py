@@ -1,7 +1,7 @@
 """Audit of labelled data: repeats, contradictions, and labels that systems contradict with confidence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ class AuditOptions:
         predictions: Folders with runs; their predictions for the test split are compared.
         model: A trained tagger, for dev and test; with `folds` the encoder of the cross-validation.
         folds: Folds of a cross-validation over all splits; 0 for none.
-        tagger: Tagger that is trained in folds.
+        training: Values of `FineTuningArguments` for the trainings in folds; the others are those of a CRF with preset
+            small.
         work_folder: Where the runs of the folds are kept; the same audit resumes there.
         min_confidence: Of the systems in what they contradict.
         most_shown: Cases of each kind that the page shows for a domain.
@@ -34,7 +35,7 @@ class AuditOptions:
     predictions: Sequence[str] = ()
     model: str | None = None
     folds: int = 0
-    tagger: str = "crf"
+    training: Mapping[str, Any] = field(default_factory=dict)
     work_folder: str = "runs/audit"
     min_confidence: float = 0.9
     most_shown: int = 20
@@ -44,6 +45,8 @@ class AuditOptions:
             raise ValueError(f"min_confidence must be above 0.5, up to 1, got {self.min_confidence}")
         if self.folds and self.model is None:
             raise ValueError("a cross-validation needs a model, the encoder to fine-tune")
+        if self.training and not self.folds:
+            raise ValueError(f"{', '.join(self.training)}: for the trainings of a cross-validation, which needs folds")
         if bool(self.predictions) + bool(self.model) > 1:
             raise ValueError("give predictions or a model, not both")
 
@@ -87,18 +90,24 @@ def _answers(
         return _of_runs(domain, options.predictions, data_dir)
     if options.folds and options.model:
         folder = Path(options.work_folder) / domain.name
-        made = cross_validate(domain, splits, options.model, lambda f: _fold(f, options.tagger), folder, options.folds)
-        by = f"cross-validation in {options.folds} folds, {options.tagger} over {options.model}, preset small"
+        training = {"tagger": "crf", **preset("small"), **options.training}
+        made = cross_validate(
+            domain,
+            splits,
+            options.model,
+            lambda output: FineTuningArguments(**training, output_dir=output),
+            folder,
+            options.folds,
+        )
+        by = f"cross-validation in {options.folds} folds, {training['tagger']} over {options.model}, preset small"
+        changed = ", ".join(f"{name} {value}" for name, value in options.training.items() if name != "tagger")
+        by += f" with {changed}" if changed else ""
         return {split: [[answer] for answer in of_rows] for split, of_rows in made.items()}, by
     if options.model:
         tagger = Tagger.from_pretrained(options.model)
         tagged = {split: tagger.tag_words(splits[split]["tokens"]) for split in ("validation", "test")}
         return {split: [[Answer(*answer)] for answer in rows] for split, rows in tagged.items()}, options.model
     return {}, ""
-
-
-def _fold(folder: str, tagger: str) -> FineTuningArguments:
-    return FineTuningArguments(output_dir=folder, tagger=tagger, **preset("small"))
 
 
 def _of_runs(

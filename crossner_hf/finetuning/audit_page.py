@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from statistics import mean
 from typing import Any, NamedTuple
 
 from crossner_hf.data.duplicate_counts import duplicates_between, duplicates_within
@@ -10,6 +11,7 @@ from crossner_hf.data.label_conflicts import label_conflicts, near_repeats
 from crossner_hf.data.label_doubts import KINDS, Answer, Doubt, doubts
 from crossner_hf.data.mention_types import ambiguous_strings
 from crossner_hf.data.sources import official_name
+from crossner_hf.metric import score
 from crossner_hf.results.markdown import markdown_table, plain
 from crossner_hf.schema import SOURCE, SPLITS, Domain
 from crossner_hf.tagger.iob2 import Span
@@ -98,15 +100,20 @@ def _ambiguous(each: AuditedDomain, most: int) -> Iterator[str]:
 
 def _doubts(each: AuditedDomain, least: float, most: int) -> Iterator[str]:
     likely_errors: list[tuple[str, int, Doubt]] = []
+    labelled, answered = list[list[str]](), list[Sequence[Answer]]()
     for split in (s for s in SPLITS if s in each.answers):
         for number, answers in enumerate(each.answers[split]):
             tags = [each.domain.labels[i] for i in each.splits[split]["ner_tags"][number]]
+            labelled.append(tags)
+            answered.append(answers)
             likely_errors += [(split, number, doubt) for doubt in doubts(tags, answers, least)]
+    of_systems = zip(*answered, strict=True)
+    f1 = mean(score([a.tags for a in s], labelled)["conlleval"]["overall"]["f1"] for s in of_systems)
     kinds = Counter(doubt.kind for _, _, doubt in likely_errors)
     listed = ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS if kinds[kind])
     yield (
-        f"**Likely errors**, by {plain(each.answers_by)}; confidence {least:g} or more: {len(likely_errors)}"
-        + (f" ({listed})." if likely_errors else ".")
+        f"**Likely errors**, by {plain(each.answers_by)} (F1 {100 * f1:.1f}); confidence {least:g} or more: "
+        f"{len(likely_errors)}" + (f" ({listed})." if likely_errors else ".")
     )
     of_kinds = [[item for item in likely_errors if item[2].kind == kind] for kind in KINDS]
     shown_first = [sorted(items, key=lambda item: (-item[2].confidence, item[:2]))[:most] for items in of_kinds]

@@ -40,7 +40,7 @@ def export_onnx(model: str | Path | Tagger, folder: str | Path, *, int8: bool = 
 
     Raises:
         ImportError: onnx or onnxruntime is not installed.
-        ValueError: The tagger is of another kind, or its graph gives other scores.
+        ValueError: The tagger is of another kind, has no graph, or its graph gives other scores.
         FileExistsError: `folder` is there and not empty.
     """
     _check_installed()
@@ -53,7 +53,11 @@ def export_onnx(model: str | Path | Tagger, folder: str | Path, *, int8: bool = 
         exported.begins_word.copy_(tagger.model.begins_word)
     with new_folder(folder) as unfinished, tempfile.TemporaryDirectory() as temporary:
         graph = Path(temporary, ONNX_FILE)
-        _write_graph(emitter, _batch(tagger, emitter, TRACED), graph)
+        try:
+            _write_graph(emitter, _batch(tagger, emitter, TRACED), graph)
+        except RuntimeError as error:  # as torch's exporter raises where it has no operator
+            reason = str(error).strip().partition("\n")[0][:200]
+            raise ValueError(f"{name}: torch cannot write its encoder as an ONNX graph: {reason}") from error
         exported.open(graph)
         _check_scores(name, emitter, exported, _batch(tagger, emitter, COMPARED))
         if int8:
@@ -177,7 +181,7 @@ def _check_scores(
     """Raise ValueError if the graph gives other scores than the model, on a batch of another shape."""
     with torch.no_grad():
         differences = (emitter(**inputs).logits - exported.emissions(**inputs)).abs()
-    largest = differences[inputs["attention_mask"].bool()].max().item()
+    largest = differences[inputs.get("attention_mask", torch.ones_like(inputs["input_ids"])).bool()].max().item()
     if not largest <= TOLERANCE:
         raise ValueError(f"{name}: its graph gives other scores, by up to {largest:.2g}, so it is not written")
 

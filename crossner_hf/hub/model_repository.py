@@ -14,6 +14,7 @@ from crossner_hf.hub.eval_results import eval_results
 from crossner_hf.hub.model_card import model_card
 from crossner_hf.hub.remote_code import config_entries, remote_files, tokenizer_entries
 from crossner_hf.json_file import read_json_object
+from crossner_hf.models.onnx_tagger import ONNX_FILE
 from crossner_hf.results.record_files import RECORD_FILE, read_record
 from crossner_hf.results.records import RunRecord
 from crossner_hf.results.text_records import DaptRecord
@@ -50,12 +51,18 @@ def write_model_repository(
         The folder.
 
     Raises:
-        ValueError: The run's folder does not hold exactly one model, its tokenizer and a record that fits both.
+        ValueError: The run's folder does not hold exactly one model, its tokenizer and a record that fits both; or it
+            is an export to ONNX.
         FileExistsError: `folder` is there and not empty.
     """
     validate_repo_id(repo)
     run_folder = Path(run_folder)
     _check_one_model(run_folder)
+    if (run_folder / ONNX_FILE).is_file():
+        raise ValueError(
+            f"{run_folder}: is an export to ONNX, for which there is no card; push the run that it was made from, or "
+            f"upload the folder as it is: hf upload {repo} {run_folder} (who loads it imports crossner_hf)"
+        )
     record = _record(run_folder)
     weights = _weights(run_folder)
     config = load_config(str(run_folder), trust_remote_code=False)

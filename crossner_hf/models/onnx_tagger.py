@@ -101,7 +101,9 @@ class OnnxTaggerForTokenClassification(PreTrainedModel):
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
         """Save as any model, with the graph beside it."""
         super().save_pretrained(save_directory, *args, **kwargs)
-        shutil.copyfile(self.onnx_path, Path(save_directory) / ONNX_FILE)
+        target = Path(save_directory, ONNX_FILE)
+        if not (target.exists() and target.samefile(self.onnx_path)):
+            shutil.copyfile(self.onnx_path, target)
 
     def _init_weights(self, module: torch.nn.Module) -> None:
         if isinstance(module, CRF):

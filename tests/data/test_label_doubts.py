@@ -63,6 +63,11 @@ def test_each_kind_of_contradiction(labelled, predicted, kind):
     assert [doubt.predicted] == (spans(predicted.split()) or [None])
 
 
+def test_of_several_labels_a_boundary_is_compared_with_that_of_its_type():
+    (doubt,) = doubts(["B-y", "O", "B-x"], [Answer(["B-x", "I-x", "I-x"], [1.0] * 3)], least=0.9)
+    assert (doubt.kind, doubt.labelled) == ("boundary", Span(2, 3, "x"))
+
+
 def test_confidence_is_the_mean_over_words_and_systems():
     sure = Answer(["B-x", "I-x"], [1.0, 0.8])
     (doubt,) = doubts(["O", "O"], [sure, sure, sure, Answer(["B-x", "O"], [1.0, 1.0])], least=0.6)

@@ -8,6 +8,7 @@ import pytest
 from crossner_hf.cli import main
 from crossner_hf.data.builder import load
 from crossner_hf.data.conll import read_conll
+from crossner_hf.data.label_doubts import Answer
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.audit import AuditOptions, audit
 from crossner_hf.finetuning.cross_validation import cross_validate
@@ -97,12 +98,38 @@ def test_no_text_of_conll_is_quoted(tmp_path, capsys):
     assert "Zanzibar" not in out
 
 
+def test_options_of_train_are_those_of_the_folds(zoo, monkeypatch, capsys):
+    runs = []
+
+    def stand_in(domain, splits, model, arguments, folder, folds):
+        runs.append((arguments("fold"), str(folder)))
+        return {
+            split: [Answer(["O"] * len(tokens), [1.0] * len(tokens)) for tokens in splits[split]["tokens"]]
+            for split in splits
+        }
+
+    monkeypatch.setattr("crossner_hf.finetuning.audit.cross_validate", stand_in)
+    options = ["--folds", "2", "--model", "x", "--num_train_epochs", "3", "--tagger", "linear", "--no-verify"]
+    assert main(["data", "audit", str(zoo), *options]) == 0
+    [(run, folder)] = runs
+    assert (run.output_dir, run.tagger, run.num_train_epochs, run.learning_rate) == ("fold", "linear", 3, 2e-4)
+    assert folder == "runs/audit/zoo"
+    out = capsys.readouterr().out
+    assert (
+        "by cross-validation in 2 folds, linear over x, preset small with num\\_train\\_epochs 3.0 (F1 0.0); confidence"
+        in out
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--min-confidence", "0.5"], "min_confidence must be above 0.5, up to 1, got 0.5"),
         (["--folds", "3"], "a cross-validation needs a model, the encoder to fine-tune"),
         (["--folds", "99", "--model", "minilm"], "folds must be 2 to"),
+        (["--bf16", "True"], "bf16: for the trainings of a cross-validation, which needs folds"),
+        (["--output-dir", "runs"], "unknown option --output-dir; --work-folder is the folder of the runs"),
+        (["--nope", "3"], "unrecognized arguments: --nope 3"),
         (["--predictions", "runs", "--model", "x"], "give predictions or a model, not both"),
         (["--predictions", "none"], "none: no such folder"),
     ],
@@ -116,5 +143,5 @@ def test_runs_that_agree_contradict_the_labels(official, capsys):
     results = "model_cards/results/main-minilm"
     assert main(["data", "audit", "politics", "--predictions", results, "--min-confidence", "1", "--max", "2"]) == 0
     out = capsys.readouterr().out
-    assert "**Likely errors**, by 6 runs, of which a share agrees; confidence 1 or more: " in out
+    assert "**Likely errors**, by 6 runs, of which a share agrees (F1 " in out
     assert json.dumps(out).count("| 1.00 |") <= 10

@@ -88,6 +88,22 @@ def test_an_export_is_saved_again_with_its_graph(exported, tmp_path):
         assert (tmp_path / name).read_bytes() == (exported / name).read_bytes()
 
 
+def test_an_export_may_be_saved_where_it_lies(exported, tmp_path):
+    folder = shutil.copytree(exported, tmp_path / "copy")
+    Tagger.from_pretrained(str(folder)).model.save_pretrained(folder)
+    assert (folder / ONNX_FILE).read_bytes() == (exported / ONNX_FILE).read_bytes()
+
+
+def test_a_model_that_torch_cannot_export_is_refused_in_one_sentence(crf_tagger, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("no operator 'aten::x'\nmore")
+
+    monkeypatch.setattr(torch.onnx, "export", fail)
+    with pytest.raises(ValueError, match=r"torch cannot write its encoder as an ONNX graph: no operator 'aten::x'$"):
+        export_onnx(crf_tagger, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_export_names_no_folder_of_this_machine(random_tagger, tmp_path):
     export_onnx(random_tagger(), tmp_path / "onnx")
     assert str(Path(random_tagger()).parent) not in (tmp_path / "onnx" / "config.json").read_text()

@@ -209,6 +209,7 @@ def test_the_repositorys_own_pipeline_is_its_only_one(repository):
             lambda f: write_record(f / "record.json", tagger_record("music")),
             "is not of the model beside it: the record's",
         ),
+        (lambda f: (f / "model.onnx").touch(), "is an export to ONNX, for which there is no card; push the run"),
         (lambda f: shutil.rmtree(f), "no such folder"),
     ],
 )

@@ -46,9 +46,12 @@ def _load(source: str, config: str | None) -> Any:
         return datasets.load_dataset(source, config)
     except (datasets.exceptions.DatasetsError, FileNotFoundError, ConnectionError, RuntimeError) as error:
         reason = str(error.__cause__ or error).split("\n")[0]
-        raise ValueError(
-            f"{source}: cannot be loaded as a data set (--config names a configuration): {reason}"
-        ) from None
+        what = (
+            "cannot be loaded as a data set"
+            if path.exists()
+            else "is no file or folder, and no data set that can be loaded"
+        )
+        raise ValueError(f"{source}: {what} (--config names a configuration): {reason}") from None
 
 
 def _class_names(features: Mapping[str, Any]) -> dict[str, list[str]]:

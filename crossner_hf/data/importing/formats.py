@@ -16,6 +16,20 @@ from crossner_hf.data.lines import unpacked, without_packing
 
 DATASET_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
+# No name of a data set ends so.
+FILE_ENDINGS = (
+    *JSON_ENDINGS,
+    *LOADERS,
+    ".ann",
+    ".spacy",
+    ".txt",
+    ".tsv",
+    ".conll",
+    ".conllu",
+    ".conllup",
+    ".iob",
+    ".bio",
+)
 
 
 class Format(NamedTuple):
@@ -46,7 +60,8 @@ def detect_format(source: str) -> str:
     """
     path = Path(source).expanduser()
     if not path.exists():
-        if DATASET_ID.fullmatch(source):
+        suffix = Path(without_packing(path.name)).suffix.lower()
+        if DATASET_ID.fullmatch(source) and suffix not in FILE_ENDINGS:
             return "datasets"
         raise FileNotFoundError(f"{source}: no such file or folder")
     if path.is_dir():
