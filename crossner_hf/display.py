@@ -99,12 +99,7 @@ def readable_on(background: Sequence[float]) -> str:
 
 
 def check_matplotlib(what: str, otherwise: str = "") -> None:
-    """Raise ImportError if matplotlib is not installed.
-
-    Args:
-        what: The part that needs matplotlib, for the message.
-        otherwise: How to do without it, for the message.
-    """
+    """Raise ImportError if matplotlib is not installed; the message says what needs it, and how to do without it."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:

@@ -6,16 +6,7 @@ from typing import Any
 
 
 def read_json_object(path: Path, what: str = "JSON") -> dict[str, Any]:
-    """Read a file that contains one JSON object.
-
-    Args:
-        path: The file.
-        what: What it should be, for the message, such as 'a grid'.
-
-    Raises:
-        OSError: The file is missing, or cannot be read now.
-        ValueError: It contains anything else; with its path.
-    """
+    """Read a file that contains one JSON object; ValueError with path, and `what` it should be, for any other."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

@@ -58,7 +58,6 @@ class CrossNERComponent:
                 yield doc
 
     def _set(self, doc: Doc, labels: list[str], scores: list[float]) -> None:
-        """Set the entities; tokens that are space have no label."""
         position = [token.i for token in doc if not token.is_space]
         entities, confidence = [], []
         for start, end, entity_type in spans(labels):

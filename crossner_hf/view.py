@@ -152,19 +152,7 @@ def check_gradio() -> Any:
 
 
 def build_page(systems: Systems, taggers: Mapping[str, Tagger], title: str) -> Any:
-    """Build the Gradio page.
-
-    Args:
-        systems: The tagged sentences.
-        taggers: For the box, by the same names.
-        title: Of the page.
-
-    Returns:
-        `gradio.Blocks`, to be launched.
-
-    Raises:
-        ImportError: Gradio is not installed.
-    """
+    """Build the Gradio page of the tagged sentences; `taggers`, by the same names, are for the box."""
     gradio = check_gradio()
 
     def shown(kinds: list[str], entity_type: str, lowest: float, highest: float, page: float | None) -> str:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crossner_hf.corpora.build import BuildOptions, build_corpus
+from crossner_hf.corpora.build import build_corpus
 from crossner_hf.corpora.build_job import BuildSettings
 from crossner_hf.corpora.build_plan import BuildInput, BuildPlan, plan_build
 from crossner_hf.corpora.selection import DomainSelector
@@ -118,4 +118,4 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    build_corpus(disturb(plan(Path(sys.argv[1]))), BuildOptions(*sys.argv[2:3], workers=2))
+    build_corpus(disturb(plan(Path(sys.argv[1]))), executor=sys.argv[2] if sys.argv[2:] else "local", workers=2)

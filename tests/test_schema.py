@@ -150,13 +150,6 @@ def test_an_own_domain_may_have_a_name_descriptions_and_generic_types(tmp_path):
     assert domain.specialised_types == ("court", "statute", "person")
 
 
-def test_an_own_domain_is_found_by_relative_path_and_in_the_home_folder(tmp_path, monkeypatch):
-    write_domain(tmp_path / "legal", {"entity_types": ["court"]})
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert get_domain("legal") == get_domain("./legal") == get_domain("~/legal") == get_domain(tmp_path / "legal")
-
-
 def test_a_built_in_domain_wins_over_a_folder_of_its_name(tmp_path, monkeypatch):
     write_domain(tmp_path / "music", {"name": "mine", "entity_types": ["court"]})
     monkeypatch.chdir(tmp_path)

@@ -22,7 +22,6 @@ holds the tagger, record.json with the gain of each step, and the steps."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, adapt, print the gain of each step."""
     from crossner_hf.concepts.adapt_arguments import AdaptArguments
 
     parser, task = run_parser(

@@ -14,7 +14,6 @@ EPILOG = """examples:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Pass `build` on; parse the others, call one function, print."""
     if argv and argv[0] == "build":
         from crossner_hf.cli import corpus_build
 
@@ -24,7 +23,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run_stats(args: argparse.Namespace) -> int:
-    """Print sizes beside the published ones; count gold mentions if asked to."""
     from crossner_hf.corpora.corpus_sizes import sizes_of, sizes_table
 
     if args.gold is not None:
@@ -47,7 +45,6 @@ def _count_gold(args: argparse.Namespace) -> None:
 
 
 def run_show(args: argparse.Namespace) -> int:
-    """Print kept and dropped sentences, or write them as a page."""
     from crossner_hf.atomic_write import write_text
     from crossner_hf.corpora.corpus_page import corpus_page
     from crossner_hf.corpora.corpus_samples import dropped_sentences, kept_sentences

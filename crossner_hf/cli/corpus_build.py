@@ -3,10 +3,10 @@
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import Field, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import CommandParser, add_data_dir
+from crossner_hf.cli.options import CommandParser, add_data_dir, add_settings
 from crossner_hf.display import say
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ BUILD_OPTIONS = ("max_lower_case", "near_duplicates", "keep_labelled", "drop_art
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, build, print the sizes."""
     args = _parser().parse_args(list(argv))
-    from crossner_hf.corpora.build import BuildOptions, build_corpus
+    from crossner_hf.corpora.build import build_corpus
     from crossner_hf.corpora.build_job import BuildSettings
     from crossner_hf.corpora.build_plan import plan_build
     from crossner_hf.corpora.corpus_sizes import sizes_table
@@ -49,15 +48,15 @@ def main(argv: Sequence[str]) -> int:
     plan = plan_build(_input(args), args.output, _selectors(args), settings)
     if args.dry_run:
         return _dry_run(plan)
-    options = BuildOptions(
-        args.executor,
-        args.workers,
-        keep_work=args.keep_work,
-        overwrite=args.overwrite,
-        report=_report,
-    )
     try:
-        record = build_corpus(plan, options)
+        record = build_corpus(
+            plan,
+            executor=args.executor,
+            workers=args.workers,
+            keep_work=args.keep_work,
+            overwrite=args.overwrite,
+            report=_report,
+        )
     except KeyboardInterrupt:
         say(f"\nstopped; the same command goes on ({args.output})", file=sys.stderr)
         return 130
@@ -126,13 +125,11 @@ def _by_domain(values: Iterable[str], names: Sequence[str], option: str) -> dict
 
 
 def _report(outcome: "Outcome", progress: str) -> None:
-    """Print a line for a task that has ended."""
     text = f"failed: {outcome.reason}" if outcome.reason else f"{outcome.seconds:.0f} s"
     say(f"[{progress}] {outcome.name}: {text}", file=sys.stderr, flush=True)
 
 
 def _dry_run(plan: "BuildPlan") -> int:
-    """Show what would be read, and how documents are selected."""
     for described in plan.selection():
         given = {name: value for name, value in described.items() if value and name not in ("domain", "titles_sha256")}
         if given["combine"] == "any":
@@ -145,7 +142,7 @@ def _dry_run(plan: "BuildPlan") -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from crossner_hf.corpora.build_job import BuildSettings
+    from crossner_hf.corpora.build_job import FORMATS, BuildSettings
     from crossner_hf.corpora.levels import LevelRules
     from crossner_hf.engine.run import EXECUTORS
 
@@ -179,8 +176,9 @@ def _parser() -> argparse.ArgumentParser:
     read.add_argument("--score-column", metavar="NAME")
     read.add_argument("--corpus-config", help="configuration of a Hub data set")
     read.add_argument("--corpus-split", default="train", help="its split (default: train)")
-    for title, settings in (("sentences and names", BuildSettings), ("levels", LevelRules)):
-        _add_fields(parser.add_argument_group(title), fields(settings))
+    sentences = parser.add_argument_group("sentences and names")
+    add_settings(sentences, BuildSettings, {"format": FORMATS}, near_duplicates={"type": float})
+    add_settings(parser.add_argument_group("levels"), LevelRules, {})
     run = parser.add_argument_group("how it is run; nothing here changes the result")
     run.add_argument("--workers", type=int, metavar="N", help="tasks at once; default: the cores")
     run.add_argument("--executor", choices=EXECUTORS, default="local", help="this machine (default), or a cluster")
@@ -189,20 +187,3 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--dry-run", action="store_true", help="show what would be done; nothing is written")
     add_data_dir(run)
     return parser
-
-
-def _add_fields(group: argparse._ArgumentGroup, options: "Iterable[Field[Any]]") -> None:
-    """An option for each field that has a help text."""
-    from crossner_hf.corpora.build_job import FORMATS
-
-    for option in options:
-        if "help" not in option.metadata:
-            continue
-        flag, text = f"--{option.name.replace('_', '-')}", option.metadata["help"]
-        if option.default is False:
-            group.add_argument(flag, action="store_true", help=text)
-            continue
-        kind = {"format": str, "near_duplicates": float}.get(option.name, type(option.default))
-        choices = FORMATS if option.name == "format" else None
-        shown = "off" if option.default is None else option.default
-        group.add_argument(flag, type=kind, default=option.default, choices=choices, help=f"{text} (default: {shown})")

@@ -29,7 +29,6 @@ checkpoint for from_pretrained, a README, run.json and record.json with the held
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, pre-train, print the held-out losses."""
     from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
 
     parser, task = run_parser(

@@ -16,7 +16,6 @@ EPILOG = """examples:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Look at, check and export the labelled data; pass `import` and `audit` on."""
     if argv and argv[0] in ("import", "audit"):
         from crossner_hf.cli import data_audit, data_import
 
@@ -70,7 +69,6 @@ def run_verify(args: argparse.Namespace) -> int:
 
 
 def run_stats(args: argparse.Namespace) -> int:
-    """Print the sizes of domains, and what looks wrong in those of the user's own."""
     from crossner_hf.data.first_report import first_report
     from crossner_hf.data.statistics import present_domains, statistics_table
     from crossner_hf.schema import get_domain
@@ -84,7 +82,6 @@ def run_stats(args: argparse.Namespace) -> int:
 
 
 def run_show(args: argparse.Namespace) -> int:
-    """Print sentences with their entities."""
     from crossner_hf.data.builder import load
     from crossner_hf.display import marked_sentence
     from crossner_hf.schema import get_domain
@@ -100,7 +97,6 @@ def run_show(args: argparse.Namespace) -> int:
 
 
 def run_export(args: argparse.Namespace) -> int:
-    """Write a folder that `load_dataset` reads without this package."""
     quiet_datasets()
     from crossner_hf.hub.dataset_repository import write_dataset_repository
     from crossner_hf.schema import DOMAINS, SOURCE

@@ -18,7 +18,6 @@ With --folds, every option of `crossner-hf train` that concerns the training is 
 
 
 def main(argv: Sequence[str]) -> int:
-    """Audit, and print the report or write it to a file."""
     from crossner_hf.finetuning.arguments import FineTuningArguments
 
     parser, _ = run_parser(

@@ -23,7 +23,6 @@ examples:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Import, and print what was read, the sizes, and what looks wrong."""
     quiet_datasets()
     from crossner_hf.data.importing.documents import CUT_WORD_CHOICES, SENTENCE_CHOICES, SPLIT_UNITS, ImportOptions
     from crossner_hf.data.importing.formats import FORMATS

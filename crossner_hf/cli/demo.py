@@ -28,7 +28,6 @@ TEXTS = (
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the demonstration and print what to run next."""
     parser = CommandParser(
         prog="crossner-hf demo",
         description="Tag three sentences with types in words and no training; then fine-tune the packaged encoder with "

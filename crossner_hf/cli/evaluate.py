@@ -41,7 +41,6 @@ spans of words, spans of characters, or strings:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Score a saved tagger or a gazetteer and print the per-type table."""
     parser = CommandParser(
         prog="crossner-hf evaluate",
         description="Score a saved tagger (a folder or Hub id), a gazetteer, or predictions, on a domain's split.",

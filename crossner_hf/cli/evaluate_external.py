@@ -17,7 +17,6 @@ OPTIONS: dict[str, Any] = {
 
 
 def add_external_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of systems made elsewhere."""
     group = parser.add_argument_group("systems made elsewhere: --predictions, or --model with --library")
     group.add_argument(
         "--library",
@@ -48,7 +47,6 @@ def add_external_options(parser: argparse.ArgumentParser) -> None:
 
 
 def options_problem(args: argparse.Namespace) -> str | None:
-    """Say which options do not go together."""
     given = [f"--{name.replace('_', '-')}" for name, default in OPTIONS.items() if getattr(args, name) != default]
     if not (args.predictions or args.library) and given:
         return f"{' and '.join(given)} go with --predictions, or with --model and --library"
@@ -60,7 +58,6 @@ def options_problem(args: argparse.Namespace) -> str | None:
 
 
 def score_external(args: argparse.Namespace) -> int:
-    """Score a file of predictions or a model of another library; print what became of the entities, and the scores."""
     from crossner_hf.external.adapters import load_model
     from crossner_hf.external.evaluation import ExternalSystem, evaluate_predictions
     from crossner_hf.external.models import evaluate_tagger
@@ -88,7 +85,6 @@ def score_external(args: argparse.Namespace) -> int:
 
 
 def show(run: "ExternalRun") -> None:
-    """Print what became of the entities, the scores of types and those under all conventions."""
     from crossner_hf.results.score_table import convention_table, score_table
 
     external, scores = run.record.external, run.record.scores[run.split]

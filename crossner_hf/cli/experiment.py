@@ -15,7 +15,6 @@ HELP = (
 
 
 def main(argv: Sequence[str]) -> int:
-    """Pass the rest on to `run` or `report`."""
     if not argv or argv[0] in ("-h", "--help"):
         print(HELP, end="")
         return 0

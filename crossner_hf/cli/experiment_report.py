@@ -23,7 +23,6 @@ examples:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, write the report, say what it is about and what was left out."""
     args = _parser().parse_args(list(argv))
     with _no_garbage_collection():
         from crossner_hf.experiments.report.build import write_report

@@ -47,7 +47,6 @@ LISTS = ("domains", "settings", "models", "sizes", "seeds")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, run the grid, print what became of it."""
     parser = _parser()
     given = parser.parse_args(list(argv))
     if (given.file is None) == (given.grid is None):

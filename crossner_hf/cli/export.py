@@ -16,7 +16,6 @@ Needs the extra: pip install 'crossner-hf[onnx]'. The folder loads as any tagger
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write the folder; with a domain, compare both on its test split."""
     parser = CommandParser(
         prog="crossner-hf export",
         description="Write a saved tagger as an ONNX model; in 8 bits it tags faster on CPUs. All commands take it.",

@@ -5,10 +5,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from crossner_hf.display import is_terminal, plain
 
@@ -56,20 +57,17 @@ def kebab_case(arguments: Sequence[str]) -> list[str]:
 
 
 def add_data_dir(parser: argparse._ActionsContainer) -> None:
-    """Add `--data-dir`."""
     parser.add_argument(
         "--data-dir", help="folder of the files (music/train.txt …); else CROSSNER_DATA_DIR, else download"
     )
 
 
 def add_data_options(parser: argparse._ActionsContainer) -> None:
-    """Add `--data-dir` and `--no-verify`."""
     add_data_dir(parser)
     parser.add_argument("--no-verify", action="store_true", help="accept official files whose checksums differ")
 
 
 def add_trust_remote_code(parser: argparse._ActionsContainer) -> None:
-    """Add `--trust-remote-code`."""
     parser.add_argument(
         "--trust-remote-code",
         action="store_true",
@@ -78,7 +76,6 @@ def add_trust_remote_code(parser: argparse._ActionsContainer) -> None:
 
 
 def add_dtype(parser: argparse._ActionsContainer) -> None:
-    """Add `--dtype`."""
     parser.add_argument(
         "--dtype",
         choices=("float32", "bfloat16", "float16"),
@@ -87,17 +84,34 @@ def add_dtype(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_settings(
+    group: argparse._ActionsContainer, settings: type, choices: Mapping[str, Sequence[str]], **more: Mapping[str, Any]
+) -> None:
+    """Add an option for each field of a settings class that has a help text.
+
+    `choices` has the values that fields may have, `more` further arguments of `add_argument`, both by the names of
+    fields.
+    """
+    for option in (option for option in fields(settings) if "help" in option.metadata):
+        flag, text = f"--{option.name.replace('_', '-')}", option.metadata["help"]
+        if option.default is False:
+            group.add_argument(flag, action="store_true", help=text)
+            continue
+        given = {"type": type(option.default), "choices": choices.get(option.name), **more.get(option.name, {})}
+        shown = "off" if option.default is None else option.default
+        text = f"{text} (default: {shown})"
+        group.add_argument(flag, default=option.default, help=text, **given)
+
+
 def domain_help() -> str:
-    """Return the help text of an option that takes a domain."""
     from crossner_hf.schema import BUILT_IN, DOMAIN_FILE
 
     return f"{', '.join(BUILT_IN)}, or a folder with a domain of your own: {DOMAIN_FILE}, train.txt, dev.txt, test.txt"
 
 
-def wants_colour(choice: str, stream: TextIO | None = None) -> bool:
+def wants_colour(choice: str) -> bool:
     """Return whether to use colour; 'auto' means on a terminal, unless NO_COLOR is set."""
-    stream = sys.stdout if stream is None else stream
-    return choice == "always" or (choice == "auto" and is_terminal(stream) and not os.environ.get("NO_COLOR"))
+    return choice == "always" or (choice == "auto" and is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"))
 
 
 @contextmanager

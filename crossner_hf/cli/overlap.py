@@ -3,10 +3,9 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import CommandParser, add_data_options
+from crossner_hf.cli.options import CommandParser, add_data_options, add_settings
 from crossner_hf.display import csv_cell, say
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ examples:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, count, print the matrix."""
     from crossner_hf.corpora.overlap import OverlapArguments, notes, overlap
     from crossner_hf.corpora.overlap_plot import check_plot, plot_overlap
     from crossner_hf.corpora.word_streams import StreamOptions, open_stream
@@ -65,15 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
     )
     parser.add_argument("streams", nargs="+", metavar="STREAM", help="two or more; see below")
-    for option in fields(OverlapArguments):
-        parser.add_argument(
-            f"--{option.name.replace('_', '-')}",
-            type=option.type,
-            default=option.default,
-            choices=CASINGS if option.name == "casing" else None,
-            metavar={"stop_words": "english|none|FILE"}.get(option.name),
-            help=f"{option.metadata['help']} (default: {option.default})",
-        )
+    add_settings(parser, OverlapArguments, {"casing": CASINGS}, stop_words={"metavar": "english|none|FILE"})
     parser.add_argument("--split", choices=("train", "all"), default="all", help="of domains (default: all)")
     parser.add_argument("--to", choices=("table", "csv", "json"), default="table", help="json: the record")
     parser.add_argument("--plot", metavar="FILE", help="a heat map too, as .png or .svg (extra: report)")
@@ -91,7 +81,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def as_table(record: "OverlapRecord") -> str:
-    """The matrix, what it is, and the sizes of the streams."""
     from crossner_hf.corpora.overlap_plot import caption
     from crossner_hf.display import table
 
@@ -105,7 +94,6 @@ def as_table(record: "OverlapRecord") -> str:
 
 
 def as_csv(record: "OverlapRecord") -> str:
-    """The matrix alone, one row for each stream."""
     import pandas as pd
 
     labels = [csv_cell(stream.label) for stream in record.streams]

@@ -50,7 +50,6 @@ class TaggerOptions(NamedTuple):
 
     @property
     def checkpoint(self) -> str:
-        """Folder or Hub id of what is loaded."""
         return self.model or CONCEPTS
 
 
@@ -64,7 +63,6 @@ class Item(NamedTuple):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Tag a stream and print it, in order."""
     parser = CommandParser(
         prog="crossner-hf predict",
         description="Tag text with a saved tagger. Texts of any length: long ones are tagged in overlapping windows.",
@@ -123,7 +121,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _files_problem(args: argparse.Namespace) -> str | None:
-    """Say what is wrong with the files, or with the options of a folder."""
     folders = [name for name in args.files if Path(name).is_dir()]
     missing = [name for name in args.files if name != "-" and not Path(name).exists()]
     if missing:
@@ -136,7 +133,6 @@ def _files_problem(args: argparse.Namespace) -> str | None:
 
 
 def load_tagger(options: TaggerOptions) -> "Tagger":
-    """Load a saved tagger, or make one for types in words."""
     import torch
 
     from crossner_hf.tagger.tagger import Tagger
@@ -220,7 +216,6 @@ def _words_item(tokens: Any, text: str | None, row: Mapping[str, Any], where: st
 
 
 def tagged_lines(tagger: "Tagger", items: Iterable[Item], to: str, colour: bool) -> Iterator[str]:
-    """Yield the output of each item, in order."""
     from crossner_hf.data.conll import conll_lines
     from crossner_hf.tagger.tagger import entities
     from crossner_hf.tagger.word_splitter import split_words

@@ -44,12 +44,7 @@ def predict_folder(
 ) -> int:
     """Tag the files below a folder that are not done, each into a file of the same name with the ending of its form.
 
-    Returns:
-        How many files the folder has.
-
-    Raises:
-        ValueError: The folders or names do not fit, the model cannot be loaded, or files failed; the others are tagged.
-        FileExistsError: The output folder holds something else.
+    Returns how many files the folder has. Raises ValueError if files failed, after all others are tagged.
     """
     from torch.cuda import device_count
 

@@ -35,7 +35,6 @@ KINDS = {"dataset": "dataset", "model": "model", "metric": "space", "results": "
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, write the folder, push it."""
     args = _parser().parse_args(list(argv))
     quiet_datasets()
     from crossner_hf.atomic_write import new_folder

@@ -71,7 +71,6 @@ def parse_run(
 
 
 def interrupted(args: "TrainingArguments") -> int:
-    """Print how to resume; return the exit status."""
     say(f"\nstopped; the same command with --resume resumes ({args.output_dir})", file=sys.stderr)
     return 130
 

@@ -38,7 +38,6 @@ as often. An epoch of joint training is long: --eval-strategy steps --eval-steps
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse, train, print the scores."""
     from crossner_hf.finetuning.arguments import PRESETS, FineTuningArguments
 
     parser, task = run_parser(

@@ -15,7 +15,6 @@ Needs the extra: pip install 'crossner-hf[view]'. Only this machine can open the
 
 
 def main(argv: Sequence[str]) -> int:
-    """Tag the sentences and serve the page."""
     parser = CommandParser(
         prog="crossner-hf view",
         description="Open a page with the test sentences, gold and predicted entities, filters, and a box for text.",

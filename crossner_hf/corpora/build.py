@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from filelock import FileLock, Timeout
@@ -27,32 +27,29 @@ logger = logging.getLogger(__name__)
 PLAN_FILE = "plan.json"  # the domains of an unfinished build
 
 
-@dataclass(frozen=True)
-class BuildOptions:
-    """How a build is run; nothing here changes its result.
-
-    Args:
-        executor: 'local' or 'ray', as in `engine.run.run_tasks`.
-        workers: How many tasks run at once; by default one for each core.
-        keep_work: Keep what tasks leave for others, so that a build with other levels need not read again.
-        overwrite: Replace the corpus that the output folder holds.
-        report: Gets the outcome of each task, and how many of how many tasks are done, such as '3/12'.
-    """
-
-    executor: ExecutorName = "local"
-    workers: int | None = None
-    keep_work: bool = False
-    overwrite: bool = False
-    report: Callable[[Outcome, str], None] | None = None
-
-
-def build_corpus(plan: BuildPlan, options: BuildOptions | None = None) -> CorpusRecord:
+def build_corpus(
+    plan: BuildPlan,
+    *,
+    executor: ExecutorName = "local",
+    workers: int | None = None,
+    keep_work: bool = False,
+    overwrite: bool = False,
+    report: Callable[[Outcome, str], None] | None = None,
+) -> CorpusRecord:
     """Build the corpora of a plan.
 
     `OUTPUT/<domain>/<level>/` then holds a file for each shard of the source, with one row for each sentence (`title`,
     `text`, and the names that were found as `entities`). `OUTPUT/<domain>/README.md` lets `load_dataset` read it,
     `OUTPUT/dropped.jsonl` has some dropped sentences, and `OUTPUT/record.json` is the manifest, written last. After a
     kill, the same call resumes, with the bytes of an undisturbed one.
+
+    Args:
+        plan: What to build; nothing else here changes the result.
+        executor: 'local' or 'ray', as in `engine.run.run_tasks`.
+        workers: How many tasks run at once; by default one for each core.
+        keep_work: Keep what tasks leave for others, so that a build with other levels need not read again.
+        overwrite: Replace the corpus that the output folder holds.
+        report: Gets the outcome of each task, and how many of how many tasks are done, such as '3/12'.
 
     Returns:
         The manifest.
@@ -62,23 +59,23 @@ def build_corpus(plan: BuildPlan, options: BuildOptions | None = None) -> Corpus
             corpus.
         FileExistsError: The folder holds something else.
     """
-    options = options or BuildOptions()
-    check_executor(options.executor, options.workers)
+    check_executor(executor, workers)
+    run = partial(_run, executor=executor, workers=workers, report=report)
     begun = time.monotonic()
-    with _claimed(plan, overwrite=options.overwrite) as record:
+    with _claimed(plan, overwrite=overwrite) as record:
         if record is not None:
             return record
-        _run(plan.unpack_tasks(), options)
+        run(plan.unpack_tasks())
         job, shards = plan.job()
         write_text(job.labelled, "\n".join(sorted(plan.labelled)))
-        _run(plan.tasks(job, shards), options)
+        run(plan.tasks(job, shards))
         _sweep(job)
         record = make_record(job, plan, time.monotonic() - begun)
         write_samples(job)
         write_cards(plan.output, record)
         _warn_of_empty_levels(record)
         write_record(plan.output / RECORD_FILE, record)
-        if not options.keep_work:
+        if not keep_work:
             shutil.rmtree(job.work, ignore_errors=True)
     return record
 
@@ -125,15 +122,20 @@ def _prepared(plan: BuildPlan, *, overwrite: bool) -> CorpusRecord | None:
     return None
 
 
-def _run(tasks: Sequence[EngineTask], options: BuildOptions) -> None:
+def _run(
+    tasks: Sequence[EngineTask],
+    executor: ExecutorName,
+    workers: int | None,
+    report: Callable[[Outcome, str], None] | None,
+) -> None:
     """Perform tasks; name those that failed, without those that only needed one of them."""
-    report, ended = options.report, count(1 + sum(task.is_done() for task in tasks))
+    ended = count(1 + sum(task.is_done() for task in tasks))
 
     def numbered(outcome: Outcome, workers: int) -> None:
         if report:
             report(outcome, f"{next(ended)}/{len(tasks)}")
 
-    outcomes = run_tasks(tasks, options.executor, workers=options.workers, report=numbered)
+    outcomes = run_tasks(tasks, executor, workers=workers, report=numbered)
     failed = {outcome.name: outcome.reason for outcome in outcomes if outcome.state == "failed"}
     needs = {task.name: task.needs for task in tasks}
     first = [f"{name}: {reason}" for name, reason in failed.items() if not failed.keys() & set(needs[name])]

@@ -8,12 +8,10 @@ from typing import Any
 
 
 def read_counts(path: Path) -> Any:
-    """Read a file of counts."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_counts(path: Path, counts: Mapping[str, Any]) -> None:
-    """Write a file of counts."""
     path.write_text(json.dumps(counts, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

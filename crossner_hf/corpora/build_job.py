@@ -57,11 +57,7 @@ class BuildSettings:
 class BuildJob:
     """A build: given to each of its tasks, in other processes too.
 
-    Args:
-        output: Absolute path of the output folder.
-        selectors: One for each domain.
-        settings: The other parameters.
-        shards: Number of shards of the source.
+    `output` is absolute, `selectors` has one for each domain, and `shards` is the number of shards of the source.
     """
 
     output: Path
@@ -71,7 +67,6 @@ class BuildJob:
 
     @property
     def domains(self) -> tuple[Domain, ...]:
-        """The domains in the order of the selectors."""
         return tuple(selector.domain for selector in self.selectors)
 
     @property
@@ -81,7 +76,6 @@ class BuildJob:
 
     @property
     def gazetteer(self) -> Path:
-        """The normalised gazetteer."""
         return self.work / "gazetteer"
 
     @property
@@ -115,7 +109,6 @@ class BuildJob:
         return self.work / f"levels-{domain.name}-{number:05}.json"
 
     def level_file(self, domain: Domain, level: str, number: int) -> Path:
-        """A file of the corpus."""
         ending = "parquet" if self.settings.format == "parquet" else "txt"
         return self.output / domain.name / level / f"{level}-{number:05}-of-{self.shards:05}.{ending}"
 
@@ -134,5 +127,4 @@ def describe_selector(selector: DomainSelector) -> dict[str, Any]:
 
 
 def digest(*content: Any) -> str:
-    """Hash what can be written as JSON."""
     return hashlib.sha256(json.dumps([FORMAT, *content], sort_keys=True).encode()).hexdigest()

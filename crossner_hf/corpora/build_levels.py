@@ -1,10 +1,9 @@
 """The last task of each shard: names are found in its sentences, and the files of the levels are written."""
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pyarrow.compute
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from crossner_hf.atomic_write import write_text
+from crossner_hf.atomic_write import new_file, write_text
 from crossner_hf.corpora.build_job import BuildJob
 from crossner_hf.corpora.build_read import SAMPLES, SENTENCES
 from crossner_hf.corpora.gazetteer import Gazetteer
@@ -27,19 +26,20 @@ ENTITY = pyarrow.struct([("start", pyarrow.int32()), ("end", pyarrow.int32()), (
 SCHEMA = pyarrow.schema([("title", pyarrow.string()), ("text", pyarrow.string()), ("entities", pyarrow.list_(ENTITY))])
 REPEAT, NEAR_DUPLICATE = "repeat", "of a near-duplicate document"
 Numbers = NDArray[np.integer]
+Writer = Callable[[Numbers, pyarrow.Table], None]  # of rows, with the number of the document of each
 
 
 def write_levels(domain: Domain, number: int, job: BuildJob) -> None:
     """Write the files of all levels of a domain for a shard, and their sizes into `job.counts(domain, number)`."""
     gazetteer = Gazetteer.open(job.gazetteer)
     allowed = np.load(job.allowed(domain))
-    levels = _Levels(job, domain, number)
-    try:
+    open_file = _parquet_file if job.settings.format == "parquet" else _text_file
+    paths = {level: job.level_file(domain, level, number) for level in LEVELS}
+    with ExitStack() as stack:
+        levels = _Levels(job, domain, {level: stack.enter_context(open_file(path)) for level, path in paths.items()})
         for documents, batch in _batches(job, domain, number, levels.dropped):
             levels.write(documents, batch, _Names.found(gazetteer, domain, allowed, batch["text"].to_pylist()))
-        counts = levels.finished()
-    finally:
-        levels.discard()
+    counts = levels.counts({level: sha256_of(path) for level, path in paths.items()})
     write_text(job.counts(domain, number), json.dumps(counts, ensure_ascii=False) + "\n")
 
 
@@ -76,7 +76,6 @@ class _Dropped:
         self.samples: list[dict[str, str]] = []
 
     def add(self, rows: pyarrow.Table, chosen: Flags, reason: str) -> None:
-        """Count the chosen rows."""
         some = rows.select(["title", "text"]).take(np.flatnonzero(chosen)[: max(0, SAMPLES - self.counts[reason])])
         self.samples += [{"reason": reason, **row} for row in some.to_pylist()]
         self.counts[reason] += int(chosen.sum())
@@ -105,8 +104,6 @@ class _Names:
 
 @dataclass
 class _Size:
-    """The size of a level in a shard."""
-
     documents: int = 0
     sentences: int = 0
     words: int = 0
@@ -126,19 +123,16 @@ class _Size:
 
 
 class _Levels:
-    """The files of the levels of a domain in a shard."""
+    """The levels of a domain in a shard: which sentences are in each, and their sizes."""
 
-    def __init__(self, job: BuildJob, domain: Domain, number: int):
-        self.job, self.domain = job, domain
+    def __init__(self, job: BuildJob, domain: Domain, writers: Mapping[str, Writer]):
+        self.job, self.domain, self.writers = job, domain, writers
         self.is_special = np.array([name in domain.specialised_types for name in domain.entity_types])
         self.sizes = {level: _Size() for level in LEVELS}
         self.types: Counter[str] = Counter()
         self.dropped = _Dropped()
-        kind = _ParquetFile if job.settings.format == "parquet" else _TextFile
-        self.files = {level: kind(job.level_file(domain, level, number)) for level in LEVELS}
 
     def write(self, documents: Numbers, batch: pyarrow.Table, names: _Names) -> None:
-        """Write the sentences of a batch to the levels that they are in."""
         words = pyarrow.compute.add(pyarrow.compute.count_substring(batch["text"], " "), 1).to_numpy()
         rows = batch.append_column("entities", names.entities)
         flags = members(names.sentence, self.is_special[names.type], words, self.job.settings.levels)
@@ -152,89 +146,37 @@ class _Levels:
         for level, numbers in chosen.items():
             some = rows.take(pyarrow.array(numbers))
             self.sizes[level].add(documents[numbers], words[numbers], some)
-            self.files[level].write(documents[numbers], some)
+            self.writers[level](documents[numbers], some)
         counts = np.bincount(names.type, minlength=len(self.domain.entity_types)).tolist()
         self.types.update(dict(zip(self.domain.entity_types, counts, strict=True)))
 
-    def finished(self) -> dict[str, Any]:
-        """Give the files their names; return sizes and checksums."""
+    def counts(self, checksums: Mapping[str, str]) -> dict[str, Any]:
+        """Give the counts, and the size and checksum of each level."""
         return {
             "dropped": self.dropped.counts,
             "samples": self.dropped.samples,
             "types": {name: count for name, count in self.types.items() if count},
-            "levels": {
-                level: {**asdict(size), "sha256": self.files[level].finish()} for level, size in self.sizes.items()
-            },
+            "levels": {level: {**asdict(size), "sha256": checksums[level]} for level, size in self.sizes.items()},
         }
 
-    def discard(self) -> None:
-        """Delete what is unfinished."""
-        for file in self.files.values():
-            file.discard()
+
+@contextmanager
+def _parquet_file(path: Path) -> Iterator[Writer]:
+    """Write one row for each sentence."""
+    with new_file(path) as temporary, pyarrow.parquet.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+        yield lambda documents, rows: writer.write_table(rows.cast(SCHEMA)) if len(rows) else None
 
 
-class _LevelFile:
-    """A file under a temporary name until it is finished."""
+@contextmanager
+def _text_file(path: Path) -> Iterator[Writer]:
+    """Write one line for each sentence, and an empty line between documents."""
+    last: int | None = None
 
-    def __init__(self, path: Path):
-        self.path = path
-        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def finish(self) -> str:
-        """Give the file its name; return its checksum."""
-        self.close()
-        os.replace(self.temporary, self.path)
-        return sha256_of(self.path)
-
-    def discard(self) -> None:
-        """Delete the file if it is unfinished."""
-        with suppress(OSError):  # as of a full disk, which has been raised already
-            self.close()
-        self.temporary.unlink(missing_ok=True)
-
-    def write(self, documents: Numbers, rows: pyarrow.Table) -> None:
-        """Write rows, with the number of the document of each."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Write what is held back."""
-        raise NotImplementedError
-
-
-class _ParquetFile(_LevelFile):
-    """One row for each sentence."""
-
-    def __init__(self, path: Path):
-        super().__init__(path)
-        self.writer = pyarrow.parquet.ParquetWriter(self.temporary, SCHEMA, compression="zstd")
-
-    def write(self, documents: Numbers, rows: pyarrow.Table) -> None:
-        """Write rows as a row group."""
-        if len(rows):
-            self.writer.write_table(rows.cast(SCHEMA))
-
-    def close(self) -> None:
-        """Write the footer."""
-        self.writer.close()
-
-
-class _TextFile(_LevelFile):
-    """One line for each sentence, and an empty line between documents."""
-
-    def __init__(self, path: Path):
-        super().__init__(path)
-        self.file = self.temporary.open("w", encoding="utf-8", newline="\n")
-        self.document: int | None = None
-
-    def write(self, documents: Numbers, rows: pyarrow.Table) -> None:
-        """Write rows as lines."""
+    def write(documents: Numbers, rows: pyarrow.Table) -> None:
+        nonlocal last
         for document, text in zip(documents.tolist(), rows["text"].to_pylist(), strict=True):
-            if self.document not in (None, document):
-                self.file.write("\n")
-            self.document = document
-            self.file.write(f"{text}\n")
+            file.write(f"\n{text}\n" if last not in (None, document) else f"{text}\n")
+            last = document
 
-    def close(self) -> None:
-        """Flush."""
-        self.file.close()
+    with new_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        yield write

@@ -23,8 +23,7 @@ NAME_COUNTS = "names.json"
 def merge_shards(job: BuildJob) -> None:
     """Write which sentences of each shard are no repeats, and which names count in each domain, into `job.merged`.
 
-    Raises:
-        ValueError: A domain has no sentence, or the gazetteer no name for it; the message says why.
+    Raises ValueError if a domain has no sentence, or the gazetteer no name for it.
     """
     counts = [read_counts(job.read(number) / COUNTS) for number in range(job.shards)]
     for domain in job.domains:

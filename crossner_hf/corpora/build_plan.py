@@ -83,7 +83,6 @@ class BuildPlan:
         return sums | {shard.name.rpartition(":")[0]: shard.checksum for shard in self.shards}
 
     def unpack_tasks(self) -> list[EngineTask]:
-        """Give a task for each dump."""
         folders = zip(self._unpacked(), self.dumps.items(), strict=True)
         return [
             EngineTask(
@@ -148,12 +147,7 @@ class BuildPlan:
 def plan_build(
     source: BuildInput, output: str | Path, selectors: Sequence[DomainSelector], settings: BuildSettings | None = None
 ) -> BuildPlan:
-    """Check a build; nothing is written.
-
-    Raises:
-        ValueError: Domains are missing or repeated, the output folder is also a source, a source cannot be read, or a
-            selector needs what the source does not have.
-    """
+    """Check a build; nothing is written. Raises ValueError for what is wrong or does not go together."""
     names = [selector.domain.name for selector in selectors]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"expected domains with different names, got {', '.join(names) or 'none'}")

@@ -37,7 +37,6 @@ SCHEMA = pyarrow.schema(
 
 
 def cases_file(domain: Domain) -> str:
-    """Name the file of counts of one-word names by case."""
     return f"cases-{domain.name}.npz"
 
 
@@ -58,8 +57,6 @@ def read_shard(shard: Shard, number: int, job: BuildJob) -> None:
 
 
 class _OfDomain:
-    """What has been counted for one domain."""
-
     def __init__(self) -> None:
         self.documents = self.sentences = 0
         self.selected: Counter[str] = Counter()
@@ -68,7 +65,6 @@ class _OfDomain:
         self.cases: Any = 0
 
     def add(self, title: str, reasons: Sequence[str], sentences: int, dropped: list[DroppedSentence]) -> None:
-        """Count a document, with the reasons for which it was selected."""
         self.documents += 1
         self.sentences += sentences
         self.selected.update(reasons)
@@ -78,7 +74,6 @@ class _OfDomain:
                 self.samples.append({"reason": reason, "title": title, "text": text})
 
     def as_json(self) -> dict[str, Any]:
-        """Give the counts."""
         return {
             "documents": self.documents,
             "sentences": self.sentences,
@@ -89,8 +84,6 @@ class _OfDomain:
 
 
 class _Reading:
-    """What has been read of a shard."""
-
     def __init__(self, job: BuildJob, folder: Path):
         self.job, self.folder = job, folder
         self.labelled = frozenset(job.labelled.read_text(encoding="utf-8").splitlines())
@@ -105,7 +98,6 @@ class _Reading:
         self.writer = pyarrow.parquet.ParquetWriter(folder / SENTENCES, SCHEMA)
 
     def add(self, document: Document) -> None:
-        """Add a document if a domain selects it."""
         self.documents += 1
         reasons = [selector.reasons(document) for selector in self.job.selectors]
         mask = sum(1 << bit for bit, of_domain in enumerate(reasons) if of_domain)

@@ -22,7 +22,6 @@ MOST_SAMPLES = 50  # of one domain and reason
 
 
 def make_record(job: BuildJob, plan: BuildPlan, wall_seconds: float) -> CorpusRecord:
-    """Make the manifest from what the tasks counted."""
     read = [read_counts(job.read(number) / COUNTS) for number in range(job.shards)]
     about = Gazetteer.open(job.gazetteer).about
     return CorpusRecord.new(

@@ -37,20 +37,11 @@ class CategoryGraph:
         return cls(encoded.dictionary, numbers[: table.num_rows], numbers[table.num_rows :])
 
     def members(self, roots: Iterable[str], depth: int) -> frozenset[str]:
-        """Give the categories that can be reached from the roots in at most `depth` steps down.
+        """Give the categories that can be reached from the roots in at most `depth` steps down, the roots among them.
 
-        A root has depth 0, so with depth 0 a page must stand in a root itself. A category that several paths reach has
-        the depth of the shortest one; so cycles end.
-
-        Args:
-            roots: Names without prefix; case counts but for the first letter.
-            depth: How many steps down.
-
-        Returns:
-            Names as MediaWiki writes them, the roots among them.
-
-        Raises:
-            ValueError: If there is no such root.
+        Names are as MediaWiki writes them; in those of the roots, case counts but for the first letter. A category that
+        several paths reach has the depth of the shortest one; so cycles end. Raises ValueError if there is no such
+        root.
         """
         import pyarrow
         import pyarrow.compute

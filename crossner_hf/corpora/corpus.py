@@ -30,8 +30,6 @@ from crossner_hf.corpora.corpus_readers import (
 )
 from crossner_hf.data.sources import SAMPLE_FOLDER, sha256_of
 
-__all__ = ["Corpus", "DocumentPart", "Selection"]
-
 logger = logging.getLogger(__name__)
 
 SAMPLES = {"sample_music": SAMPLE_FOLDER / "music" / "raw.txt"}
@@ -150,7 +148,6 @@ class Corpus:
             yield from read(path, columns)
 
     def is_hub_id(self) -> bool:
-        """Say whether the source is a data set of the Hub."""
         if len(self.sources) > 1 or not HUB_ID.fullmatch(self.sources[0]):
             return False
         return not is_known_name(self.sources[0]) and not Path(self.sources[0]).exists()
@@ -206,11 +203,9 @@ class Selection:
             raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
 
     def is_held_out(self, text: str) -> bool:
-        """Say whether the document with this text is held out."""
         return self.held_out > 0 and _below(text, self.held_out, b"crossner-heldout")
 
     def is_chosen(self, text: str) -> bool:
-        """Say whether the document with this text is among the chosen percent."""
         return self.percent == 100 or _below(text, self.percent, b"crossner-percent")
 
 

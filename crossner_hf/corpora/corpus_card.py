@@ -26,7 +26,6 @@ def write_cards(output: Path, record: CorpusRecord) -> None:
 
 
 def corpus_card(name: str, domain: CorpusDomain, record: CorpusRecord) -> str:
-    """Write the card of a domain's corpus."""
     is_text = record.parameters["format"] == "text"
     configs = [
         {

@@ -12,20 +12,13 @@ from crossner_hf.corpora.corpus_sizes import read_corpus
 from crossner_hf.results.published_corpora import published_ratio
 
 TEMPLATES = Path(__file__).with_name("templates")
+MOST_KEPT = 60  # sentences of each domain
+MOST_DROPPED = 8  # of each domain and reason
 GOLDEN_ANGLE = 137.5  # degrees: colours of neighbours differ, however many there are
 
 
-def corpus_page(folder: str | Path, *, most: int = 60, most_dropped: int = 8) -> str:
-    """Render a corpus that `corpus build` made.
-
-    Args:
-        folder: Its folder.
-        most: Kept sentences of each domain, evenly spaced in the domain level.
-        most_dropped: Dropped sentences of each domain and reason.
-
-    Raises:
-        ValueError: The folder holds no corpus.
-    """
+def corpus_page(folder: str | Path) -> str:
+    """Render the corpus that `corpus build` made in a folder. Raises ValueError if it holds none."""
     folder = Path(folder).expanduser()
     record = read_corpus(folder)
 
@@ -42,8 +35,8 @@ def corpus_page(folder: str | Path, *, most: int = 60, most_dropped: int = 8) ->
     )
     return environment.get_template("corpus.html.j2").render(
         record=record,
-        kept={name: kept_sentences(folder, record, name, most) for name in record.domains},
-        dropped={name: dropped_sentences(folder, name, most_dropped) for name in record.domains},
+        kept={name: kept_sentences(folder, record, name, MOST_KEPT) for name in record.domains},
+        dropped={name: dropped_sentences(folder, name, MOST_DROPPED) for name in record.domains},
         published=published_ratio,
         parts=_parts,
         hue=hue,

@@ -133,14 +133,8 @@ def _within(entities: Offsets, begin: int, end: int) -> Offsets:
 def text_rows(file: IO[bytes], path: Path, *, lines: bool, first: int = 1) -> Iterator[Row]:
     """Yield the documents of a text file, a long one in parts while it is read.
 
-    Args:
-        file: The bytes to read.
-        path: Where they stand, for error messages.
-        lines: Each line is a document; otherwise blank lines separate documents.
-        first: The number of the first line.
-
-    Raises:
-        ValueError: Bytes that are not UTF-8, or a NUL, with path:line.
+    With `lines`, each line is a document; otherwise blank lines separate documents. `first` is the number of the first
+    line. Raises ValueError for bytes that are not UTF-8, or a NUL, with path:line.
     """
     try:
         # utf-8-sig drops a byte-order mark
@@ -194,16 +188,10 @@ def open_parquet(path: Path) -> Any:
 def parquet_contents(
     path: Path, text_column: str, optional: Sequence[str], row_groups: Sequence[int] | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a Parquet file, each with its place for error messages.
+    """Yield the rows of a Parquet file, or of some row groups, each with its place for error messages.
 
-    Args:
-        path: The file.
-        text_column: A column that must be there.
-        optional: Columns that are read if they are there.
-        row_groups: Which row groups to read; by default all. Rows are numbered within them.
-
-    Raises:
-        ValueError: If the file cannot be read or has no column `text_column`.
+    The columns of `optional` are read if they are there. Rows are numbered within the row groups. Raises ValueError if
+    the file cannot be read or has no column `text_column`.
     """
     import pyarrow
 

@@ -26,11 +26,7 @@ def read_corpus(folder: str | Path) -> CorpusRecord:
 
 
 def sizes_of(folder: str | Path) -> Sizes:
-    """Give the sizes of a corpus that was built, or count those of the authors' files.
-
-    Raises:
-        ValueError: The folder holds neither.
-    """
+    """Give the sizes of a corpus that was built, or count those of the authors' files; ValueError if it is neither."""
     folder = Path(folder).expanduser()
     if (folder / RECORD_FILE).is_file():
         return {name: domain.levels for name, domain in read_corpus(folder).domains.items()}

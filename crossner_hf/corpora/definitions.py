@@ -73,14 +73,10 @@ _PAIRS = frozenset(
 
 
 def definition(title: str, text: str) -> Definition | None:
-    """Read what a page says its subject is.
+    """Read what a page says its subject is; None where no sentence of the form "X is a …" is there.
 
-    Args:
-        title: The title. A later sentence that begins with it is read where the first one defines nothing.
-        text: The text, of which the beginning is read.
-
-    Returns:
-        The definition; None where no sentence of the form "X is a …" is there.
+    Only the beginning of the text is read. Where its first sentence defines nothing, a later one that begins with the
+    title is read.
     """
     opening = text[:OPENING_CHARACTERS]
     num_removed = int("(" in opening)

@@ -9,20 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 from crossner_hf.corpora.corpus import Corpus
-from crossner_hf.corpora.corpus_readers import (
-    file_kind,
-    no_column,
-    open_parquet,
-    parquet_contents,
-    text_rows,
-)
+from crossner_hf.corpora.corpus_readers import file_kind, no_column, open_parquet, parquet_contents, text_rows
 from crossner_hf.corpora.dumps import is_dump, site_names
 from crossner_hf.corpora.file_parts import file_parts, lines_before, open_part
 from crossner_hf.corpora.wikitext import Link, SiteNames, plain_text
 from crossner_hf.data.lines import json_rows, numbered_lines, text_of
 from crossner_hf.data.sources import sha256_of
-
-__all__ = ["Document", "Link", "ReaderOptions", "Shard", "check_output", "plan_shards"]
 
 PART_BYTES = 64 << 20  # of a text file
 ROW_GROUP_BYTES = 16 << 20  # unpacked; smaller row groups share a shard, since some writers make one of 1,000 rows
@@ -195,17 +187,9 @@ def plan_shards(
 ) -> list[Shard]:
     """Cut sources into shards: row groups of Parquet, ranges of text files, packed files whole, files of a data set.
 
-    Args:
-        sources: Files, folders, or one id of a data set of the Hub. `pages.parquet`, as `unpack_dump` writes it, is
-            read as wikitext.
-        options: Which columns to read.
-        part_bytes: Size of the ranges.
-
-    Returns:
-        The shards in the order of the sources, the same for the same files.
-
-    Raises:
-        ValueError: If a source is missing, has no column with the text, or is a dump; or if all are empty.
+    `sources` are files, folders, or one id of a data set of the Hub. `pages.parquet`, as `unpack_dump` writes it, is
+    read as wikitext. The same files give the same shards. Raises ValueError if a source is missing, has no column with
+    the text, or is a dump; or if all are empty.
     """
     options = options or ReaderOptions()
     corpus = Corpus(tuple(map(str, sources)), options.config, options.split, options.text_column)

@@ -45,27 +45,19 @@ class KeyRange(NamedTuple):
     order: NDArray[np.intp]
 
 
-def sentence_key(text: str) -> int:
-    """Give the 64-bit hash of a text, the same on every machine."""
-    return int(sentence_keys([text])[0])
-
-
 def sentence_keys(texts: Iterable[str]) -> Keys:
-    """Give the 64-bit hashes of texts, (texts,) uint64."""
+    """Give the 64-bit hashes of texts, (texts,) uint64, the same on every machine."""
     blake2b = hashlib.blake2b
     digests = b"".join([blake2b(text.encode(), digest_size=8).digest() for text in texts])
     return np.frombuffer(digests, "<u8").astype(np.uint64, copy=False)
 
 
-def write_sorted_hashes(path: Path, keys: Keys, domains: Masks | None = None) -> None:
-    """Write the sorted keys of a shard's sentences with their positions.
+def write_sorted_hashes(path: Path, keys: Keys, domains: Masks) -> None:
+    """Write the sorted keys of a shard's sentences with their positions, as `.npy`.
 
-    Args:
-        path: The file, `.npy`.
-        keys: A key for each sentence in order, (sentences,).
-        domains: The domains to which each sentence belongs, as bits, (sentences,); by default all.
+    `domains` are those to which each sentence belongs, as bits; it and `keys` are (sentences,).
     """
-    entries = sorted_entries(keys, np.full(len(keys), ALL_DOMAINS, np.uint32) if domains is None else domains)
+    entries = sorted_entries(keys, domains)
     entries["domains"] = first_domains(entries["key"], entries["domains"])
     save_array(path, entries)
 
@@ -164,20 +156,12 @@ def _part(path: Path, begin: int, end: int) -> NDArray[np.void]:
     return np.asarray(entries[entries["domains"] != 0])
 
 
-def labelled_keys(
-    domains: Iterable[Domain], data_dir: str | Path | None = None, *, verify: bool = True
-) -> frozenset[str]:
-    """Collect the labelled sentences of domains as `labelled_key` spells them.
-
-    Args:
-        domains: Whose training, validation and test sentences.
-        data_dir: Folder of the official files, as for `crossner_hf.load`.
-        verify: Check the official files, as for `crossner_hf.load`.
-    """
+def labelled_keys(domains: Iterable[Domain], data_dir: str | Path | None = None) -> frozenset[str]:
+    """Collect the sentences of all splits of domains as `labelled_key` spells them."""
     return frozenset(
         labelled_key(unicodedata.normalize("NFC", "".join(words)))
         for domain in domains
-        for path in domain_files(domain, data_dir, verify=verify).values()
+        for path in domain_files(domain, data_dir).values()
         for words, _ in read_sentences(domain, path)
     ) - {""}
 

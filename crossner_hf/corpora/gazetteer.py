@@ -119,11 +119,7 @@ class Gazetteer:
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Map a saved gazetteer into memory; processes share it.
-
-        Raises:
-            ValueError: The folder holds none, or one of another format.
-        """
+        """Map a saved gazetteer into memory; processes share it. ValueError if the folder holds none of this format."""
         path = Path(folder) / ABOUT_FILE
         try:
             about = json.loads(path.read_text(encoding="utf-8"))

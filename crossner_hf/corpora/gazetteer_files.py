@@ -48,15 +48,10 @@ class Entry(NamedTuple):
 
 
 def read_entries(paths: Sequence[Path], drops: Counter[str], domains: Sequence[Domain] = ()) -> Iterator[Entry]:
-    """Yield the names of files.
+    """Yield the names of files, each of a format named above; count those that are left out, by reason, in `drops`.
 
-    Args:
-        paths: The files, each of a format named above.
-        drops: Counts names that are left out, by reason.
-        domains: Domains of your own that the files name.
-
-    Raises:
-        ValueError: A file cannot be read, or names an unknown type or domain, with path:line.
+    `domains` are those of your own that the files name. Raises ValueError if a file cannot be read, or names an unknown
+    type or domain, with path:line.
     """
     types = _Types([*DOMAINS.values(), *domains])
     for path in paths:

@@ -19,16 +19,7 @@ from crossner_hf.tagger.iob2 import Span, iob2_tags
 
 
 def tag_sentences(gazetteer: Gazetteer, domain: Domain, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Tag the leftmost longest names that begin and end where words do.
-
-    Args:
-        gazetteer: The names; only those with a type in the domain count.
-        domain: The domain.
-        sentences: Sentences as words.
-
-    Returns:
-        The IOB2 tags of each sentence.
-    """
+    """Tag the leftmost longest names that begin and end where words do and have a type in the domain, in IOB2."""
     types = gazetteer.type_ids(domain)
     matches = gazetteer.index.find_in([" ".join(words) for words in sentences], types >= 0)
     spans: list[list[Span]] = [[] for _ in sentences]
@@ -56,16 +47,7 @@ def evaluate_gazetteer(
     verify: bool = True,
     conventions: Sequence[str] = DEFAULT_CONVENTIONS,
 ) -> GazetteerRun:
-    """Score a gazetteer as a tagger.
-
-    Args:
-        gazetteer: The gazetteer.
-        domain: The domain whose sentences are tagged.
-        splits: The splits to score.
-        data_dir: Folder of the official files; see `crossner_hf.load`.
-        verify: Whether the files must be the official ones.
-        conventions: Conventions to score under beside the three that every record has.
-    """
+    """Score a gazetteer as a tagger, under the three conventions that every record has and those that are given."""
     files_of = partial(domain_files, data_dir=data_dir, verify=verify)
     scores, predictions = {}, {}
     for split in splits:

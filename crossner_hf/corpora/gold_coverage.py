@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,28 +18,18 @@ from crossner_hf.schema import Domain
 from crossner_hf.tagger.iob2 import spans
 
 BATCH = 10_000  # sentences searched at once
-BEFORE_MARKS = re.compile(
-    r" (?=[.,:;!?)\]%]|'s\b|n't\b)"
-)  # where CrossNER's words have a space and running text has none
+# Where CrossNER's words have a space and running text has none.
+BEFORE_MARKS = re.compile(r" (?=[.,:;!?)\]%]|'s\b|n't\b)")
 AFTER_MARKS = re.compile(r"(?<=[(\[$]) ")
 
 
 def with_coverage(
     record: CorpusRecord, folder: str | Path, domains: Sequence[Domain], data_dir: str | Path | None = None
 ) -> CorpusRecord:
-    """Add to the record of a corpus which share of the test split's mentions each level contains.
+    """Add to the record of a corpus in `folder` which share of the test split's mentions each level contains.
 
-    Args:
-        record: The corpus.
-        folder: Its folder.
-        domains: Domains of the corpus whose labelled sentences are there.
-        data_dir: Folder of the official files, as for `crossner_hf.load`.
-
-    Returns:
-        The record with `covered` for the levels of these domains.
-
-    Raises:
-        ValueError: The corpus has no such domain.
+    It is counted for the given domains, whose labelled sentences must be there. Raises ValueError if the corpus has no
+    such domain.
     """
     if missing := [domain.name for domain in domains if domain.name not in record.domains]:
         raise ValueError(f"{folder}: has no corpus of {missing[0]} but of {', '.join(record.domains)}")
@@ -70,7 +60,8 @@ def coverage(mentions: Counter[str], texts: Iterable[str]) -> float:
     index, order = NameIndex.build(list(spelled))
     names = [list(spelled)[place] for place in order]
     missing = np.ones(len(names), bool)
-    for batch in _batches(texts):
+    left = iter(texts)
+    while batch := list(islice(left, BATCH)):
         while len(found := np.unique(index.find_in(batch, missing).name)):
             missing[found] = False  # so that a mention inside of these is found next
         if not missing.any():
@@ -82,9 +73,3 @@ def coverage(mentions: Counter[str], texts: Iterable[str]) -> float:
 def _spellings(mention: str) -> set[str]:
     """A mention as in the files, and as in running text."""
     return {mention, AFTER_MARKS.sub("", BEFORE_MARKS.sub("", mention))}
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    left = iter(texts)
-    while batch := list(islice(left, BATCH)):
-        yield batch

@@ -45,16 +45,10 @@ class Members(NamedTuple):
 
 
 def members(sentence: NDArray[np.integer], is_special: Flags, words: NDArray[np.integer], rules: LevelRules) -> Members:
-    """Decide the levels of sentences.
+    """Decide the levels of sentences: flags of shape (sentences,).
 
-    Args:
-        sentence: For each matched name, the number of its sentence, (names,).
-        is_special: For each matched name, whether its type is special to the domain, (names,).
-        words: For each sentence, its number of words, (sentences,).
-        rules: The thresholds.
-
-    Returns:
-        Flags of shape (sentences,).
+    For each matched name, (names,): the number of its sentence, and whether its type is special to the domain. For each
+    sentence: its number of words.
     """
     names = np.bincount(sentence, minlength=len(words))
     special = np.bincount(sentence[is_special], minlength=len(words))

@@ -50,17 +50,10 @@ class NameIndex:
 
     @classmethod
     def build(cls, names: Sequence[str]) -> tuple[Self, Array]:
-        """Make the index of names.
+        """Make the index of names, and give the place in `names` of each name in it, (names,).
 
-        Args:
-            names: Distinct names with no NUL, in which single spaces between words are the only white space.
-
-        Returns:
-            The index, and the place in `names` of each of its names, (names,). Of names with one 64-bit hash only the
-            first is in the index.
-
-        Raises:
-            ValueError: There is no name, or one is not as above.
+        `names` are distinct, without NUL, and single spaces between words are their only white space; otherwise, or if
+        there is none, a ValueError. Of names with one 64-bit hash only the first is in the index.
         """
         if not names:
             raise ValueError("there is no name to look for")
@@ -83,7 +76,6 @@ class NameIndex:
         return cls(parts), order
 
     def save(self, folder: Path) -> None:
-        """Write the arrays into an existing folder."""
         for name, array in self.parts.items():
             np.save(folder / f"{name}.npy", array)
 
@@ -97,15 +89,12 @@ class NameIndex:
         return len(self.hashes)
 
     def name(self, number: int) -> str:
-        """Return the name with this number."""
         return self.characters[self.offsets[number] : self.offsets[number + 1]].tobytes().decode()
 
     def find(self, text: str, allowed: Array | None = None) -> Matches:
-        """Find the leftmost longest names.
+        """Find the leftmost longest names; the text must be in NFC if the names are.
 
-        Args:
-            text: The text, in NFC if the names are.
-            allowed: Whether each name counts, (names,) bool or 0 and 1; by default all do.
+        `allowed` says whether each name counts, (names,) bool or 0 and 1; by default all do.
         """
         words = HashedWords(text)
         length, name = self._longest(words, allowed)

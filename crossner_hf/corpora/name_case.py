@@ -42,14 +42,12 @@ class NameCase:
         return cls(index, np.array([words[name] for name in judged]), forms)
 
     def save(self, folder: Path) -> None:
-        """Write the arrays into an existing folder."""
         self.index.save(folder)
         np.save(folder / "numbers.npy", self.numbers)
         np.save(folder / "forms.npy", self.forms)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Map the arrays of a folder into memory."""
         numbers, forms = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("numbers", "forms"))
         return cls(NameIndex.open(folder), np.asarray(numbers), np.asarray(forms))
 
@@ -58,10 +56,8 @@ class NameCase:
         return np.bincount(self.index.find_in(sentences).name, minlength=len(self.index))[self.forms]
 
     def rare(self, counts: np.ndarray, max_lower_case: float = MAX_LOWER_CASE) -> np.ndarray:
-        """Return the numbers in the gazetteer of names that do not count.
+        """Return the numbers in the gazetteer of names that do not count, given the sum of what `count` gave.
 
-        Args:
-            counts: What `count` gave, summed over the corpus.
-            max_lower_case: The largest share of its occurrences in lower case with which a name counts, 0 to 1.
+        A name counts if at most a share `max_lower_case` of its occurrences is in lower case.
         """
         return self.numbers[counts[1] > max_lower_case * counts.sum(axis=0)]

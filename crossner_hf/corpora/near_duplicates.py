@@ -40,11 +40,7 @@ Signatures = NDArray[np.uint32]  # (documents, PERMUTATIONS)
 
 
 def signatures(texts: Iterable[str]) -> Signatures:
-    """Give the MinHash signatures of texts over their sets of SHINGLE_WORDS successive words in lower case.
-
-    Raises:
-        ImportError: If rensa is missing; the message says how to install it.
-    """
+    """Give the MinHash signatures of texts over their sets of SHINGLE_WORDS successive words in lower case."""
     try:
         from rensa import RMinHash
     except ImportError:
@@ -56,18 +52,13 @@ def signatures(texts: Iterable[str]) -> Signatures:
     return np.concatenate(batches) if batches else np.empty((0, PERMUTATIONS), np.uint32)
 
 
-def write_signatures(signature_file: Path, hash_file: Path, rows: Signatures, domains: Masks | None = None) -> None:
-    """Write the signatures of a shard's documents, and the sorted hashes of their bands.
+def write_signatures(signature_file: Path, hash_file: Path, rows: Signatures, domains: Masks) -> None:
+    """Write the signatures of a shard's documents, and the sorted hashes of their bands for `mark_near_duplicates`.
 
-    Args:
-        signature_file: `.npy`, (documents, PERMUTATIONS) uint32.
-        hash_file: `.npy`, as for `mark_near_duplicates`.
-        rows: The signatures in the order of the documents.
-        domains: The domains to which each document belongs, as bits; by default all.
+    The first file gets (documents, PERMUTATIONS) uint32. `domains` are those to which each document belongs, as bits.
     """
-    masks = np.full(len(rows), ALL_DOMAINS, np.uint32) if domains is None else domains
     save_array(signature_file, rows)
-    save_array(hash_file, sorted_entries(_band_keys(rows).ravel(), np.repeat(masks, BANDS)))
+    save_array(hash_file, sorted_entries(_band_keys(rows).ravel(), np.repeat(domains, BANDS)))
 
 
 def mark_near_duplicates(

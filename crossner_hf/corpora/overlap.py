@@ -57,12 +57,9 @@ class Vocabulary(NamedTuple):
 
 
 def vocabulary(texts: Iterable[Sequence[str]], args: OverlapArguments, stops: StopWords) -> Vocabulary:
-    """Count the words of texts; only the different words are in memory.
+    """Count the words of texts; only the different words are in memory. Raises ValueError if no word counts.
 
     A word counts if it has a letter and is not a stop word.
-
-    Raises:
-        ValueError: If no word counts.
     """
     counts: Counter[str] = Counter()
     for words in texts:
@@ -85,18 +82,11 @@ def shared_words(first: Vocabulary, second: Vocabulary) -> tuple[int, int]:
 
 
 def overlap(streams: Sequence[Stream], args: OverlapArguments | None = None) -> OverlapRecord:
-    """Compute the overlap of streams of words.
+    """Compute the overlap of two or more streams of words with different labels.
 
-    Args:
-        streams: Two or more streams with different labels.
-        args: Which words are compared.
-
-    Returns:
-        A record. Its `matrix` has `shared`, the words in common; `of`, the words compared on each side (`top_k`, or
-        fewer if either stream has fewer); and `percent`, 100 × shared / of, which is symmetric.
-
-    Raises:
-        ValueError: For fewer than two streams, equal labels, and a stream in which no word counts.
+    In the record, `matrix` has `shared`, the words in common; `of`, the words compared on each side (`top_k`, or fewer
+    if either stream has fewer); and `percent`, 100 × shared / of, which is symmetric. Raises ValueError for other
+    streams, and for one in which no word counts.
     """
     args = OverlapArguments() if args is None else args
     labels = [stream.label for stream in streams]

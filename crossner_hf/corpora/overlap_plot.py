@@ -1,10 +1,10 @@
 """The overlap matrix as a heat map, for the screen (PNG) or for print (SVG)."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from crossner_hf.atomic_write import new_file
 from crossner_hf.display import check_matplotlib, readable_on
 from crossner_hf.results.text_records import OverlapRecord
 
@@ -33,18 +33,11 @@ def plot_overlap(record: OverlapRecord, path: str | Path) -> None:
     check_plot(path)
     import matplotlib
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        # A fixed salt and no date: one record gives one file.
-        with matplotlib.rc_context({"svg.hashsalt": "crossner-hf", "font.family": "DejaVu Sans"}):
-            kind = path.suffix.lower()[1:]
-            metadata = {"Date": None} if kind == "svg" else None
-            _figure(record).savefig(temporary, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    kind = Path(path).suffix.lower()[1:]
+    metadata = {"Date": None} if kind == "svg" else None
+    style = {"svg.hashsalt": "crossner-hf", "font.family": "DejaVu Sans"}
+    with new_file(path) as temporary, matplotlib.rc_context(style):  # a fixed salt and no date: one record, one file
+        _figure(record).savefig(temporary, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
 
 
 def _figure(record: OverlapRecord) -> Any:
@@ -73,7 +66,6 @@ def _figure(record: OverlapRecord) -> Any:
 
 
 def _frame(axes: Any, labels: Sequence[str]) -> None:
-    """Put names at the edges and white lines between the cells."""
     places = range(len(labels))
     slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) > LEVEL_NAMES else {}
     axes.set_xticks(places, labels, **slanted)
@@ -86,7 +78,6 @@ def _frame(axes: Any, labels: Sequence[str]) -> None:
 
 
 def caption(record: OverlapRecord) -> tuple[str, str]:
-    """Describe the numbers in two lines."""
     stops = record.stop_words.name
     without = "no stop words taken out" if stops == "none" else f"stop words out ({stops})"
     case = "lower case" if record.casing == "lower" else "case kept"

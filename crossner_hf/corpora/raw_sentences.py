@@ -14,18 +14,10 @@ SHARED_WORDS = 8  # in a row with an evaluation sentence: then the sentence is l
 def raw_sentences(
     corpus: Corpus, most: int, evaluation: Sequence[Sequence[str]]
 ) -> tuple[list[list[str]], Counter[str]]:
-    """Read the first sentences of raw text, each once.
+    """Read the first `most` sentences of raw text, each once, as words; count those left out by reason.
 
-    Args:
-        corpus: The text.
-        most: How many sentences.
-        evaluation: Labelled sentences of which no raw sentence may have eight words in a row.
-
-    Returns:
-        The words of each sentence, and the number of those left out by reason.
-
-    Raises:
-        ValueError: There is no sentence.
+    A sentence is left out if it has eight words in a row with one of the `evaluation` sentences. Raises ValueError if
+    there is no sentence.
     """
     dropped: Counter[str] = Counter()
     held_out = shared_stretches(evaluation)

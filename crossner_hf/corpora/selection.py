@@ -97,11 +97,10 @@ class DomainSelector:
             )
 
     def reasons(self, document: Document) -> tuple[str, ...]:
-        """Say why a document belongs to the domain.
+        """Say why a document belongs to the domain; nothing if it does not.
 
-        Returns:
-            `category`, `title`, `type band` (for each type in the first sentence), `score` and `whole source`; empty
-            if it does not belong.
+        The reasons are `category`, `title`, `type band` (for each type in the first sentence), `score` and `whole
+        source`.
         """
         met: list[list[str]] = []
         if self.categories:

@@ -27,11 +27,7 @@ class StopWords(NamedTuple):
 
 
 def stop_words(choice: str) -> StopWords:
-    """Give the stop words of 'english', of 'none', or of a UTF-8 file with one word on each line.
-
-    Raises:
-        ValueError: If there is no such file, or, with path:line, if it is no such list.
-    """
+    """Give the stop words of 'english', of 'none', or of a UTF-8 file with one word on each line; else a ValueError."""
     if choice == "english":
         lines = ENGLISH_FILE.read_text(encoding="utf-8").splitlines()
         return StopWords(choice, frozenset(word for line in lines if not line.startswith("#") for word in line.split()))

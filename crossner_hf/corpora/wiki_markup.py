@@ -45,15 +45,10 @@ STRENGTH = {"link": 0, "table": 1, "template": 1, "tag": 2}  # an end does not r
 
 
 def cut_markup(wikitext: str, drops: Counter[str]) -> str:
-    """Cut what is no running text. Links stay, each on one line and with both its ends.
+    """Cut comments, references, templates, tables and tags. Links stay, each on one line and with both its ends.
 
-    Args:
-        wikitext: The page.
-        drops: Counts what has no end, under `unclosed markup`: an opening tag or bracket goes alone, braces with the
-            rest of their line.
-
-    Returns:
-        Wikitext without comments, references, templates, tables and tags.
+    `drops` counts what has no end, under `unclosed markup`: an opening tag or bracket goes alone, braces with the rest
+    of their line.
     """
     wikitext = COMMENT.sub("", wikitext.replace("\r", ""))
     wikitext = NOWIKI.sub(lambda match: _quoted(match[1] or ""), wikitext)

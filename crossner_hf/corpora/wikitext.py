@@ -53,17 +53,11 @@ class PageText(NamedTuple):
 
 
 def plain_text(wikitext: str, names: SiteNames = ENGLISH, drops: Counter[str] | None = None) -> PageText:
-    """Give the running text of a page.
+    """Give the running text of a page: paragraphs with a line end between them, without headings.
 
-    Args:
-        wikitext: The page.
-        names: The prefixes of its wiki, beside which the English ones hold.
-        drops: Counts `list item` (no sentence), `section` (references and the like), `unclosed markup`, and
-            `line without parsing` (longer than LONGEST_LINE; it keeps its text, and its links are lost).
-
-    Returns:
-        Paragraphs with a line end between them, without headings; the categories without prefix and sort key; the
-        links.
+    `names` are the prefixes of its wiki, beside which the English ones hold. `drops` counts `list item` (no sentence),
+    `section` (references and the like), `unclosed markup`, and `line without parsing` (longer than LONGEST_LINE; it
+    keeps its text, and its links are lost).
     """
     drops = Counter() if drops is None else drops
     page = _Page(names, drops)
@@ -91,8 +85,6 @@ def plain_text(wikitext: str, names: SiteNames = ENGLISH, drops: Counter[str] | 
 
 
 class _Page:
-    """What the lines of a page have given so far."""
-
     def __init__(self, names: SiteNames, drops: Counter[str]):
         try:
             from mwparserfromhell import parse

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from crossner_hf.corpora.corpus import Corpus
-from crossner_hf.data import deduplicate
+from crossner_hf.data.deduplicate import split_sentences
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.lines import without_packing
-from crossner_hf.data.sentences import read_sentences
 from crossner_hf.data.sources import FILE_NAMES, sha256_of
-from crossner_hf.schema import BUILT_IN, DEDUPLICATED, DOMAIN_FILE, SPLITS, Domain, get_domain
+from crossner_hf.schema import BUILT_IN, DOMAIN_FILE, SPLITS, Domain, get_domain
 from crossner_hf.tagger.word_splitter import DEFAULT_SPLITTER, split_words
 
 
@@ -48,13 +47,9 @@ class LabelledWords:
     options: StreamOptions
 
     def words(self) -> Iterator[list[str]]:
-        """Yield the words of each sentence."""
         files_of = partial(domain_files, data_dir=self.options.data_dir, verify=self.options.verify)
         for split in self.options.splits:
-            sentences = read_sentences(self.domain, files_of(self.domain)[split])
-            deduplicated = self.domain.name in DEDUPLICATED
-            seen = deduplicate.seen_texts(self.domain, split, files_of) if deduplicated else set()
-            yield from (tokens for tokens, _ in sentences if deduplicate.sentence_text(tokens) not in seen)
+            yield from (sentence.tokens for sentence in split_sentences(self.domain, split, files_of))
 
     def check(self) -> dict[str, Path]:
         """Give the files of the splits. Raises ValueError or FileNotFoundError if they are missing."""
@@ -62,7 +57,6 @@ class LabelledWords:
         return {split: files[split] for split in self.options.splits}
 
     def describe(self) -> dict[str, Any]:
-        """Describe the stream for a record."""
         sums = {path.name: sha256_of(path) for path in self.check().values()}
         return {"domain": self.domain.name, "splits": list(self.options.splits), "splitter": None, "sha256": sums}
 
@@ -76,7 +70,6 @@ class TextWords:
     splitter: str = DEFAULT_SPLITTER
 
     def words(self) -> Iterator[list[str]]:
-        """Yield the words of each document."""
         for document in self.corpus.documents(entities=False):
             yield [word.text for word in split_words(document.text, self.splitter)]
 
@@ -87,7 +80,6 @@ class TextWords:
             self.corpus.checksums()
 
     def describe(self) -> dict[str, Any]:
-        """Describe the stream for a record."""
         return {"domain": None, "splits": None, "splitter": self.splitter, "sha256": self.corpus.checksums()}
 
 
@@ -98,17 +90,8 @@ def open_stream(text: str, options: StreamOptions | None = None) -> Stream:
     """Find what `music`, `zoo/`, `articles.jsonl`, `user/data_set` or `NAME=` and one of these stands for.
 
     A domain of the package comes first; then a path (a folder with a domain of your own, or a file or folder of text);
-    then a data set of the Hub. A path may contain '='. Only the presence of the files is checked.
-
-    Args:
-        text: What to read.
-        options: How to read it.
-
-    Returns:
-        A stream of words.
-
-    Raises:
-        ValueError: If there is no such domain, path or data set; the message names similar domains.
+    then a data set of the Hub. A path may contain '='. Only the presence of the files is checked. Raises ValueError if
+    there is no such domain, path or data set; the message names similar domains.
     """
     options = options or StreamOptions()
     label, source = _label_and_source(text)

@@ -28,13 +28,7 @@ def read_columns(lines: Lines, name: str) -> Iterator[list[Row]]:
     """Yield the rows of each sentence of CoNLL columns: lines between empty ones.
 
     Tabs stand between columns or, in a line without a tab, single spaces. Any other white space is part of a word.
-
-    Args:
-        lines: Numbered lines.
-        name: What errors call their source.
-
-    Raises:
-        ValueError: A line begins with no word, with name:line.
+    `name` is what errors call the source. Raises ValueError if a line begins with no word, with name:line.
     """
     rows: list[Row] = []
     for number, line in lines:
@@ -53,8 +47,7 @@ def read_columns(lines: Lines, name: str) -> Iterator[list[Row]]:
 def conll_lines(words: Sequence[str], tags: Sequence[str]) -> str:
     """Give the `word<TAB>tag` lines of a sentence and an empty line, which `read_columns` reads as they were.
 
-    Raises:
-        ValueError: If there are no words, or if one cannot stand in a column.
+    Raises ValueError if there are no words, or if one cannot stand in a column.
     """
     if not words:
         raise ValueError("a sentence without words has no lines in CoNLL columns")
@@ -68,15 +61,8 @@ def read_conll(path: str | Path, tags: Collection[str]) -> Iterator[Sentence]:
     """Yield the sentences of a file of `word<TAB>tag` lines with an empty line between sentences.
 
     One space in place of the tab is read too. The last sentence counts even where no empty line follows it, as in the
-    three CoNLL-2003 files.
-
-    Args:
-        path: The file.
-        tags: The tags that may occur.
-
-    Raises:
-        ValueError: A line does not have two columns, a tag is unknown or breaks IOB2, or the file has no sentence; with
-            path:line.
+    three CoNLL-2003 files. Raises ValueError if a line does not have two columns, a tag is none of `tags` or breaks
+    IOB2, or the file has no sentence; with path:line.
     """
     rows: list[Row] = []
     for rows in read_columns(numbered_lines(path), str(path)):

@@ -15,10 +15,7 @@ from crossner_hf.schema import BUILT_IN, DEDUPLICATED, SPLITS, Domain
 def seen_texts(domain: Domain, split: str, files_of: Callable[[Domain], dict[str, Path]]) -> set[str]:
     """Collect the texts that a split of a `_dedup` domain must not contain; none for the training split.
 
-    Args:
-        domain: A `_dedup` domain.
-        split: One of its splits.
-        files_of: Gives the three files of a domain; those of all six official domains are read.
+    `files_of` gives the three files of a domain; those of all six official domains are read.
     """
     if split == "train":
         return set()

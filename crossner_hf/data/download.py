@@ -80,13 +80,7 @@ def _download_missing(domain_name: str, paths: list[Path]) -> None:
 def download(url: str, path: Path, expected: SourceFile) -> None:
     """Download a file that must have a given size and checksum; a failed download leaves nothing behind.
 
-    Args:
-        url: Where the file is published.
-        path: Where it goes.
-        expected: Its size and checksum.
-
-    Raises:
-        ConnectionError: Four attempts failed, or the server does not have the file.
+    Raises ConnectionError after four failed attempts, or if the server does not have the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for wait in (*WAITS, None):

@@ -16,12 +16,7 @@ SHOWN = 5
 
 
 def what_looks_wrong(domain: Domain, splits: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each kind of problem: types with few mentions or alike names, strings with two types, repeats.
-
-    Args:
-        domain: The domain.
-        splits: Its splits, as `load` gives them.
-    """
+    """Yield a line for each kind of problem: types with few mentions or like names, strings with two types, repeats."""
     yield from _problems_of_types(domain, splits)
     ambiguous = ambiguous_strings(domain, splits)
     if ambiguous:

@@ -37,18 +37,11 @@ class Doubt(NamedTuple):
 
 
 def doubts(tags: Sequence[str], answers: Sequence[Answer], least: float) -> list[Doubt]:
-    """Compare the labels of a sentence with what systems say.
+    """Compare the IOB2 tags of a sentence with what systems say; the most confident doubts come first.
 
     The confidence in an entity is the mean over systems of the mean score of its words, 0 for a system without it. The
-    confidence that there is none is the mean score for `O` at the word where it is least.
-
-    Args:
-        tags: IOB2 tags in the data.
-        answers: Of each system.
-        least: Confidence from which on a contradiction counts, above 0.5.
-
-    Returns:
-        The doubts, the most confident first.
+    confidence that there is none is the mean score for `O` at the word where it is least. A contradiction counts from
+    the confidence `least` on, which is above 0.5.
     """
     labelled = spans(tags)
     total: dict[Span, float] = defaultdict(float)  # over systems

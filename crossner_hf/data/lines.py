@@ -20,8 +20,7 @@ PACKINGS: Mapping[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}
 def unpacked(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, or what is packed in it if its name ends in `.gz` or `.bz2`.
 
-    Raises:
-        ValueError: If it cannot be unpacked, also if that shows while it is read.
+    Raises ValueError if it cannot be unpacked, also if that shows while it is read.
     """
     try:
         with PACKINGS.get(path.suffix.lower(), open)(path, "rb") as file:
@@ -45,17 +44,9 @@ def numbered_lines(
     """Yield the lines of UTF-8 text without their line ends, numbered from `first`.
 
     Only a line feed, or a carriage return and a line feed, end a line. A byte-order mark before the first line is left
-    out.
-
-    Args:
-        source: A file, unpacked if its name ends in `.gz` or `.bz2`, or an open stream of bytes, which is read from
-            where it is.
-        name: What errors call the source; by default its path.
-        first: The number of the first line, for a source that is the rest of a file.
-
-    Raises:
-        ValueError: Bytes that are not UTF-8, a NUL, or a carriage return within a line, with name:line; or a file that
-            cannot be unpacked.
+    out. The source is a file, or an open stream of bytes, which is read from where it is; `name` is what errors call
+    it. Raises ValueError for bytes that are not UTF-8, a NUL, or a carriage return within a line, with name:line; and
+    for a file that cannot be unpacked.
     """
     if isinstance(source, str | Path):
         name = name or str(source)
@@ -87,11 +78,7 @@ def _decoded(file: Iterable[bytes], name: str, first: int) -> Iterator[tuple[int
 
 
 def json_rows(lines: Lines, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield `name:line` and the object of each line that is not blank.
-
-    Raises:
-        ValueError: If a line is no JSON object, with name:line.
-    """
+    """Yield `name:line` and the object of each line that is not blank; ValueError if a line is no JSON object."""
     for number, line in lines:
         if not line or line.isspace():
             continue
@@ -108,8 +95,7 @@ def json_rows(lines: Lines, name: str) -> Iterator[tuple[str, Mapping[str, Any]]
 def text_of(row: Mapping[str, Any], where: str, column: str = "text") -> str | None:
     """Give the text of a row: its column, or its `tokens` joined by one space; None if it has neither.
 
-    Raises:
-        ValueError: If the text is no string or has a lone surrogate, with `where`.
+    Raises ValueError if the text is no string or has a lone surrogate, with `where`.
     """
     text, tokens = row.get(column), row.get("tokens")
     if text is None and isinstance(tokens, list):
@@ -129,8 +115,7 @@ def text_of(row: Mapping[str, Any], where: str, column: str = "text") -> str | N
 def starts_of(words: Sequence[Any], text: str, where: str) -> list[int]:
     """Give the character of the text at which each word of a row begins.
 
-    Raises:
-        ValueError: If one is no word, or if the words do not stand in the text in their order, with `where`.
+    Raises ValueError if one is no word, or if the words do not stand in the text in their order, with `where`.
     """
     starts, end = [], 0
     for number, word in enumerate([*words, ""]):  # the last: what remains of the text
@@ -146,11 +131,7 @@ def starts_of(words: Sequence[Any], text: str, where: str) -> list[int]:
 
 
 def first_columns(path: str | Path) -> list[str]:
-    """Read the lines of a file, each up to its first tab; lines without text are left out.
-
-    Raises:
-        ValueError: The file is not UTF-8, or has no line of text.
-    """
+    """Read the lines of a file, each up to its first tab, without blank ones; ValueError if none is left."""
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:

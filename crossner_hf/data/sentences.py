@@ -18,15 +18,7 @@ _ENTITY_OR_WORD = re.compile(rf"\[(?P<words>{_WORD}(?: {_WORD})*)\|(?P<type>\w+)
 
 
 def read_sentences(domain: Domain, path: str | Path) -> Iterator[Sentence]:
-    """Yield the sentences of a domain's file.
-
-    Args:
-        domain: The domain, whose types and tags may occur.
-        path: One of its three files.
-
-    Raises:
-        ValueError: The file is malformed, with path:line.
-    """
+    """Yield the sentences of one of a domain's three files; ValueError if it is malformed, with path:line."""
     if domain.name in SAMPLES:
         return _read_markup(Path(path), domain.entity_types)
     return read_conll(path, domain.label2id)

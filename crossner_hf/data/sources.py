@@ -92,11 +92,8 @@ def download_cache() -> Path:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file in hexadecimal digits."""
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):  # a corpus may be larger than memory
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_file(path: Path, expected: SourceFile) -> str | None:

@@ -38,7 +38,6 @@ class RayExecutor:
         return max(1, min(there, self._most or there))
 
     def start(self, task: EngineTask) -> None:
-        """Begin a task."""
         reference = self._perform.options(name=task.name).remote(task, command_line(), os.getcwd())
         self._running[reference] = task.name
 
@@ -54,7 +53,6 @@ class RayExecutor:
             return [Outcome(name, "died", f"({type(error).__name__})")]
 
     def close(self) -> None:
-        """Stop what still runs."""
         for reference in self._running:
             self._ray.cancel(reference, force=True)
         if self._is_ours:

@@ -28,7 +28,6 @@ class LocalExecutor:
         self._running: dict[Future[Outcome], tuple[str, int]] = {}
 
     def start(self, task: EngineTask) -> None:
-        """Begin a task."""
         slot = self._free.pop(0)
         try:
             future = self._pool(slot).submit(perform, task)
@@ -62,7 +61,6 @@ class LocalExecutor:
             return Outcome(name, "failed", in_one_sentence(error))
 
     def close(self) -> None:
-        """Stop what still runs."""
         if self._running:
             self._driver.close()  # the workers end in the middle of their tasks
         for pool in self._pools.values():

@@ -5,9 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from crossner_hf.engine.tasks import EngineTask, Outcome
+
+if TYPE_CHECKING:
+    from crossner_hf.engine.cluster import RayExecutor
+    from crossner_hf.engine.local import LocalExecutor
+
+    Executor: TypeAlias = LocalExecutor | RayExecutor
 
 logger = logging.getLogger(__name__)
 
@@ -15,23 +21,6 @@ MAX_ATTEMPTS = 3  # in a row that end with the death of the process and save not
 
 ExecutorName = Literal["local", "ray"]
 EXECUTORS: tuple[ExecutorName, ...] = ("local", "ray")
-
-
-class Executor(Protocol):
-    """Where tasks are performed."""
-
-    @property
-    def workers(self) -> int:
-        """How many tasks can run at once, now."""
-
-    def start(self, task: EngineTask) -> None:
-        """Begin a task."""
-
-    def wait(self) -> list[Outcome]:
-        """Wait until a task ends; return the outcomes of those that have; the state is 'died' if a process was lost."""
-
-    def close(self) -> None:
-        """Stop the tasks that still run, and all processes."""
 
 
 def run_tasks(
@@ -86,7 +75,7 @@ class _Run:
         self.saved: dict[str, int] = {}
         self.deaths = dict.fromkeys((task.name for task in tasks), 0)
 
-    def go(self, pool: Executor) -> None:
+    def go(self, pool: "Executor") -> None:
         while self.waiting or self.running:
             free = pool.workers - len(self.running)
             for task in list(self.waiting):
@@ -105,7 +94,7 @@ class _Run:
             for outcome in pool.wait() if self.running else ():
                 self._settle(self.running.pop(outcome.name), outcome, pool)
 
-    def _settle(self, task: EngineTask, outcome: Outcome, pool: Executor) -> None:
+    def _settle(self, task: EngineTask, outcome: Outcome, pool: "Executor") -> None:
         """Record how an attempt at a task ended, or let the task wait again."""
         if outcome.state == "done" and not task.is_done():
             reason = f"it has ended, but {task.done} is not here; all machines need the same folders"
@@ -120,12 +109,11 @@ class _Run:
         else:
             self.waiting.insert(0, task)
 
-    def _end(self, outcome: Outcome, pool: Executor) -> None:
+    def _end(self, outcome: Outcome, pool: "Executor") -> None:
         self.outcomes[outcome.name] = outcome
         self.report(outcome, pool.workers)
 
     def _gives_up(self, task: EngineTask) -> bool:
-        """Count a death; return whether the task has failed."""
         progress = _progress(task)
         self.deaths[task.name] = 0 if progress > self.saved[task.name] else self.deaths[task.name] + 1
         self.saved[task.name] = progress
@@ -157,7 +145,7 @@ def check_executor(name: ExecutorName, workers: int | None) -> None:
         raise ImportError("the executor 'ray' comes with the extra: pip install 'crossner-hf[cluster]'")
 
 
-def open_executor(name: ExecutorName, workers: int | None, gpus: int) -> Executor:
+def open_executor(name: ExecutorName, workers: int | None, gpus: int) -> "Executor":
     """Start an executor, as `run_tasks` describes it."""
     if name == "ray":
         from crossner_hf.engine.cluster import RayExecutor

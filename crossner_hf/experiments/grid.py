@@ -78,7 +78,6 @@ class Run:
     arguments: Mapping[str, Any]  # for FineTuningArguments, complete but for the folders
 
     def settings(self, output_dir: str = "grid", **more: Any) -> FineTuningArguments:
-        """Return the arguments as the training takes them."""
         return FineTuningArguments(output_dir=output_dir, **more, **self.arguments)
 
 
@@ -106,7 +105,6 @@ def source_stage_of(run: Run) -> SourceStage | None:
 
 
 def _listed(values: Any, info: ValidationInfo) -> Any:
-    """One value may stand alone."""
     values = values if isinstance(values, list | tuple) else [values]
     if not values or values == [None]:
         raise ValueError(f"{info.field_name} is empty; name at least one, or leave the key out")
@@ -148,16 +146,7 @@ class Grid(BaseModel):
 
     @classmethod
     def of(cls, values: Any, where: str = "grid", lines: Lines = MappingProxyType({})) -> "Grid":
-        """Make a grid from what YAML holds.
-
-        Args:
-            values: Keys with values.
-            where: What errors name.
-            lines: Where each value stands there.
-
-        Raises:
-            ValueError: A key or value is wrong; with its line.
-        """
+        """Make a grid from what YAML holds; ValueError for a wrong key or value, with its line if `lines` has it."""
         if not isinstance(values, Mapping):
             example = "(domains: […], seeds: […] …)"
             raise ValueError(f"{where}: a grid is keys with values {example}, got {str(values)[:60]!r}")
@@ -193,12 +182,10 @@ class Grid(BaseModel):
         return list(runs.values())
 
     def dapts(self) -> list[Dapt]:
-        """The checkpoints to be made for the runs."""
         bases = [entry.model if isinstance(entry, Variant) else entry for entry in self.models]
         return list({base.name: base for base in bases if isinstance(base, Dapt)}.values())
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON gives it back."""
         content: dict[str, Any] = json.loads(json.dumps(dict(self), default=asdict))
         return content
 
@@ -213,12 +200,9 @@ def _known_keys(loc: tuple[Any, ...]) -> Iterable[str]:
 
 
 def built_in_grid(name: str, corpus: Iterable[str] = (), **overrides: Any) -> dict[str, Any]:
-    """The values of a built-in grid, for `Grid.of`.
+    """The values of a built-in grid, for `Grid.of`; `overrides` are keys of a grid, in the place of its own.
 
-    Args:
-        name: One of GRIDS.
-        corpus: Raw text for 'corpus-size': each model is first pre-trained on 1, 10, … 100 percent of it.
-        overrides: Keys of a grid, in the place of its own.
+    `corpus` is the raw text for 'corpus-size': each model is first pre-trained on 1, 10, … 100 percent of it.
     """
     if name not in GRIDS:
         raise ValueError(f"unknown grid {name!r}; known are {', '.join(GRIDS)}")

@@ -36,8 +36,6 @@ OF_THE_GRID = {
 
 
 def one_of(what: str, names: Collection[str]) -> AfterValidator:
-    """Takes the names alone."""
-
     def check(name: str) -> str:
         if name not in names:
             raise ValueError(f"unknown {what} {name!r}; known are {', '.join(names)}")
@@ -179,7 +177,6 @@ def slug(name: str) -> str:
 
 
 def short_hash(text: str) -> str:
-    """Six hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 

@@ -36,13 +36,9 @@ _Loader.add_implicit_resolver(
 
 
 def read_grid(path: str | Path) -> tuple[Any, Lines]:
-    """Read a grid's YAML file.
+    """Read the values of a grid's YAML file, and the line of each.
 
-    Returns:
-        Its values, and the line of each.
-
-    Raises:
-        ValueError: With the line: it is no YAML, a key occurs twice, or it has aliases or senseless nesting.
+    Raises ValueError with the line: it is no YAML, a key occurs twice, or it has aliases or senseless nesting.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")

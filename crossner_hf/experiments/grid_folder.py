@@ -47,11 +47,9 @@ class GridFolder:
         self.folder, self.grid = folder, grid
 
     def tasks(self) -> list[Run | Dapt]:
-        """Checkpoints to be made, then the runs."""
         return [*self.grid.dapts(), *self.grid.runs()]
 
     def of(self, task: GridTask) -> Path:
-        """The output folder of a run or checkpoint, and that of all source stages."""
         if isinstance(task, SourceStage):
             return self.folder / SOURCES
         return self.folder / ("runs" if isinstance(task, Run) else "dapt") / task.name
@@ -121,7 +119,6 @@ class GridFolder:
         return before
 
     def standing(self, task: Run | Dapt, checksums: Checksums) -> Standing:
-        """How a run or checkpoint stands; its record where it is finished."""
         folder = self.of(task)
         if not (folder / RECORD_FILE).is_file():
             if self._failure(task.name).is_file():
@@ -139,7 +136,6 @@ class GridFolder:
         return Standing("finished", record)
 
     def set_broken_record_aside(self, task: Run | Dapt) -> str:
-        """Rename a record that cannot be read; gives its new name."""
         path = self.of(task) / RECORD_FILE
         os.replace(path, path.with_name(f"{RECORD_FILE}.broken"))
         return f"{RECORD_FILE}.broken"
@@ -189,7 +185,6 @@ def _encoder(task: Run | Dapt, args: FineTuningArguments | DaptArguments) -> str
 
 
 def _last_step(folder: Path) -> int:
-    """The step of the last checkpoint in a folder, or 0."""
     return max(
         (int(m[1]) for path in folder.glob("checkpoint-*") if (m := re.search(r"-(\d+)$", path.name))), default=0
     )

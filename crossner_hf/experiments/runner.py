@@ -153,7 +153,6 @@ class _Work:
         )
 
     def report(self, outcome: Outcome, workers: int) -> None:
-        """Note the outcome of a task, and say it with the time that is left."""
         task = next((task for task in self.tasks if task.name == outcome.name), None)
         reason = outcome.reason
         if task is not None and not reason:
@@ -175,7 +174,6 @@ class _Work:
         self.say(f"{count}{outcome.name}  {text}" + (f"  about {in_words(seconds)} left" if seconds else ""))
 
     def _seconds_for(self, left: Sequence[str], workers: int) -> float | None:
-        """How long the tasks left will take, from the FLOP of the finished ones and the seconds that they took."""
         known = all(self.costs.values())
         costs = {name: flop if flop and known else 1.0 for name, flop in self.costs.items()}
         took = {name: record.wall_seconds for name, record in self.records.items() if record.wall_seconds}

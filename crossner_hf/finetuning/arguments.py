@@ -20,9 +20,9 @@ from crossner_hf.finetuning.settings import (
     WORD_TAGGERS,
     FewShot,
     Stage,
+    Stream,
     TaggerChoice,
     joint_stage,
-    stages,
 )
 from crossner_hf.finetuning.stream_arguments import StreamArguments
 from crossner_hf.training.run_arguments import REFUSED
@@ -82,15 +82,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 DRAWS = ("first", "seeded")
-_CHOICES = {
-    "setting": SETTINGS,
-    "source_head": HEADS,
-    "source_optimizer": OPTIMIZERS,
-    "few_shot_draw": DRAWS,
-    "tagger": TAGGERS,
-    "vocabulary": VOCABULARIES,
-    "head": FIRST_HEADS,
-}
 
 
 @dataclass
@@ -261,9 +252,6 @@ class FineTuningArguments(StreamArguments):
             scores = ", ".join(DEV_SCORES)
             raise ValueError(f"metric_for_best_model must be one of {scores}, got {self.metric_for_best_model!r}")
         super().__post_init__()
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         self._check_ranges()
         self.check_streams(tells_domains=self.tells_domains)
         if self.tagger == MULTI_CELL and self.adaptation != "supervised":
@@ -300,19 +288,21 @@ class FineTuningArguments(StreamArguments):
         return self.setting == "joint" and self.tagger in DOMAIN_TAGGERS
 
     def stages(self) -> tuple[Stage, ...]:
-        """Return the stages that the setting trains, in their order."""
+        """Return the stages that the setting trains, in their order.
+
+        Source: Liu et al. (2021), section 4; main.py of the released code.
+        """
         if self.tells_domains:
             return (joint_stage(self.tagger, self.adaptation, self.repeats(), tuple(self.raw_text())),)
-        return stages(
-            self.setting,
-            source_head=self.source_head,
-            source_epochs=self.source_epochs,
-            source_optimizer=self.source_optimizer,
-            target_repeats=self.repeats(),
-        )
+        if self.setting == "joint":
+            return (Stage((Stream("source"), Stream("target", repeats=self.repeats())), "target"),)
+        target = Stage((Stream("target"),), "target")
+        if self.setting == "direct":
+            return (target,)
+        source = Stage((Stream("source"),), self.source_head, epochs=self.source_epochs)
+        return source, target._replace(optimizer=self.source_optimizer)
 
     def tagger_choice(self) -> TaggerChoice:
-        """Return the fields that choose the tagger."""
         return TaggerChoice(
             self.tagger,
             self.vocabulary,

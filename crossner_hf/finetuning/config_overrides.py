@@ -8,8 +8,7 @@ from transformers import PreTrainedConfig
 def override(config: PreTrainedConfig, *more: PreTrainedConfig, text: str | None) -> None:
     """Set `name=value,name=value` in the first of the configs that has the name.
 
-    Raises:
-        ValueError: No config has the name, or its value has another type.
+    Raises ValueError if no config has the name, or its value has another type.
     """
     for part in filter(None, (text or "").split(",")):
         name, equals, _ = part.partition("=")

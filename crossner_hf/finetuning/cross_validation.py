@@ -27,21 +27,10 @@ def cross_validate(
     folder: str | Path,
     folds: int = 5,
 ) -> dict[str, list[Answer]]:
-    """Tag all sentences of a domain in folds; rows with the same text are in one fold.
+    """Tag all sentences of a domain in folds, each row of each split; rows with the same text are in one fold.
 
-    Args:
-        domain: The domain.
-        splits: Its splits, as `load` gives them; all of them are divided into folds.
-        model: Encoder or word vectors, as for `fine_tune`.
-        arguments: Gives the arguments of a run for its output folder.
-        folder: Where each fold's data and run are kept; the same call resumes there.
-        folds: How many, 2 or more.
-
-    Returns:
-        Labels and scores for each row of each split.
-
-    Raises:
-        ValueError: Fewer than two folds, or fewer texts than folds need.
+    `arguments` gives the arguments of a run for its output folder. Each fold's data and run are kept in `folder`; the
+    same call resumes there. Raises ValueError for fewer than two folds, or fewer texts than folds need.
     """
     rows = {split: list(zip(s["tokens"], s["ner_tags"], strict=True)) for split, s in splits.items()}
     texts = sorted({sentence_text(tokens) for of_split in rows.values() for tokens, _ in of_split})

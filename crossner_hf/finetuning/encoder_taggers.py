@@ -67,7 +67,6 @@ class EncoderTaggers:
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerFast:
-        """The encoder's tokenizer."""
         return load_tokenizer(self.path, trust_remote_code=self.trust_remote_code)
 
     @staticmethod
@@ -83,11 +82,9 @@ class EncoderTaggers:
     def build(self, domain: Domain) -> PreTrainedModel:
         """Return a tagger with the domain's labels; what the checkpoint lacks is drawn from the global generator.
 
-        Of a checkpoint that is a tagger, the encoder is taken over; with the same labels also the linear layer, and
-        the CRF by a CRF. A warning says which.
-
-        Raises:
-            ValueError: The checkpoint has no encoder, or not all of its weights.
+        Of a checkpoint that is a tagger, the encoder is taken over; with the same labels also the linear layer, and the
+        CRF by a CRF. A warning says which. Raises ValueError if the checkpoint has no encoder, or not all of its
+        weights.
         """
         labels = {"id2label": domain.id2label, "label2id": domain.label2id}
         saved = self._config()
@@ -177,7 +174,6 @@ class EncoderTaggers:
         return model
 
     def _reads_descriptions(self) -> bool:
-        """Whether the head is made of descriptions."""
         if self.choice.tagger == MULTI_CELL:
             return False
         if self.choice.head == "descriptions":
@@ -185,7 +181,6 @@ class EncoderTaggers:
         return self.choice.head == "auto" and (Path(self.path) / CONCEPTS_FILE).is_file()
 
     def _describe(self, model: PreTrainedModel, domain: Domain) -> None:
-        """Put the descriptions of the domain's types in the place of the linear layer."""
         head = ConceptHead.load(self.path)
         layers = [name for name, module in model.named_children() if isinstance(module, torch.nn.Linear)]
         if len(layers) != 1 or getattr(model, layers[0]).in_features != head.tags.in_features:
@@ -212,7 +207,6 @@ class EncoderTaggers:
 
     @staticmethod
     def sha256(model: PreTrainedModel) -> str:
-        """Return the hash of the encoder's weights."""
         return weights_hash(getattr(model.base_model, "reader", model))
 
     def pre_training(self) -> PreTraining | None:

@@ -11,7 +11,7 @@ from crossner_hf.data.builder import load
 from crossner_hf.data.sources import is_official
 from crossner_hf.metric import score
 from crossner_hf.metric.calibration import calibration
-from crossner_hf.metric.crossner.span_f1 import check_conventions
+from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS, check_conventions
 from crossner_hf.results.records import EvaluationRecord
 from crossner_hf.schema import Domain, canonical, get_domain
 from crossner_hf.tagger.iob2 import spans, split_tag, stray_inside_opens
@@ -23,8 +23,7 @@ logger = logging.getLogger(__name__)
 def label_names(id2label: Mapping[int, str], domain: Domain, name: str) -> dict[str, str]:
     """Map a model's spellings of labels to the domain's ('B-organization' to 'B-organisation').
 
-    Raises:
-        ValueError: The two sets of labels differ; the message names the differences.
+    Raises ValueError if the two sets of labels differ; the message names the differences.
     """
     known = {_plain(label): label for label in domain.labels}
     names = {
@@ -62,7 +61,7 @@ def evaluate(
     *,
     data_dir: str | Path | None = None,
     verify: bool = True,
-    conventions: Sequence[str] = ("conlleval", "strict", "pooled"),
+    conventions: Sequence[str] = DEFAULT_CONVENTIONS,
 ) -> EvaluationRecord:
     """Score a tagger on one split.
 
@@ -92,7 +91,6 @@ def evaluate(
 def evaluation_record(
     tagger: Tagger, tagged: "TaggedSplit", split: str, *, verify: bool, conventions: Sequence[str]
 ) -> EvaluationRecord:
-    """Give the record of a split that `tagged_split` tagged."""
     return EvaluationRecord.new(
         model=model_name(tagger),
         dtype=None if tagger.model.dtype == torch.float32 else str(tagger.model.dtype).removeprefix("torch."),
@@ -118,17 +116,14 @@ class TaggedSplit(NamedTuple):
     predicted: list[list[str]]
     confidence: list[list[float]]
 
-    def scores(self, conventions: Sequence[str] = ("conlleval", "strict", "pooled")) -> dict[str, Any]:
-        """Return the scores by convention."""
+    def scores(self, conventions: Sequence[str] = DEFAULT_CONVENTIONS) -> dict[str, Any]:
         generic = self.domain.generic_types
         return score(self.predicted, self.gold, conventions=conventions, generic_types=generic, tokens=self.tokens)
 
     def calibration(self) -> dict[str, Any]:
-        """Return how well the confidence agrees with the precision."""
         return calibration(self.predicted, self.gold, self.confidence)
 
     def predicted_ids(self) -> list[list[int]]:
-        """Return the predicted labels as ids."""
         return [[self.domain.label2id[label] for label in labels] for labels in self.predicted]
 
 

@@ -148,7 +148,6 @@ def run_task(
 
 
 def _settings(task: Task, tagger: PreTrainedModel, args: FineTuningArguments) -> dict[str, Any]:
-    """What defines the run, as `run.json` holds it."""
     target = task.domains["target"]
     settings = {
         "domain": target.name,

@@ -29,14 +29,21 @@ class LengthGroupedBatches(Sampler[int]):
         return len(self.lengths)
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch on which the draw depends."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
         generator = np.random.default_rng([self.seed, self.epoch])
-        order = np.argsort(self.lengths * generator.uniform(1 - JITTER, 1 + JITTER, len(self.lengths)), kind="stable")
-        rest = len(order) % self.batch_size
-        cut = self.batch_size * int(generator.integers(len(order) // self.batch_size + 1))
-        last = order[cut : cut + rest]
-        full = np.concatenate([order[:cut], order[cut + rest :]]).reshape(-1, self.batch_size)
-        yield from np.concatenate([generator.permutation(full).ravel(), last]).tolist()
+        yield from shuffled_batches(by_length(self.lengths, generator), self.batch_size, generator).tolist()
+
+
+def by_length(lengths: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Sort sentences by their lengths after a random change: their indices."""
+    return np.argsort(lengths * generator.uniform(1 - JITTER, 1 + JITTER, len(lengths)), kind="stable")
+
+
+def shuffled_batches(order: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
+    """Cut into batches at random places, and shuffle the batches; one that is not full comes last."""
+    rest = len(order) % size
+    cut = size * int(generator.integers(len(order) // size + 1))
+    full = np.concatenate([order[:cut], order[cut + rest :]]).reshape(-1, size)
+    return np.concatenate([generator.permutation(full).ravel(), order[cut : cut + rest]])

@@ -7,12 +7,7 @@ from crossner_hf.tagger.iob2 import Span, iob2_tags, spans
 
 
 class LookupTagger:
-    """Tags the longest word sequences that were mentions in training, with their most frequent type there.
-
-    Args:
-        sentences: Training sentences, as words.
-        tags: Their IOB2 tags.
-    """
+    """Tags the longest word sequences that were mentions in training, with their most frequent type there."""
 
     def __init__(self, sentences: Iterable[Sequence[str]], tags: Iterable[Sequence[str]]):
         counts: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)

@@ -8,15 +8,10 @@ from crossner_hf.schema import Domain, canonical
 
 
 def cells_of_domains(labels: Domain, domains: Mapping[str, Domain], choice: TaggerChoice) -> dict[str, Any]:
-    """Return the values of `MultiCellLSTMConfig` that depend on domains.
+    """Return the values of `MultiCellLSTMConfig` that depend on domains, for a tagger with the labels of one of them.
 
     All taggers of a run have the same cells, so that a source stage can hand them on. Types that two domains spell in
     different ways share a cell.
-
-    Args:
-        labels: The domain of the tagger's labels.
-        domains: 'target' and, where it is trained on, 'source'.
-        choice: The tagger.
     """
     numbers: dict[str, int] = {}
     cell_of: dict[str, int] = {}

@@ -76,19 +76,7 @@ def compare_export(
     data_dir: str | Path | None = None,
     verify: bool = True,
 ) -> OnnxExportRecord:
-    """Tag a split with a tagger and with its export, and tell how they differ.
-
-    Args:
-        tagger: The tagger that was exported.
-        folder: What `export_onnx` wrote.
-        domain: The domain of the split.
-        split: 'train', 'validation' or 'test'.
-        data_dir: Folder of the official files.
-        verify: Whether the files must be the official ones.
-
-    Returns:
-        A record with the scores of both.
-    """
+    """Tag a split with a tagger and with its export in `folder`, and record the scores of both and how they differ."""
     exported = Tagger.from_pretrained(str(folder))
     sides = (tagger, exported)
     before, after = (tagged_split(side, domain, split, data_dir=data_dir, verify=verify) for side in sides)
@@ -152,7 +140,6 @@ class _Scores(nn.Module):
 
 
 def _batch(tagger: Tagger, emitter: nn.Module, texts: Sequence[str]) -> dict[str, Tensor]:
-    """The inputs that the model takes for some texts, (batch, time) each."""
     accepted = inspect.signature(emitter.forward).parameters
     encoded = tagger.tokenizer(list(texts), padding=True, return_tensors="pt").to(tagger.model.device)
     return {name: values for name, values in encoded.items() if name in accepted}

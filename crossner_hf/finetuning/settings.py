@@ -59,38 +59,11 @@ class Stage(NamedTuple):
     batches: str = "mixed"
 
 
-def stages(
-    setting: str,
-    *,
-    source_head: str = "source",
-    source_epochs: float = 2.0,
-    source_optimizer: str = "carried",
-    target_repeats: int = ENCODER_REPEATS,
-) -> tuple[Stage, ...]:
-    """Return the stages of a setting, in their order.
-
-    Source: Liu et al. (2021), section 4; main.py of the released code.
-    """
-    if setting == "direct":
-        return (Stage((Stream("target"),), "target"),)
-    if setting == "joint":
-        return (Stage((Stream("source"), Stream("target", repeats=target_repeats)), "target"),)
-    if setting == "pre_train_then_fine_tune":
-        return (
-            Stage((Stream("source"),), source_head, epochs=source_epochs),
-            Stage((Stream("target"),), "target", optimizer=source_optimizer),
-        )
-    raise ValueError(f"unknown setting {setting!r}; known are {', '.join(SETTINGS)}")
-
-
 def joint_stage(tagger: str, adaptation: str, target_repeats: int, raw: tuple[str, ...]) -> Stage:
     """Return the stage of joint training of a tagger that tells source from target.
 
-    Args:
-        tagger: One of `DOMAIN_TAGGERS`.
-        adaptation: One of `ADAPTATIONS`; 'unsupervised' leaves out the target's labelled sentences.
-        target_repeats: How often a target sentence is drawn for each draw of a source sentence.
-        raw: Of 'source' and 'target', those with raw text.
+    'unsupervised' adaptation leaves out the target's labelled sentences. `target_repeats` is how often a target
+    sentence is drawn for each draw of a source sentence; `raw` has those of 'source' and 'target' with raw text.
     """
     supervised = adaptation != "unsupervised"
     labelled = [Stream("source", own_labels=supervised)]

@@ -59,11 +59,8 @@ class StreamArguments(RunArguments):
     def check_streams(self, *, tells_domains: bool) -> None:
         """Raise ValueError for values that do not go together.
 
-        Args:
-            tells_domains: Whether this is joint training of a tagger that tells source from target.
+        `tells_domains`: this is joint training of a tagger that tells source from target.
         """
-        if self.adaptation not in ADAPTATIONS:
-            raise ValueError(f"adaptation must be one of {', '.join(ADAPTATIONS)}, got {self.adaptation!r}")
         if self.text_sentences < 1:
             raise ValueError(f"text_sentences must be at least 1, got {self.text_sentences}")
         self._check_schedule()

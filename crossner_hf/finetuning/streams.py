@@ -22,8 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Sampler
 
-from crossner_hf.finetuning.length_grouped_sampler import JITTER
-from crossner_hf.finetuning.settings import Stage, Stream
+from crossner_hf.finetuning.length_grouped_sampler import by_length, shuffled_batches
+from crossner_hf.finetuning.settings import Stage
 
 DOMAIN_IDS = {"target": 0, "source": 1}
 
@@ -53,12 +53,8 @@ class Mixture(NamedTuple):
         if alternating:
             draws = [labelled.get("target", labelled["source"])] * len(sizes)
         else:
-            draws = [_draws(stream, labelled) for stream in stage.streams]
+            draws = [labelled.get(stream.whose, labelled["source"]) for stream in stage.streams]
         return cls(rows, draws, alternating)
-
-
-def _draws(stream: Stream, labelled: dict[str, int]) -> int:
-    return labelled.get(stream.whose, labelled["source"])
 
 
 class StreamBatches(Sampler[int]):
@@ -87,24 +83,20 @@ class StreamBatches(Sampler[int]):
         return sum(self.draws)
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch on which the draw depends."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
         generator = np.random.default_rng([self.seed, self.epoch])
-        by_length = [self._by_length(self._drawn(stream), generator) for stream in range(len(self.rows))]
-        size = self.batch_size
+        drawn = [self._drawn(stream) for stream in range(len(self.rows))]
+        sorted_rows = [rows[by_length(self.lengths[rows], generator)] for rows in drawn]
         if self.mixture.alternating:
-            batches = [generator.permutation(drawn.reshape(-1, size)) for drawn in by_length]
+            batches = [generator.permutation(rows.reshape(-1, self.batch_size)) for rows in sorted_rows]
             yield from np.stack(batches, axis=1).ravel().tolist()
             return
         # Rows of all streams sorted by their place among the lengths of their own stream.
-        places = np.concatenate([(np.arange(len(drawn)) + 0.5) / len(drawn) for drawn in by_length])
-        order = np.concatenate(by_length)[np.argsort(places, kind="stable")]
-        rest, number = len(order) % size, len(order) // size
-        cut = size * int(generator.integers(number + 1))  # the batch that is not full comes last, of random length
-        full = np.concatenate([order[:cut], order[cut + rest :]]).reshape(-1, size)
-        yield from np.concatenate([generator.permutation(full).ravel(), order[cut : cut + rest]]).tolist()
+        places = np.concatenate([(np.arange(len(rows)) + 0.5) / len(rows) for rows in sorted_rows])
+        order = np.concatenate(sorted_rows)[np.argsort(places, kind="stable")]
+        yield from shuffled_batches(order, self.batch_size, generator).tolist()
 
     def _drawn(self, stream: int) -> np.ndarray:
         """The rows of this epoch: a part of an endless row of passes over the stream."""
@@ -113,7 +105,3 @@ class StreamBatches(Sampler[int]):
         passes = range(first, first + -(-(begin + number) // len(rows)))
         drawn = [np.random.default_rng([self.seed, stream, p]).permutation(rows) for p in passes]
         return np.concatenate(drawn)[begin : begin + number]
-
-    def _by_length(self, drawn: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        changed = self.lengths[drawn] * generator.uniform(1 - JITTER, 1 + JITTER, len(drawn))
-        return drawn[np.argsort(changed, kind="stable")]

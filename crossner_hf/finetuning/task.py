@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -16,32 +16,8 @@ from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import LINEAR, FewShot, TaggerChoice, starts_from_vectors
+from crossner_hf.finetuning.word_taggers import WordTaggers
 from crossner_hf.schema import Domain
-
-
-class UntrainedTaggers(Protocol):
-    """Makes untrained taggers of one kind, for any domain, over one tokenizer: EncoderTaggers or WordTaggers."""
-
-    name: str  # of what the taggers start from, for records
-
-    @property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer of all its taggers."""
-
-    def build(self, domain: Domain) -> PreTrainedModel:
-        """Return a tagger with the domain's labels; what is not pretrained is drawn from the global generator."""
-
-    def sha256(self, model: PreTrainedModel) -> str:
-        """Return the checksum of what the taggers start from."""
-
-    def vocabulary(self) -> Mapping[str, str]:
-        """Return what identifies the vocabulary, for records, if it depends on the training data."""
-
-    def described(self, domain: Domain) -> Mapping[str, Mapping[str, str]]:
-        """Return what a tagger knows of the domain besides its labels, for records."""
-
-    def pre_training(self) -> Any:
-        """Return what is known of the encoder's domain-adaptive pre-training."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +49,8 @@ class Task:
     most_raw: int = 1
 
     @cached_property
-    def taggers(self) -> UntrainedTaggers:
-        """What makes the task's taggers."""
+    def taggers(self) -> EncoderTaggers | WordTaggers:
         if starts_from_vectors(self.choice.tagger, self.model):
-            from crossner_hf.finetuning.word_taggers import WordTaggers
-
             sentences = [words for whose in self.domains for words in self.rows(whose, "train")["tokens"]]
             sentences += [words for whose in self.raw for words in self.raw_sentences(whose)]
             return WordTaggers(self.model, self.domains, sentences, self.choice, random_weights=self.random_weights)
@@ -91,7 +64,6 @@ class Task:
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer of the task's taggers."""
         return self.taggers.tokenizer
 
     def new_tagger(self, labels: str) -> PreTrainedModel:
@@ -101,8 +73,7 @@ class Task:
     def rows(self, whose: str, split: str) -> dict[str, list[Any]]:
         """Return the columns `tokens` and `ner_tags` of a split of 'source' or 'target'.
 
-        Raises:
-            ValueError: Few-shot training asks for more sentences than there are.
+        Raises ValueError if few-shot training asks for more sentences than there are.
         """
         domain = self.domains[whose]
         data = load(domain.folder or domain.name, split=split, data_dir=self.data_dir, verify=self.verify)
@@ -111,11 +82,7 @@ class Task:
         return {name: data[name][:] for name in ("tokens", "ner_tags")}
 
     def raw_sentences(self, whose: str) -> list[list[str]]:
-        """Return the raw sentences of 'source' or 'target', each once, without those that a dev or test set has.
-
-        Raises:
-            ValueError: There is none.
-        """
+        """Return the raw sentences of 'source' or 'target', each once, without those that a dev or test set has."""
         return self._raw_sentences[whose]
 
     @cached_property
@@ -130,17 +97,12 @@ class Task:
         return {whose: raw_sentences(text, self.most_raw, held_out)[0] for whose, text in self.raw.items()}
 
     def checksums(self, whose: str) -> dict[str, str]:
-        """Return the SHA-256 of the file of each split."""
         files = domain_files(self.domains[whose], self.data_dir, verify=self.verify)
         return {split: sha256_of(path) for split, path in files.items()}
 
 
 def few_shot_rows(total: int, few_shot: FewShot) -> list[int]:
-    """Return the chosen rows of `total`, ascending; with one seed a smaller draw is part of a larger one.
-
-    Raises:
-        ValueError: There are fewer rows.
-    """
+    """Return the chosen rows of `total`, ascending; with one seed a smaller draw is part of a larger one."""
     number, draw, seed = few_shot
     if not 1 <= number <= total:
         raise ValueError(f"num_sentences must be 1 to {total} (the training set's size), got {number}")

@@ -145,12 +145,7 @@ def _entities_lost(
 ) -> int:
     """Warn of gold entities that no model can find whole, and count those with a word beyond the cut.
 
-    Args:
-        entities: The entities of each sentence.
-        labelled: The words of each sentence that the model sees.
-        ends: The number of words of each sentence before the cut.
-        name: The set's name.
-        limit: The most tokens of a row.
+    For each sentence: its entities, the words that the model sees, and the number of its words before the cut.
     """
     beyond = without_tokens = 0
     for spans_here, seen, end in zip(entities, map(set, labelled), ends, strict=True):

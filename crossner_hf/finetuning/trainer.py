@@ -38,12 +38,7 @@ from crossner_hf.training.token_loss import token_loss
 
 
 def predicted_ids(outputs: Any, labels: Tensor) -> Tensor:
-    """Return the label ids of a model's outputs: its own `predicted_ids` if it has them, else the argmax.
-
-    Args:
-        outputs: Logits (batch, time, labels), or a tuple that begins with them.
-        labels: Label ids, (batch, time).
-    """
+    """Return the label ids of a model's outputs: its own `predicted_ids` if it has them, else the argmax."""
     outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
     for output in outputs[1:]:
         if isinstance(output, Tensor) and output.shape == labels.shape and not output.is_floating_point():
@@ -52,14 +47,7 @@ def predicted_ids(outputs: Any, labels: Tensor) -> Tensor:
 
 
 class TaggerTrainer(ResumableTrainer):
-    """`Trainer` for taggers.
-
-    Args:
-        model: The tagger.
-        args: The run's arguments; with `early_stopping_patience`, training stops early.
-        tokenizer: The tagger's tokenizer.
-        examples: What it trains on and is scored on.
-        callbacks: Further callbacks.
+    """`Trainer` for taggers; with `early_stopping_patience`, training stops early.
 
     Attributes:
         carried: What a new optimizer starts from, in the place of an empty state.
@@ -109,7 +97,6 @@ class TaggerTrainer(ResumableTrainer):
         return named() if named else []
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
-        """Return the names of the parameters with weight decay."""
         without = {id(table.weight) for table in self._sparse_tables()}
         parameters = dict(self.model.named_parameters())
         return [n for n in super().get_decay_parameter_names(model) if id(parameters.get(n)) not in without]
@@ -168,7 +155,6 @@ class TaggerTrainer(ResumableTrainer):
         return self.lr_scheduler
 
     def _step_size(self) -> int:
-        """Rows of an optimizer step."""
         return self.args.train_batch_size * self.args.world_size * self.args.gradient_accumulation_steps
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler[int]:

@@ -32,11 +32,6 @@ class Transfer:
 
     The encoder is copied. In the head, every dimension that runs over labels is matched by their names: what belongs to
     labels that both have is copied, the rest stays as it is.
-
-    Args:
-        folder: The source stage's folder.
-        source: The domain of its labels.
-        target: The domain of the model's labels.
     """
 
     def __init__(self, folder: str | Path, source: Domain, target: Domain):
@@ -45,11 +40,7 @@ class Transfer:
         self.ids = label_map(source, target)
 
     def into_model(self, model: PreTrainedModel) -> None:
-        """Copy the weights into a model.
-
-        Raises:
-            ValueError: The model has other shapes than that of the source stage.
-        """
+        """Copy the weights into a model; ValueError if it has other shapes than that of the source stage."""
         head, own = head_parameters(model), dict(model.named_parameters())
         with torch.no_grad():
             for name, value in load_file(self.folder / "model.safetensors").items():
@@ -57,11 +48,7 @@ class Transfer:
                     self._put(value, own[name], name, is_head=name in head)
 
     def into_optimizer(self, optimizer: Optimizer, model: PreTrainedModel) -> None:
-        """Copy the optimizer's state into an optimizer of the model's parameters.
-
-        Raises:
-            ValueError: The optimizer has other shapes than that of the source stage.
-        """
+        """Copy the optimizer's state into an optimizer of the model's parameters; ValueError for other shapes."""
         head, names = head_parameters(model), parameter_names(optimizer, model)
         content = optimizer.state_dict()
         for key, value in load_file(self.folder / OPTIMIZER_FILE).items():
@@ -97,7 +84,6 @@ class Transfer:
 
 
 def head_parameters(model: PreTrainedModel) -> set[str]:
-    """Return the names of the parameters outside the encoder."""
     encoder = {id(parameter) for parameter in model.base_model.parameters()}
     return {name for name, parameter in model.named_parameters() if id(parameter) not in encoder}
 

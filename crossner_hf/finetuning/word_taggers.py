@@ -38,7 +38,6 @@ MODELS = {
 
 
 def vectors_name(model: str, choice: TaggerChoice) -> str:
-    """Return the name of the vectors for records."""
     vectors = GLOVE_NAME if model == GLOVE and not Path(model).is_file() else Path(model).name
     return vectors + (f" + {Path(choice.char_vectors).name}" if choice.char_vectors else "")
 
@@ -85,7 +84,6 @@ class WordTaggers:
 
     @cached_property
     def vectors(self) -> WordVectors:
-        """The vectors of the words that are needed."""
         return load_vectors(self.model, None if self.choice.vocabulary == "vectors" else spellings(self.counts))
 
     @cached_property
@@ -104,7 +102,6 @@ class WordTaggers:
 
     @property
     def tokenizer(self) -> WordTokenizer:
-        """The tokenizer, which has a token for each word."""
         return self._vocabulary[0]
 
     @cached_property
@@ -112,7 +109,6 @@ class WordTaggers:
         return gram_vectors(self.choice.char_vectors, self._vocabulary[1].words) if self.choice.char_vectors else None
 
     def sha256(self, model: PreTrainedModel) -> str:
-        """Return the checksum of the vectors."""
         if not self.choice.char_vectors:
             return self.vectors.sha256
         both = self.vectors.sha256 + sha256_of(Path(self.choice.char_vectors))

@@ -70,9 +70,8 @@ def _header(configurations: Sequence[Configuration], corpora: Sequence[CorpusFil
     configs.to_dataset_card_data(data)
     for entry in [data["dataset_info"]] if len(infos) == 1 else data["dataset_info"]:
         for feature in entry["features"]:
-            if "list" in feature and not isinstance(
-                feature["list"], list
-            ):  # which datasets < 4 reads as a Python list with no `.feature`
+            # datasets < 4 reads `list` as a Python list with no `.feature`.
+            if "list" in feature and not isinstance(feature["list"], list):
                 feature["sequence"] = feature.pop("list")
     return f"---\n{data.to_yaml()}\n---\n"
 

@@ -61,7 +61,6 @@ class BuiltLevel(NamedTuple):
 
 
 def write_configuration(folder: Path, domain: Domain, splits: datasets.DatasetDict) -> Configuration:
-    """Write `<domain>/<split>-00000-of-00001.parquet` for each split."""
     target = folder / domain.name
     target.mkdir()
     for split, dataset in splits.items():
@@ -153,7 +152,6 @@ def _info(folder: Path, features: datasets.Features, sizes: list[datasets.SplitI
 
 
 def _whole(parts: Iterable[DocumentPart]) -> Iterator[str]:
-    """The texts of documents, their parts joined."""
     text: list[str] = []
     for part in parts:
         if text and not part.continues:

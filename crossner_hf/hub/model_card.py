@@ -109,7 +109,6 @@ def _tables(runs: ModelRuns) -> dict[str, list[list[str]]]:
 
 
 def _cells(scores: Sequence[Score]) -> list[str]:
-    """Precision, recall and F1 over the runs, and the number of gold entities."""
     values = [percent([getattr(score, metric) for score in scores]) for metric in METRICS]
     return [*values, f"{max(score.support for score in scores):,}"]
 

@@ -107,7 +107,6 @@ def _record(folder: Path) -> RunRecord | DaptRecord:
 
 
 def _weights(folder: Path) -> list[str]:
-    """Names of the files with the one model's weights."""
     pickled = sorted(path.name for path in folder.glob("*.bin") if path.name not in NOT_WEIGHTS)
     if pickled:
         raise ValueError(
@@ -141,7 +140,6 @@ def _weights(folder: Path) -> list[str]:
 
 
 def _check_record(folder: Path, record: RunRecord | DaptRecord, config: PreTrainedConfig) -> None:
-    """Raise ValueError if the record cannot be that of the model."""
     made, ending = ", ".join(config.architectures or ["no class"]), MADE_BY[type(record)]
     if not made.endswith(ending):
         raise ValueError(f"{folder / RECORD_FILE}: is of kind {record.KIND}, but the model beside it is {made}")

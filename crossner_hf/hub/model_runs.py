@@ -65,7 +65,6 @@ class ModelRuns:
 
     @property
     def splits(self) -> list[str]:
-        """Those that every run was scored on, the test split first."""
         return [split for split in ("test", "validation") if all(split in r.scores for r in self.records)]
 
     @property
@@ -76,7 +75,6 @@ class ModelRuns:
         return hub_id(self.pre_training[-1].start if self.pre_training else self.first.encoder.name)
 
     def scores(self, split: str, convention: str) -> list[ConventionScores]:
-        """Of each run."""
         return [record.scores[split][convention] for record in self.records]
 
     @property

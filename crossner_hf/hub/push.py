@@ -44,7 +44,6 @@ class Target:
 
     @property
     def address(self) -> dict[str, Any]:
-        """The arguments that name the repository in every call."""
         return {"repo_id": self.repo, "repo_type": self.kind}
 
 

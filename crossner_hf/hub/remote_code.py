@@ -43,7 +43,6 @@ def remote_files(model_type: str) -> dict[str, str]:
 
 
 def config_entries(model_type: str) -> dict[str, Any]:
-    """Give the entries of `config.json` that name the code."""
     impl = f"{_file(PIPELINE)}.CrossNERPipeline"
     pipelines = {TASK: {"impl": impl, "pt": ["AutoModelForTokenClassification"], "type": "text"}}
     if model_type not in TAGGERS:
@@ -57,7 +56,6 @@ def config_entries(model_type: str) -> dict[str, Any]:
 
 
 def tokenizer_entries(model_type: str, tokenizer_class: str | None) -> dict[str, Any]:
-    """Give the entries of `tokenizer_config.json` that name the code, if the tokenizer is of the tagger's own class."""
     own = TAGGERS[model_type][3] if model_type in TAGGERS else None
     if own is None or own != tokenizer_class:
         return {}

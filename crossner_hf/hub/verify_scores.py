@@ -56,7 +56,6 @@ class Stated:
 
     @classmethod
     def of_record(cls, record: RunRecord) -> "Stated":
-        """Every score of a record of fine-tuning."""
         return cls(record.domain, printed(record.scores), record.is_crossner, record.data_sha256)
 
     @classmethod
@@ -79,13 +78,11 @@ class Stated:
 
 
 def _seeds(result: EvalResult) -> list[Any]:
-    """The seeds that a result of a card names."""
     seeds = result.metric_args.get("seeds") if isinstance(result.metric_args, dict) else None
     return seeds if isinstance(seeds, list) else []
 
 
 def printed(scores: Scores) -> dict[ScoreKey, str]:
-    """Every score in the form that cards print."""
     return {
         ScoreKey(split, convention, name, metric): f"{100 * getattr(score, metric):.2f}"
         for split, by_convention in scores.items()

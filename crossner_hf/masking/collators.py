@@ -231,11 +231,7 @@ class DataCollatorForSpanMasking(DataCollatorForTokenMasking):
 
 
 class MaskingEpoch(TrainerCallback):
-    """Pass the epoch on to a collator with a seed, also after a run resumes within an epoch.
-
-    Args:
-        collator: The collator of the Trainer.
-    """
+    """Pass the epoch on to a collator with a seed, also after a run resumes within an epoch."""
 
     def __init__(self, collator: DataCollatorForTokenMasking):
         self.collator = collator

@@ -120,7 +120,6 @@ def _at_least_float32(like: Tensor) -> torch.dtype:
 
 
 def _score(scores: Scores, tags: Tensor, mask: Tensor) -> Tensor:
-    """Compute the score of `tags`, (batch,)."""
     emissions, lengths, start, transitions, end = scores
     tags = tags.where(mask, 0)
     at_words = emissions.gather(-1, tags.unsqueeze(-1)).squeeze(-1).where(mask, 0)

@@ -25,11 +25,7 @@ FEWER_PHRASES = 1.5
 
 
 class ConceptHead(nn.Module):
-    """What concept pre-training learns besides the encoder: the three vectors, and the scale of phrases.
-
-    Args:
-        hidden_size: Width of the encoder.
-    """
+    """What concept pre-training learns besides the encoder: the three vectors, and the scale of phrases."""
 
     def __init__(self, hidden_size: int):
         super().__init__()

@@ -45,16 +45,9 @@ class BiLSTM(nn.Module):
 def both_directions(
     x: Tensor, mask: Tensor, ahead: Callable[[Tensor], Sequence[Tensor]], back: Callable[[Tensor], Sequence[Tensor]]
 ) -> Tensor:
-    """Run one layer over rows and another one over the rows reversed within their lengths.
+    """Run one layer over rows and another one over the rows reversed within their lengths; see `BiLSTM.forward`.
 
-    Args:
-        x: (batch, time, input_size).
-        mask: (batch, time) bool, True on real words; a prefix of every row, which may be empty.
-        ahead: Gives states (batch, time, hidden_size), as the first of its results.
-        back: The same, for the reversed rows.
-
-    Returns:
-        States of both, (batch, time, 2 * hidden_size); zeros where `mask` is False.
+    Each gives states (batch, time, hidden_size), as the first of its results.
     """
     if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):  # there is no such kernel for half precision
         with torch.autocast("cpu", enabled=False):

@@ -127,15 +127,7 @@ class OnnxTaggerForTokenClassification(PreTrainedModel):
         word_mask: Tensor | None = None,
         **kwargs: Any,
     ) -> TaggerOutput:
-        """Score or decode a batch.
-
-        Args:
-            input_ids: Token ids, (batch, time).
-            attention_mask: (batch, time).
-            token_type_ids: (batch, time).
-            word_mask: (batch, time) bool, True on the first token of each word.
-            **kwargs: Without effect.
-        """
+        """Score or decode a batch; arguments as of `EncoderCRFForTokenClassification.forward`, but for labels."""
         emissions = self.emissions(input_ids, attention_mask, token_type_ids)
         if self.head is None:
             return TaggerOutput(logits=emissions)

@@ -117,8 +117,6 @@ class DaptArguments(RunArguments):
     )
 
     def __post_init__(self) -> None:
-        if self.masking not in MASKINGS:
-            raise ValueError(f"masking must be one of {', '.join(MASKINGS)}, got {self.masking!r}")
         if not 0 < self.mlm_probability <= 1:
             raise ValueError(f"mlm_probability must be more than 0 and at most 1, got {self.mlm_probability}")
         if self.gazetteer and self.masking != "entity":
@@ -138,5 +136,4 @@ class DaptArguments(RunArguments):
         super().__post_init__()
 
     def selection(self) -> Selection:
-        """Return the part of the corpus to train on."""
         return Selection(percent=self.percent, held_out=self.held_out, max_tokens=self.max_tokens)

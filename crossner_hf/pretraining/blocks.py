@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,6 +17,7 @@ import tokenizers
 from filelock import FileLock
 from tqdm.auto import tqdm
 
+from crossner_hf.atomic_write import new_folder
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.pretraining.packing import Packing, Tally
 from crossner_hf.results.text_records import BlockCounts
@@ -140,29 +140,25 @@ def _make(folder: Path, packing: Packing, progress: bool) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not folder.is_dir():
-            for abandoned in folder.parent.glob(f"{folder.name}.*.part"):  # by a process that was killed
+            for abandoned in folder.parent.glob(f".{folder.name}.*.part"):  # by a process that was killed
                 shutil.rmtree(abandoned, ignore_errors=True)
             _write(folder, packing, progress)
 
 
 def _write(folder: Path, packing: Packing, progress: bool) -> None:
     """Write blocks and counts, whole or not at all: the folder gets its name when they are complete."""
-    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    temporary.mkdir()
+    tally = Tally()
     try:
-        tally = Tally()
-        _write_arrow(temporary / "blocks.arrow", packing, tally, progress)
-        counts = tally.counts(packing.names_left_out)
-        if packing.is_tagged and not counts.entities:
-            logger.warning("no entity in %d blocks of %s", counts.blocks, packing.corpus)
-        (temporary / "counts.json").write_text(counts.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        os.rename(temporary, folder)
+        with new_folder(folder) as temporary:
+            _write_arrow(temporary / "blocks.arrow", packing, tally, progress)
+            counts = tally.counts(packing.names_left_out)
+            if packing.is_tagged and not counts.entities:
+                logger.warning("no entity in %d blocks of %s", counts.blocks, packing.corpus)
+            (temporary / "counts.json").write_text(counts.model_dump_json(indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise OSError(
             f"{folder.parent}: the blocks could not be written ({error}); make room there, or set HF_DATASETS_CACHE"
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_arrow(path: Path, packing: Packing, tally: Tally, progress: bool) -> None:

@@ -68,12 +68,7 @@ def fence(lines: Iterable[str]) -> str:
 
 
 def dapt_card(record: DaptRecord, appendix: str = "") -> str:
-    """Return Markdown with the metadata that the Hub reads.
-
-    Args:
-        record: The record of the pre-training.
-        appendix: Further sections.
-    """
+    """Return Markdown with the metadata that the Hub reads; `appendix` are further sections."""
     rows = [
         "| {step:,} | {token_loss:.4f} | {token_perplexity:.2f} | {span_loss:.4f} | {span_perplexity:.2f} |".format(
             **row.model_dump()

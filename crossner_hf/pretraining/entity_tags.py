@@ -41,8 +41,6 @@ class EntityTagger:
         self.edges = token_boundaries(backend)
         if names is None:
             return
-        if isinstance(names, str) or not names:
-            raise ValueError(f"names must be a collection of at least one name, got {names!r}")
         split_off = model_of(backend)["type"] != "WordPiece"
         by_length: dict[int, set[tuple[int, ...]]] = {}
         for variants in _encoded_names(backend, sorted(set(names)), self.edges.blank, split_off):
@@ -57,16 +55,9 @@ class EntityTagger:
     def tags(
         self, ids: np.ndarray, begins: np.ndarray, documents: Sequence[DocumentPart], encodings: Any
     ) -> np.ndarray:
-        """Return the tags of token ids.
+        """Return the tags of the token ids of all documents, (tokens,) int8.
 
-        Args:
-            ids: Token ids of all documents, (tokens,).
-            begins: Where each document begins in them, (documents,).
-            documents: The documents.
-            encodings: Their encodings, with offsets if they have entities.
-
-        Returns:
-            Tags, (tokens,) int8.
+        `begins` says where each document begins in them; `encodings` have offsets if the documents have entities.
         """
         tags = np.zeros(len(ids), np.int8)
         if self.with_entities:

@@ -91,17 +91,12 @@ class MaskedHead:
             logger.warning("%s: the head runs on every position, which takes longer", type(model).__name__)
 
     def remove(self) -> None:
-        """Remove the hook."""
         if self._hook is not None:
             self._hook.remove()
 
     @contextmanager
     def only_at(self, positions: Tensor) -> Iterator[None]:
-        """Within the context, the logits are (1, number of True, vocabulary).
-
-        Args:
-            positions: Positions on which the head runs, (batch, time) bool.
-        """
+        """Within the context, logits are those at True `positions` (batch, time): (1, number of True, vocabulary)."""
         self._positions = positions.flatten().nonzero().squeeze(1) if self.sparse else None
         try:
             yield

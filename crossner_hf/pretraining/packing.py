@@ -6,17 +6,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from crossner_hf.corpora.corpus import Corpus, DocumentPart, Selection
+from crossner_hf.corpora.corpus import Corpus, Selection
+from crossner_hf.corpora.corpus_readers import DocumentPart
 from crossner_hf.pretraining.entity_tags import EntityTagger
 from crossner_hf.results.text_records import BlockCounts
 
 WHOLE_CORPUS = Selection()
-PARTS = ("train", "held_out")
 BATCH_CHARACTERS = 1_000_000  # tokenized at once: enough for every core, little in memory
 SEPARATOR = -1  # marks a separator, besides the entity tags 0, 1 and 2
 
@@ -36,7 +36,6 @@ class Tally:
     digest: Any = field(default_factory=hashlib.sha256)
 
     def counts(self, names_left_out: int) -> BlockCounts:
-        """Return the counts as they are now."""
         return BlockCounts(
             documents_read=self.seen["fresh"] + self.seen["excluded"] + self.seen["blank"],
             documents_excluded=self.seen["excluded"],
@@ -103,17 +102,13 @@ class Packing:
     tokenizer: PreTrainedTokenizerBase
     block_size: int
     selection: Selection = WHOLE_CORPUS
-    part: str = "train"
+    part: Literal["train", "held_out"] = "train"
     with_entities: bool = False
     names: Collection[str] | None = None
     backend: Any = field(init=False, repr=False)
     frame: Frame = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.part not in PARTS:
-            raise ValueError(f"part must be one of {', '.join(PARTS)}, got {self.part!r}")
-        if self.part == "held_out" and not self.selection.held_out:
-            raise ValueError("part='held_out' needs a selection with held_out above 0, got 0")
         if self.part == "held_out":  # `percent` is a share of the other documents
             object.__setattr__(self, "selection", replace(self.selection, percent=100.0))
         object.__setattr__(self, "backend", _plain_backend(self.tokenizer))
@@ -129,7 +124,6 @@ class Packing:
 
     @property
     def is_tagged(self) -> bool:
-        """Whether blocks have entity tags."""
         return self.with_entities or self.names is not None
 
     @cached_property
@@ -145,11 +139,7 @@ class Packing:
         return self.tagger.names_left_out if self.tagger else 0
 
     def rows(self, tally: Tally) -> Iterator[Rows]:
-        """Yield blocks in the order of the documents, and count in `tally`; may be called many times.
-
-        Raises:
-            ValueError: The corpus does not fill one block.
-        """
+        """Yield blocks in the order of the documents, and count in `tally`; may be called many times."""
         ids, marks = np.empty(0, np.int32), np.empty(0, np.int8)
         for batch in _batches(self._chosen(tally.seen)):
             more_ids, more_marks = self._tokens(batch, tally)
@@ -240,7 +230,6 @@ class Packing:
 
 
 def _batches(chosen: Iterable[Chosen]) -> Iterator[list[Chosen]]:
-    """Lists of documents with about BATCH_CHARACTERS characters together."""
     batch: list[Chosen] = []
     size = 0
     for item in chosen:

@@ -16,7 +16,6 @@ from transformers import (
     TrainerCallback,
     TrainerControl,
     TrainerState,
-    TrainingArguments,
 )
 
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking, MaskingEpoch
@@ -49,9 +48,7 @@ def make_collator(
 class OnePass(TrainerCallback):
     """Ends training with the stream: its blocks would be repeated with the same masks."""
 
-    def on_epoch_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_epoch_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         if state.global_step < state.max_steps:
             logger.warning(
                 "the stream, and training with it, ended after %d of %d steps, before the end of the schedule",
@@ -63,13 +60,7 @@ class OnePass(TrainerCallback):
 class DaptTrainer(ResumableTrainer):
     """`Trainer` for DAPT, with the loss of `token_loss`; `evaluate` computes the held-out losses.
 
-    Args:
-        model: A masked language model.
-        args: The run's arguments.
-        tokenizer: Its tokenizer.
-        blocks: What it trains on.
-        held_out: Blocks that are not trained on, or None. They are masked once, the same way in every run.
-        callbacks: Further callbacks.
+    `held_out` has blocks that are not trained on; they are masked once, the same way in every run.
     """
 
     args: DaptArguments

@@ -34,7 +34,6 @@ class RunResult:
         return self.record.seed
 
     def scores(self, convention: str) -> ConventionScores:
-        """On the test split."""
         return self.record.scores["test"][convention]
 
 

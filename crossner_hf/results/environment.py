@@ -37,11 +37,9 @@ def command_line() -> str:
 
 
 def remember_command(program: str, options: Iterable[tuple[str, str | None, Sequence[str]]]) -> None:
-    """Keep the command that runs, for records. Folders of this machine and secrets are left out.
+    """Keep the command that runs, such as 'crossner-hf train', for records, without local folders and secrets.
 
-    Args:
-        program: Its words, such as 'crossner-hf train'.
-        options: The name of each argument that was given, its option if it has one, and its values as text.
+    `options` has the name of each argument that was given, its option if it has one, and its values as text.
     """
     words = program.split()
     for name, option, values in options:
@@ -69,7 +67,6 @@ def package_versions() -> dict[str, str]:
 
 
 def hardware() -> Hardware:
-    """The hardware that this process runs on."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     about = {"system": platform.system(), "machine": platform.machine()}
     try:

@@ -27,20 +27,13 @@ class Outcome(NamedTuple):
 
     @property
     def types(self) -> set[str]:
-        """The type of the gold entity and that of the prediction."""
         return {span.entity_type for span in (self.gold, self.predicted) if span}
 
 
 def outcomes(gold: Sequence[Span], predicted: Sequence[Span], confidence: Sequence[float]) -> list[Outcome]:
-    """Compare the entities of a sentence.
+    """Compare the entities of a sentence: an outcome for each gold entity and each spurious prediction, in order.
 
-    Args:
-        gold: The gold entities, in order.
-        predicted: The predicted ones, in order.
-        confidence: In each word's label, (words,); that of an entity is the mean over its words.
-
-    Returns:
-        One outcome for each gold entity and for each spurious prediction, in the order of the words.
+    `confidence` is that in each word's label, (words,); that of an entity is the mean over its words.
     """
     result = []
     for entity in gold:
@@ -61,7 +54,6 @@ def outcomes(gold: Sequence[Span], predicted: Sequence[Span], confidence: Sequen
 
 
 def entity_confidence(span: Span, confidence: Sequence[float]) -> float:
-    """Give the mean of the words' confidence."""
     return sum(confidence[span.start : span.end]) / (span.end - span.start)
 
 

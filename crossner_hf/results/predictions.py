@@ -35,11 +35,7 @@ def write_predictions(
 ) -> None:
     """Write the label ids of each split's sentences, one sentence on a line.
 
-    Args:
-        path: The file.
-        domain: The domain.
-        splits: The label ids.
-        unplaced: Entities of the test split that no labels can hold and that count as wrong: sentence and type.
+    `unplaced` has the sentence and type of entities of the test split that no labels can hold and that count as wrong.
     """
     head: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "domain": domain.name}
     head["entity_types"] = list(domain.entity_types)
@@ -85,7 +81,6 @@ class Gold:
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """Gold entities of each sentence: (sentences,)."""
         return np.bincount(self.sentence_of[self.spans.start], minlength=len(self.lengths))
 
 

@@ -59,7 +59,6 @@ class NewerRecordError(ValueError):
 
 
 def predictions_beside(path: Path) -> Path:
-    """Give the path of the predictions that belong to the record with this path."""
     return path.with_name(PREDICTIONS_FILE if path.name == RECORD_FILE else f"{path.stem}{COLLECTED_PREDICTIONS}")
 
 

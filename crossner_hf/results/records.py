@@ -50,7 +50,6 @@ class RecordedArguments(RecordPart):
     max_tokens: int | None = None
 
     def given(self) -> dict[str, Any]:
-        """Name to value of those that the record holds."""
         return self.model_dump(exclude_unset=True)
 
 
@@ -288,7 +287,6 @@ class OnnxExportRecord(Record):
     scores: Scores
 
     def f1(self, convention: str = "conlleval") -> tuple[float, float]:
-        """Return the F1 of the tagger and of its export."""
         before, after = (scores[self.split][convention].overall.f1 for scores in (self.scores_before, self.scores))
         return before, after
 

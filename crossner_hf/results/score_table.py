@@ -40,7 +40,6 @@ EFFECTS = {
 
 
 def convention_table(scores: SplitScores) -> str:
-    """One row for each convention, and a paragraph on what it does to a score."""
     base = scores["conlleval"].overall.f1
     rows = [
         (name, *_cells(scores[name].overall), f"{100 * (scores[name].overall.f1 - base):+.2f}")

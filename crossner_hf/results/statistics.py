@@ -34,12 +34,12 @@ def summarise(values: Sequence[float]) -> Summary:
 
 
 @cache
-def t_quantile(degrees: int, level: float = 0.95) -> float:
-    """The t between whose negative and which Student's distribution holds the share `level`: 2.120 for 16 degrees."""
+def t_quantile(degrees: int) -> float:
+    """The t between whose negative and which Student's distribution holds 95 %: 2.120 for 16 degrees."""
     low, high = 0.0, math.pi / 2
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if _t_share(middle, degrees) < level else (low, middle)
+        low, high = (middle, high) if _t_share(middle, degrees) < 0.95 else (low, middle)
     return math.sqrt(degrees) * math.tan(low)
 
 

@@ -59,7 +59,6 @@ class System:
 
     @property
     def training(self) -> str:
-        """The setting, few-shot size and details in words."""
         draw = " (seeded draw)" if self.draw == "seeded" else ""
         size = "" if self.size is None else f"{self.size} sentences{draw}"
         return "; ".join(filter(None, (SETTINGS[self.setting], size, self.detail)))
@@ -95,7 +94,6 @@ class Results:
         return sorted({e for _, e in self.cells}, key=lambda e: (not e.is_crossner, place.get(e.domain, 99), e.label))
 
     def of(self, eval_set: EvalSet) -> dict[System, list[RunResult]]:
-        """The systems scored on a test split, in order."""
         return {s: self.cells[s, eval_set] for s in self.systems if (s, eval_set) in self.cells}
 
 

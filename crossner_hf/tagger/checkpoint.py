@@ -17,16 +17,10 @@ class RemoteCodeRefused(ValueError):
 
 @contextmanager
 def loading(name_or_path: str, what: str) -> Iterator[None]:
-    """Turn any error of a library that loads a checkpoint into a ValueError or OSError with a message of one sentence.
+    """Turn any error of a library that loads `what`, such as a tagger, into an error with a message of one sentence.
 
-    Args:
-        name_or_path: The checkpoint.
-        what: What is loaded from there, such as 'tagger'.
-
-    Raises:
-        RemoteCodeRefused: The library refused to run the checkpoint's own code.
-        ValueError: The files are damaged, are pickles, or do not fit each other.
-        OSError: Files are missing, or the network is.
+    Raises RemoteCodeRefused if the library refused to run the checkpoint's own code, ValueError if files are damaged,
+    are pickles, or do not fit each other, and OSError if files are missing, or the network is.
     """
     try:
         yield
@@ -69,10 +63,7 @@ def _reason(error: Exception) -> str:
 def check_encoder(name_or_path: str, model: PreTrainedModel, report: Mapping[str, Any]) -> None:
     """Raise ValueError if weights of the encoder are missing, have another shape than its config says, or are not told.
 
-    Args:
-        name_or_path: The checkpoint.
-        model: The model that was loaded from it.
-        report: The loading info of `from_pretrained`.
+    `report` is the loading info of `from_pretrained`.
     """
     if model.base_model is model:  # of remote code alone
         raise ValueError(

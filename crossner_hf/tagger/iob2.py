@@ -42,11 +42,7 @@ def spans(tags: Sequence[str]) -> list[Span]:
 
 
 def iob2_tags(entities: Iterable[Span], length: int) -> list[str]:
-    """Write the tags of a sentence of `length` words.
-
-    Raises:
-        ValueError: If spans overlap, are empty or reach outside the sentence.
-    """
+    """Write the tags of a sentence of `length` words; ValueError if spans overlap, are empty or reach outside it."""
     tags = ["O"] * length
     for start, end, entity_type in entities:
         if not 0 <= start < end <= length:
@@ -66,14 +62,9 @@ def may_follow(previous: str | None, tag: str) -> bool:
 
 
 def gaps_in_entities(tags: Sequence[str], seen: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the words that no model saw but that stand within an entity.
+    """Yield the words that no model saw but that stand within an entity, each with the next word that has a tag.
 
-    Args:
-        tags: The tags of a sentence; those of words that are not in `seen` have no meaning.
-        seen: The words that have a tag, ascending.
-
-    Yields:
-        Such a word, and the next word that has a tag, which goes on with the entity.
+    `seen` are the words that have a tag, ascending; the tags of the others have no meaning.
     """
     for before, after in pairwise(seen):
         if after > before + 1 and split_tag(tags[after])[0] == "I" and may_follow(tags[before], tags[after]):

@@ -65,7 +65,6 @@ def encode_windows(
 
 
 def _is_text(word: object) -> bool:
-    """Whether this is a string without lone surrogates."""
     return isinstance(word, str) and word == word.encode(errors="replace").decode()
 
 

@@ -21,13 +21,9 @@ OWN_WORDS = 40  # of the vocabulary, for tokenizers that know none of the probes
 
 
 def tokenizer_for_words(tokenizer: "PreTrainedTokenizerFast") -> "PreTrainedTokenizerFast":
-    """Give the tokenizer, or a copy whose words have the tokens of running text.
+    """Give the tokenizer, or a copy whose words have the tokens of running text; a slow one comes back as it is.
 
-    Args:
-        tokenizer: A tokenizer; a slow one comes back as it is.
-
-    Raises:
-        ValueError: If words come out glued together whatever is set.
+    Raises ValueError if words come out glued together whatever is set.
     """
     if not tokenizer.is_fast:
         return tokenizer

@@ -53,13 +53,7 @@ def encoder_flop(model: PreTrainedModel, length: float) -> float | None:
 def masked_lm_flop(model: PreTrainedModel, block_size: int, head_share: float) -> float | None:
     """Estimate the FLOP for each token, forward and backward: layers, attention, and the head at its share of tokens.
 
-    Args:
-        model: A masked language model.
-        block_size: Tokens in a block.
-        head_share: Share of the tokens on which the head runs: the mask probability, or 1.
-
-    Returns:
-        The FLOP; None for architectures whose config lacks a size.
+    That share is the mask probability, or 1. Returns None for architectures whose config lacks a size.
     """
     encoder = encoder_flop(model, block_size)
     if encoder is None:
@@ -70,10 +64,7 @@ def masked_lm_flop(model: PreTrainedModel, block_size: int, head_share: float) -
 def training_speed(trainer: Trainer, clock: StepClock, flop: float | None) -> dict[str, float] | None:
     """Return the tokens a second of the optimizer steps, and the model FLOPs utilisation (mfu), for the record.
 
-    Args:
-        trainer: The Trainer.
-        clock: Its seconds and tokens.
-        flop: FLOP for each token, forward and backward; None if not known.
+    `flop` is for each token, forward and backward; None if not known.
     """
     args = trainer.args
     if not clock.seconds:

@@ -1,6 +1,5 @@
 """Manifests: the names, sizes and hashes of a folder's files, written last, so that damage is noticed."""
 
-import hashlib
 import json
 import os
 from contextlib import nullcontext, suppress
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crossner_hf.atomic_write import write_text
+from crossner_hf.data.sources import sha256_of
 from crossner_hf.json_file import read_json_object
 
 MANIFEST_FILE = "manifest.json"
@@ -33,7 +33,7 @@ def write_manifest(folder: Path) -> None:
     settle_files(folder)
     files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
     manifest = {
-        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
         for path in sorted(files)
         if path.name != MANIFEST_FILE and path.suffix != ".broken"
     }
@@ -68,12 +68,7 @@ def _file_damage(folder: Path, name: str, *, bytes: int, sha256: str) -> str | N
         return f"lacks {name}"
     if path.stat().st_size != bytes:
         return f"has {path.stat().st_size:,} of {bytes:,} bytes of {name}"
-    return None if _sha256(path) == sha256 else f"has a damaged {name} (other SHA-256)"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return None if sha256_of(path) == sha256 else f"has a damaged {name} (other SHA-256)"
 
 
 def _sync(path: Path) -> None:

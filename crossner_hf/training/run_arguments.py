@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from transformers import TrainingArguments, get_scheduler
 from transformers.integrations import get_available_reporting_integrations
-from transformers.training_args import trainer_log_levels
 
 _PUSH = "`crossner-hf push model` pushes a finished model with its card and code, with the token of `hf auth login`"
 _DATA_PARALLEL = "runs are data-parallel (torchrun)"
@@ -46,7 +45,7 @@ class RunArguments(TrainingArguments):
         for library in ("FSDP", "DEEPSPEED"):
             if os.environ.get(f"ACCELERATE_USE_{library}", "").lower() in ("1", "true", "yes"):
                 raise ValueError(f"{library} is switched on by `accelerate launch`, but {_DATA_PARALLEL}")
-        self._check_numbers()
+        self._check_values()
         set_by_caller = {f.name for f in fields(self) if f.init and getattr(self, f.name) != _default(f)}
         try:
             super().__post_init__()
@@ -57,7 +56,7 @@ class RunArguments(TrainingArguments):
             self.dataloader_pin_memory = False  # means nothing without an accelerator, and torch warns of it each epoch
         self._set_by_caller, self._at_start = set_by_caller, self.to_dict()
 
-    def _check_numbers(self) -> None:
+    def _check_values(self) -> None:
         """Refuse values that torch and transformers would refuse late, or never."""
         if not str(self.output_dir).strip():
             raise ValueError("output_dir (--output) is empty; name a folder")
@@ -75,10 +74,10 @@ class RunArguments(TrainingArguments):
             raise ValueError(f"dataloader_num_workers must be at least 0, got {self.dataloader_num_workers}")
         if self.dataloader_persistent_workers and not self.dataloader_num_workers:
             raise ValueError("dataloader_persistent_workers needs dataloader_num_workers of at least 1")
-        for name in ("log_level", "log_level_replica"):
-            if getattr(self, name) not in trainer_log_levels:
-                known = ", ".join(trainer_log_levels)
-                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+        for argument in fields(self):
+            value, choices = getattr(self, argument.name), argument.metadata.get("choices")
+            if choices and value is not None and value not in choices:
+                raise ValueError(f"{argument.name} must be one of {', '.join(choices)}, got {value!r}")
 
     def _check_libraries(self) -> None:
         """Refuse values with which Trainer would fail after the data are prepared."""
@@ -128,14 +127,8 @@ _NOT_RECORDED = (
     *("include_num_input_tokens_seen", "save_total_limit", "save_on_each_node", "keep_checkpoints", "source_cache"),
     *("push_to_hub", "hub_", "local_rank"),
     *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
-    *(
-        "char_vectors",
-        "gazetteer",
-        "source_text",
-        "target_text",
-        "source_types",
-        "source_names",
-    ),  # files; a record has their names or number of entries, and a checksum
+    # Files; a record has their names or number of entries, and a checksum.
+    *("char_vectors", "gazetteer", "source_text", "target_text", "source_types", "source_names"),
     *("domain", "level", "random_weights", "test", "verify", "trust_remote_code"),
 )
 # In a record also at their defaults.

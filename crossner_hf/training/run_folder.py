@@ -35,8 +35,7 @@ class FolderInUse(ValueError):
 def open_run(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Record | None:
     """Claim the folder for the run that `settings` define; return its record if that run is already finished.
 
-    Raises:
-        FolderInUse: The folder holds another run, or anything else; without `resume` also where it holds this one.
+    Raises FolderInUse if it holds another run, or anything else; without `resume` also where it holds this one.
     """
     try:
         previous = read_json_object(folder / RUN_FILE, "a run")
@@ -61,7 +60,6 @@ def open_run(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Reco
 
 
 def _settings_text(settings: Mapping[str, Any]) -> str:
-    """The content of `run.json`."""
     return json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -124,9 +122,7 @@ def _flat(settings: Any) -> dict[str, Any]:
 def last_checkpoint(folder: Path, *, with_best: bool) -> Path | None:
     """Return the newest whole checkpoint; newer ones, which are incomplete or damaged, are removed with a warning.
 
-    Args:
-        folder: The run's folder.
-        with_best: Whether the run ends with its best checkpoint, so that this one must be whole, too.
+    `with_best`: the run ends with its best checkpoint, so that this one must be whole, too.
     """
     problems = []
     for path in reversed(_checkpoints(folder)):
@@ -144,7 +140,6 @@ def last_checkpoint(folder: Path, *, with_best: bool) -> Path | None:
 
 
 def _checkpoint_damage(path: Path, *, with_best: bool) -> str | None:
-    """What is wrong with a checkpoint, or None."""
     problem = damage(path)
     if problem is None and with_best:
         best = path.with_name(f"checkpoint-{trainer_state(path)['best_global_step'] or 0}")
@@ -166,17 +161,15 @@ def remove_oldest(folder: Path, limit: int | None, best_step: int | None) -> Non
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run, the oldest first."""
     steps = {path: re.fullmatch(r"checkpoint-(\d+)", path.name) for path in folder.glob("checkpoint-*")}
     return sorted((path for path, step in steps.items() if step), key=lambda path: int(path.name.rpartition("-")[2]))
 
 
 @contextmanager
 def writing(target: Path, what: str) -> Iterator[None]:
-    """Remove the file or folder `target` if writing it fails, and say which place failed and what is left.
+    """Remove the file or folder `target` if writing it fails, and raise OSError that says what failed and what is left.
 
-    Raises:
-        OSError: The write failed. torch raises a RuntimeError, and safetensors an error of its own, that name no file.
+    torch raises a RuntimeError, and safetensors an error of its own, that name no file.
     """
     try:
         yield

@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 from build_jobs import NAMES, ZOO, contents, plan, write_source
 
-from crossner_hf.corpora.build import BuildOptions, build_corpus
+from crossner_hf.corpora.build import build_corpus
 from crossner_hf.corpora.build_job import BuildSettings
 from crossner_hf.corpora.build_plan import BuildInput, plan_build
 from crossner_hf.corpora.corpus import Corpus
@@ -26,7 +26,6 @@ from crossner_hf.results.text_records import CorpusRecord
 from crossner_hf.schema import DOMAINS, Domain
 
 RULES = LevelRules(entity_count=2, entity_density=0.1, task_count=1, task_density=0.1)
-IN_PROCESS = BuildOptions(workers=1)
 SPECIAL = [name for name, entity_type in NAMES.items() if entity_type in ZOO.specialised_types]
 
 
@@ -34,7 +33,7 @@ SPECIAL = [name for name, entity_type in NAMES.items() if entity_type in ZOO.spe
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built")
     write_source(folder)
-    record = build_corpus(plan(folder, BuildSettings(levels=RULES, keep_labelled=True)), IN_PROCESS)
+    record = build_corpus(plan(folder, BuildSettings(levels=RULES, keep_labelled=True)), workers=1)
     return folder / "output", record
 
 
@@ -127,7 +126,7 @@ def test_one_domain_of_several_is_as_if_built_alone(tmp_path):
     source = BuildInput((str(tmp_path / "source"),), (str(tmp_path / "names.tsv"),))
     settings = BuildSettings(levels=RULES, keep_labelled=True, near_duplicates=0.9)
     for name, chosen in (("both", selectors), ("literature", selectors[:1]), ("music", selectors[1:])):
-        build_corpus(plan_build(source, tmp_path / name, chosen, settings), IN_PROCESS)
+        build_corpus(plan_build(source, tmp_path / name, chosen, settings), workers=1)
     both = contents(tmp_path / "both")
     for name in ("literature", "music"):
         alone = {file: content for file, content in contents(tmp_path / name).items() if file.startswith(f"{name}/")}
@@ -138,7 +137,7 @@ def test_one_domain_of_several_is_as_if_built_alone(tmp_path):
 def test_text_files_hold_the_same_sentences(built, tmp_path):
     write_source(tmp_path)
     settings = BuildSettings(levels=RULES, keep_labelled=True, format="text")
-    record = build_corpus(plan(tmp_path, settings), IN_PROCESS)
+    record = build_corpus(plan(tmp_path, settings), workers=1)
     of_parquet = built[1].domains["zoo"].levels
     for level, size in record.domains["zoo"].levels.items():
         assert size.model_copy(update={"sha256": {}}) == of_parquet[level].model_copy(update={"sha256": {}})
@@ -163,7 +162,7 @@ def test_labelled_sentences_are_dropped_or_their_articles(tmp_path):
     everything = dict(by_hand(tmp_path))
     for name, drop_articles in (("sentences", False), ("articles", True)):
         settings = BuildSettings(drop_articles=drop_articles)
-        record = build_corpus(plan_build(source, tmp_path / name, [selector], settings), IN_PROCESS)
+        record = build_corpus(plan_build(source, tmp_path / name, [selector], settings), workers=1)
         texts = {row["text"] for row in rows_of(tmp_path / name, "zoo", "domain")}
         assert labelled not in texts
         assert ("of a document with a sentence in the labelled data" in record.domains["zoo"].dropped) == drop_articles
@@ -174,16 +173,15 @@ def test_labelled_sentences_are_dropped_or_their_articles(tmp_path):
 def test_other_levels_need_no_second_reading(tmp_path):
     write_source(tmp_path)
     first = plan(tmp_path)
-    build_corpus(first, BuildOptions(workers=1, keep_work=True))
+    build_corpus(first, workers=1, keep_work=True)
     other = replace(first, settings=replace(first.settings, levels=RULES))
     with pytest.raises(ValueError, match="holds a corpus of other sources or parameters; --overwrite replaces it"):
-        build_corpus(other, IN_PROCESS)
+        build_corpus(other, workers=1)
     outcomes = []
-    options = BuildOptions(workers=1, overwrite=True, report=lambda outcome, _: outcomes.append(outcome.name))
-    record = build_corpus(other, options)
+    record = build_corpus(other, workers=1, overwrite=True, report=lambda outcome, _: outcomes.append(outcome.name))
     assert {name.split()[0] for name in outcomes} == {"levels"}
     assert record.parameters["levels"]["task_count"] == 1
-    assert build_corpus(other, IN_PROCESS) == record  # it is there: nothing is done
+    assert build_corpus(other, workers=1) == record  # it is there: nothing is done
 
 
 def test_a_dump_is_unpacked_and_its_pages_are_selected_by_category(tmp_path):
@@ -197,9 +195,9 @@ def test_a_dump_is_unpacked_and_its_pages_are_selected_by_category(tmp_path):
         return plan_build(source, tmp_path / "output", [selector], settings)
 
     with pytest.raises(ValueError, match="no category 'Painting'"):
-        build_corpus(planned("Painting"), IN_PROCESS)
+        build_corpus(planned("Painting"), workers=1)
     outcomes = []
-    record = build_corpus(planned("Music"), replace(IN_PROCESS, report=lambda *what: outcomes.append(what)))
+    record = build_corpus(planned("Music"), workers=1, report=lambda *what: outcomes.append(what))
     assert [(outcome.name.split()[0], progress) for outcome, progress in outcomes] == [
         ("gazetteer", "1/4"),  # the dump is unpacked already
         *(("read", "2/4"), ("merge", "3/4"), ("levels", "4/4")),
@@ -212,7 +210,7 @@ def test_a_dump_is_unpacked_and_its_pages_are_selected_by_category(tmp_path):
         2,
     )
     assert [row["text"] for row in rows_of(tmp_path / "output", "music", "task")] == ["He made it with Sonny Rollins."]
-    assert build_corpus(planned("Music"), IN_PROCESS) == record
+    assert build_corpus(planned("Music"), workers=1) == record
 
 
 @pytest.mark.parametrize(
@@ -225,7 +223,7 @@ def test_a_dump_is_unpacked_and_its_pages_are_selected_by_category(tmp_path):
 def test_an_empty_selection_says_which_step_dropped_everything(tmp_path, selection, message):
     write_source(tmp_path)
     with pytest.raises(ValueError, match=f"^merge: {message}"):
-        build_corpus(plan(tmp_path, **selection), IN_PROCESS)
+        build_corpus(plan(tmp_path, **selection), workers=1)
     assert not (tmp_path / "output" / RECORD_FILE).exists()
 
 
@@ -237,11 +235,11 @@ def test_a_source_of_headings_and_a_gazetteer_of_another_domain_say_so(tmp_path)
     with pytest.raises(
         ValueError, match=r"zoo is empty: all sentences of 1 selected documents were dropped \(heading: 2"
     ):
-        build_corpus(plan(tmp_path), IN_PROCESS)
+        build_corpus(plan(tmp_path), workers=1)
     (tmp_path / "source" / "0.jsonl").write_text('{"text": "They fed a Red Panda."}\n', encoding="utf-8")
     (tmp_path / "names.tsv").write_text("Red Panda\tband\tmusic\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"merge: the gazetteer has no name for zoo: .*\(species, keeper, location"):
-        build_corpus(plan(tmp_path), IN_PROCESS)
+        build_corpus(plan(tmp_path), workers=1)
 
 
 def test_input_that_cannot_be_used_is_refused_before_anything_is_written(tmp_path):
@@ -263,7 +261,7 @@ def test_input_that_cannot_be_used_is_refused_before_anything_is_written(tmp_pat
     (tmp_path / "output").mkdir()
     (tmp_path / "output" / "thesis.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="is not empty and holds no corpus; name a new folder"):
-        build_corpus(plan(tmp_path), IN_PROCESS)
+        build_corpus(plan(tmp_path), workers=1)
     assert [path.name for path in (tmp_path / "output").iterdir()] == ["thesis.txt"]
 
 
@@ -272,7 +270,7 @@ def test_an_unknown_type_in_the_gazetteer_is_named_with_its_line(tmp_path):
     with open(tmp_path / "names.tsv", "a", encoding="utf-8") as file:
         file.write("Moby\twhale\tzoo\n")
     with pytest.raises(ValueError, match=r"^gazetteer: .*names\.tsv:6: .*whale"):
-        build_corpus(plan(tmp_path), IN_PROCESS)
+        build_corpus(plan(tmp_path), workers=1)
 
 
 def test_after_a_full_disk_the_same_command_goes_on(tmp_path, built, child_environment):

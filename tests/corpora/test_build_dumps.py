@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from build_jobs import ZOO
 
-from crossner_hf.corpora.build import BuildOptions, build_corpus
+from crossner_hf.corpora.build import build_corpus
 from crossner_hf.corpora.build_job import BuildSettings
 from crossner_hf.corpora.build_plan import BuildInput, plan_build
 from crossner_hf.corpora.selection import DomainSelector
@@ -20,7 +20,7 @@ def build(folder, depth, **selection):
     source = BuildInput((str(folder / "dumps"),), (str(folder / "names.tsv"),), category_depth=depth)
     settings = BuildSettings(keep_labelled=True)
     plan = plan_build(source, folder / "output", [DomainSelector(ZOO, **selection)], settings)
-    return build_corpus(plan, BuildOptions(workers=1))
+    return build_corpus(plan, workers=1)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from build_jobs import SHARDS, contents, disturb, mark, noted, plan, tasks_of, w
 from engine_jobs import is_alive, wait_for
 from filelock import FileLock
 
-from crossner_hf.corpora.build import BuildOptions, build_corpus
+from crossner_hf.corpora.build import build_corpus
 from crossner_hf.corpora.build_job import work_folder
 
 
@@ -18,7 +18,7 @@ def expected(tmp_path_factory):
     """The files of an undisturbed build in one process."""
     folder = tmp_path_factory.mktemp("undisturbed")
     write_source(folder)
-    build_corpus(plan(folder), BuildOptions(workers=1))
+    build_corpus(plan(folder), workers=1)
     return contents(folder / "output")
 
 
@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 
 def test_two_workers_give_the_bytes_of_one(folder, expected):
-    build_corpus(plan(folder), BuildOptions(workers=2))
+    build_corpus(plan(folder), workers=2)
     assert contents(folder / "output") == expected
 
 
@@ -37,7 +37,7 @@ def test_a_worker_that_is_killed_changes_no_byte(folder, expected):
     deadly = [task.name for task in tasks_of(folder) if task.name.startswith(("read source/1", "levels zoo source/2"))]
     for name in deadly:
         mark(folder, "deadly", name, "once")
-    build_corpus(disturb(plan(folder)), BuildOptions(workers=2))
+    build_corpus(disturb(plan(folder)), workers=2)
     assert contents(folder / "output") == expected
     attempts = [name for _, name in noted(folder)]
     assert {name: attempts.count(name) for name in deadly} == dict.fromkeys(deadly, 2)
@@ -54,7 +54,7 @@ def test_after_a_kill_of_the_driver_the_same_call_goes_on(folder, expected, chil
     for file in files:
         file.unlink()
     before = {name for _, name in noted(folder)} - set(held)
-    build_corpus(disturb(plan(folder)), BuildOptions(workers=2))
+    build_corpus(disturb(plan(folder)), workers=2)
     assert contents(folder / "output") == expected
     attempts = [name for _, name in noted(folder)]
     assert {attempts.count(name) for name in before} == {1}
@@ -66,7 +66,7 @@ def test_a_shard_that_kills_its_process_every_time_is_named_and_the_others_are_r
     mark(folder, "deadly", deadly, "always")
     message = rf"^{deadly}: its process died 3 times .*; {SHARDS} of {2 * SHARDS + 2} tasks are done"
     with pytest.raises(ValueError, match=message):
-        build_corpus(disturb(plan(folder)), BuildOptions(workers=2))
+        build_corpus(disturb(plan(folder)), workers=2)
     assert not (folder / "output" / "record.json").exists()
     attempts = [name for _, name in noted(folder)]
     assert attempts.count(deadly) == 3
@@ -83,7 +83,7 @@ def test_a_build_that_is_refused_leaves_the_work_of_the_one_that_runs(folder):
 
 def test_workers_that_cannot_be_are_refused_before_anything_is_written(folder):
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
-        build_corpus(plan(folder), BuildOptions(workers=0))
+        build_corpus(plan(folder), workers=0)
     assert not (folder / "output").exists()
 
 
@@ -93,6 +93,6 @@ def test_of_an_earlier_build_only_folders_inside_the_output_go(folder, expected,
     work = work_folder(folder / "output")
     work.mkdir(parents=True)
     (work / "plan.json").write_text(names)
-    build_corpus(plan(folder), BuildOptions(workers=1))
+    build_corpus(plan(folder), workers=1)
     assert (folder / "mine").is_dir()
     assert contents(folder / "output") == expected

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from crossner_hf.corpora import corpus as corpus_module
-from crossner_hf.corpora.corpus import Corpus, DocumentPart
-from crossner_hf.corpora.corpus_readers import PART_CHARACTERS, parts_of
+from crossner_hf.corpora.corpus import Corpus
+from crossner_hf.corpora.corpus_readers import PART_CHARACTERS, DocumentPart, parts_of
 
 WORDS = "The old sea eagle left Oslo , and then it came back to Ulm . "
 

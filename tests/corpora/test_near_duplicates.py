@@ -16,7 +16,8 @@ def jaccard(one, other):
 def kept(folder, shards, domains=None):
     names = [[folder / f"{what}{number}.npy" for number in range(len(shards))] for what in ("bands", "rows", "keep")]
     for number, texts in enumerate(shards):
-        masks = None if domains is None else np.array(domains[number], np.uint32)
+        of_shard = domains[number] if domains else [near_duplicates.ALL_DOMAINS] * len(texts)
+        masks = np.array(of_shard, np.uint32)
         write_signatures(names[1][number], names[0][number], signatures(texts), masks)
     mark_near_duplicates(*names, range_entries=64)
     return [np.load(path).tolist() for path in names[2]]

@@ -18,6 +18,7 @@ from crossner_hf.tagger.tagger import Tagger
 
 ZOO = Domain("zoo", ("animal", "place"))
 CIRCUS = Domain("circus", ("person", "animal"))  # with as many labels
+DEN = Domain("den", ("animal",))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def linear_layer(model):
 
 
 @pytest.mark.parametrize(("old", "new"), itertools.product(("linear", "crf"), repeat=2))
-@pytest.mark.parametrize("labels", [ZOO, CIRCUS], ids=["same labels", "other labels"])
+@pytest.mark.parametrize("labels", [ZOO, CIRCUS, DEN], ids=["same labels", "other labels", "fewer labels"])
 def test_a_tagger_takes_over_what_fits_of_another(saved, old, new, labels, caplog, tmp_path):
     path, start = saved(old, labels)
     caplog.clear()

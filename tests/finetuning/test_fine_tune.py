@@ -11,13 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
 from training_fixtures import StopAtCheckpoint, same_weights
 from transformers import AutoModelForTokenClassification, TrainerCallback
 
 from crossner_hf.finetuning.arguments import FineTuningArguments
-from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.evaluation import evaluate, tagged_split
 from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.finetuning.task import Task
@@ -193,17 +190,6 @@ def test_the_warning_tells_words_without_tokens_from_words_beyond_max_length(wri
     assert message.format("test") not in caplog.text
     tagged_split(Tagger(task.new_tagger("target"), task.tokenizer), get_domain(folder), "test")
     assert message.format("test") in caplog.text
-
-
-def test_random_weights_are_the_architecture_alone(tiny_model, zoo):
-    domain = get_domain(zoo)
-    torch.manual_seed(3)
-    pretrained = EncoderTaggers(tiny_model("bert")).build(domain).base_model.state_dict()
-    fresh = EncoderTaggers(tiny_model("bert"), random_weights=True).build(domain).base_model.state_dict()
-    assert pretrained.keys() == fresh.keys()
-    key = "embeddings.word_embeddings.weight"
-    assert torch.equal(pretrained[key], load_file(Path(tiny_model("bert")) / "model.safetensors")[key])
-    assert not torch.equal(pretrained[key], fresh[key])
 
 
 @pytest.mark.parametrize("kind", ["roberta", "distilbert", "deberta-v2"])

@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import PreTrainedTokenizerFast
 
-from crossner_hf.corpora.corpus import DocumentPart
+from crossner_hf.corpora.corpus_readers import DocumentPart
 from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
 from crossner_hf.masking.subword_boundaries import token_boundaries
 from crossner_hf.pretraining.entity_tags import EntityTagger

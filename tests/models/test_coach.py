@@ -176,17 +176,6 @@ def test_a_stray_inside_label_opens_a_span(constrained):
     assert model(**stray).loss.item() == pytest.approx(model(**clean).loss.item(), rel=1e-6)
 
 
-def test_padding_and_batch_mates_change_nothing():
-    model, batch = build(4, template_weight=1.0), encode(*SENTENCES)
-    with torch.no_grad():
-        together = model(**batch)
-        for row in range(len(SENTENCES)):
-            alone, length = model(**one_of(batch, row)), int(batch["word_mask"][row].sum())
-            assert torch.equal(alone.predicted_ids[0], together.predicted_ids[row, :length])
-            assert torch.allclose(alone.logits[0], together.logits[row, :length], atol=1e-5)
-            assert torch.allclose(alone.scores[0], together.scores[row, :length], atol=1e-5)
-
-
 @pytest.mark.parametrize("weight", [0.0, 1.0])
 def test_the_loss_of_a_batch_is_the_sum_over_its_sentences(weight):
     model, batch = build(4, template_weight=weight).train(), encode(*SENTENCES)

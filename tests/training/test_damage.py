@@ -255,7 +255,7 @@ def test_a_checkpoint_that_cannot_be_read_at_the_moment_is_not_taken_for_damaged
     def fail(path):
         raise OSError(errno.EIO, "Input/output error", str(path))
 
-    monkeypatch.setattr("crossner_hf.training.manifest._sha256", fail)
+    monkeypatch.setattr("crossner_hf.training.manifest.sha256_of", fail)
     with pytest.raises(OSError, match="Input/output error"):
         last_checkpoint(tmp_path, with_best=False)
     assert folder.is_dir()

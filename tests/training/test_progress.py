@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from crossner_hf.training.progress import DaptProgress, FineTuningProgress
+from crossner_hf.training.progress import DaptProgress, FineTuningProgress, Progress
 
 
 class Clock:
@@ -18,8 +18,9 @@ class Clock:
 
 
 @pytest.fixture
-def clock():
-    return Clock()
+def clock(monkeypatch):
+    monkeypatch.setattr(Progress, "clock", clock := Clock())
+    return clock
 
 
 def state(step=0, **changes):
@@ -32,7 +33,7 @@ EPOCHS = SimpleNamespace(eval_strategy="epoch")
 
 @pytest.mark.parametrize("seconds", [0.1, 7, 29])
 def test_a_line_comes_at_least_once_a_minute_within_an_epoch(clock, capsys, seconds):
-    progress = FineTuningProgress("source stage, circus", clock)
+    progress = FineTuningProgress("source stage, circus")
     progress.on_train_begin(EPOCHS, state(), None)
     steps, times = int(600 / seconds), []
     for step in range(1, steps + 1):
@@ -48,7 +49,7 @@ def test_a_line_comes_at_least_once_a_minute_within_an_epoch(clock, capsys, seco
 
 @pytest.mark.parametrize("hook", ["on_substep_end", "on_prediction_step"])
 def test_lines_come_during_accumulation_and_evaluation_too(clock, capsys, hook):
-    progress = DaptProgress(clock)
+    progress = DaptProgress()
     progress.on_train_begin(EPOCHS, state(), None)
     clock.now = 31
     getattr(progress, hook)(EPOCHS, state(5), None)
@@ -56,7 +57,7 @@ def test_lines_come_during_accumulation_and_evaluation_too(clock, capsys, hook):
 
 
 def test_an_evaluation_has_its_line_which_counts_for_the_minute(clock, capsys):
-    progress = FineTuningProgress(clock=clock)
+    progress = FineTuningProgress()
     progress.on_train_begin(EPOCHS, state(), None)
     progress.on_log(EPOCHS, state(1), None, logs={"loss": 0.5})
     clock.now = 29
@@ -67,7 +68,7 @@ def test_an_evaluation_has_its_line_which_counts_for_the_minute(clock, capsys):
 
 
 def test_only_the_first_process_prints(clock, capsys):
-    progress = DaptProgress(clock)
+    progress = DaptProgress()
     progress.on_train_begin(EPOCHS, state(is_world_process_zero=False), None)
     clock.now = 100
     progress.on_step_end(EPOCHS, state(5, is_world_process_zero=False), None)
@@ -77,7 +78,7 @@ def test_only_the_first_process_prints(clock, capsys):
 
 def test_a_closed_stderr_shows_nothing(clock, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)  # what Python gives for a stream that was closed before it started
-    progress = FineTuningProgress(clock=clock)
+    progress = FineTuningProgress()
     progress.on_train_begin(EPOCHS, state(), None)
     clock.now = 31
     progress.on_step_end(EPOCHS, state(5), None)

@@ -49,7 +49,6 @@ class Curves:
 
     @property
     def tables_by_split(self) -> dict[str, tables.Table]:
-        """One row for each curve, one column for each place on the x axis."""
         return {tables.name_of(e): self._table(series) for e, series in self.series.items()}
 
     def _table(self, series: Series) -> tables.Table:
@@ -136,7 +135,6 @@ def tokens_seen(runs: Sequence[RunResult]) -> int | None:
 
 
 def few_shot_curves(splits: Iterable[Split], convention: str) -> Curves:
-    """The few-shot curves of all test splits that have some."""
     series = {}
     for split in splits:
         e = split.eval_set
@@ -148,6 +146,5 @@ def few_shot_curves(splits: Iterable[Split], convention: str) -> Curves:
 
 
 def corpus_curves(splits: Iterable[Split], convention: str) -> Curves:
-    """The corpus-size curves of all test splits that have some."""
     series = {split.eval_set: several for split in splits if (several := corpus_series(split.runs))}
     return Curves("corpus-size", "percent of the corpus", "corpus_percent", series, convention)

@@ -31,7 +31,6 @@ BLUE, ORANGE = (0x00, 0x4C, 0x7F), (0x9A, 0x3D, 0x00)  # the darkest cells of a 
 
 
 def html_page(content: Mapping[str, Any]) -> str:
-    """Render the report as HTML."""
     return _render("html", content)
 
 

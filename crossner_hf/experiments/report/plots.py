@@ -77,7 +77,6 @@ def curves(panels: Panels, x_label: str, convention: str, name: str) -> Plot:
 
 
 def _set_ticks(axis: Any, places: Sequence[float]) -> None:
-    """A tick at each place, and its number where there is room for it: first at both ends."""
     shown: list[float] = []
     room = 0.05 * max(places[-1] - places[0], 1)
     for x in (places[0], *reversed(places)):

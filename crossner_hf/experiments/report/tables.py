@@ -44,12 +44,10 @@ def frame_of(columns: Iterable[str], rows: Iterable[Sequence[object]]) -> pd.Dat
 
 
 def f1_of(run: RunResult, convention: str) -> float:
-    """F1 over all types, in percent."""
     return 100 * run.scores(convention).overall.f1
 
 
 def summary_of(runs: Sequence[RunResult], convention: str) -> Summary:
-    """Mean and spread of F1, in percent."""
     return summarise([f1_of(run, convention) for run in runs])
 
 
@@ -186,10 +184,8 @@ def name_of(e: EvalSet) -> str:
 
 
 def split_cells(e: EvalSet) -> tuple[str, str, bool]:
-    """Cells of the columns SPLIT."""
     return e.domain, e.sha256[:16], e.is_crossner
 
 
 def system_cells(s: System) -> tuple[object, ...]:
-    """Cells of the columns SYSTEM."""
     return s.encoder, s.dapt, s.percent, s.setting, s.size, s.draw, s.detail

@@ -45,12 +45,10 @@ class Split:
 
     @property
     def analysed(self) -> tables.Runs:
-        """The systems with predictions."""
         return {system: runs for system, runs in self.runs.items() if system in self.analysis.seeds}
 
     @cached_property
     def in_table(self) -> list[System]:
-        """The systems that the table of types shows."""
         return tables.best_of(self.runs, SYSTEMS_IN_A_TABLE, self.convention)
 
     @cached_property
@@ -65,7 +63,6 @@ class Split:
 
     @cached_property
     def compared(self) -> list[System]:
-        """The systems that the table of significance shows."""
         return tables.best_of(self.analysed, SYSTEMS_IN_A_TABLE, self.convention)
 
     @cached_property
@@ -95,12 +92,10 @@ class Block:
 
     @cached_property
     def systems(self) -> list[System]:
-        """The headline systems of all splits."""
         return tables.headline(sorted({s for split in self.splits for s in split.runs}, key=System.order))
 
     @cached_property
     def plotted(self) -> list[System]:
-        """The systems for which the plot has room."""
         return self.systems[:SYSTEMS_IN_A_PLOT]
 
     @cached_property
@@ -130,7 +125,6 @@ class Block:
 
     @cached_property
     def kinds_systems(self) -> list[System]:
-        """The systems with both kinds of types."""
         return list(dict.fromkeys(s for panel in self.kinds.values() for s in panel))
 
     @cached_property
