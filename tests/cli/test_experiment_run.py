@@ -1,12 +1,8 @@
 """`crossner-hf experiment run`: grids from files and built-in ones, real runs on the sample, kills, exit status."""
 
-import functools
 import json
 import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import grid_jobs
@@ -58,35 +54,23 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def stop(arguments: list[str], environment, checkpoint: str, number: int) -> str:
-    """Run the command in a process of its own, send it a signal at a checkpoint; gives what it printed on stderr."""
-    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    command = [sys.executable, "-m", "crossner_hf", "experiment", "run", *arguments]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
-        while process.poll() is None and not list(Path(arguments[-1]).glob(f"{checkpoint}/manifest.json")):
-            time.sleep(0.01)
-        process.send_signal(number)
-        stderr = process.communicate(timeout=60)[1]
-    assert process.returncode == (130 if number == signal.SIGINT else -number), stderr
-    return stderr
-
-
 def read_records(folder: Path) -> dict[str, RunRecord]:
     return {path.parent.name: read_record(path, RunRecord) for path in sorted(folder.glob("runs/*/record.json"))}
 
 
 @pytest.mark.slow
 def test_a_grid_that_is_stopped_and_killed_ends_as_if_it_had_not_been(
-    grid_file, tmp_path, child_environment, capsys, monkeypatch, one_thread
+    grid_file, tmp_path, stop_at, capsys, monkeypatch, one_thread
 ):
     path, folder, whole = grid_file(), tmp_path / "out", tmp_path / "whole"
     arguments = [str(path), "--workers", "1", "--output", str(folder)]
-    stderr = stop(arguments, child_environment, "runs/*-direct-*/checkpoint-*", signal.SIGINT)
+    command = ["-m", "crossner_hf", "experiment", "run", *arguments]
+    stderr = stop_at(folder, "runs/*-direct-*/checkpoint-*", signal.SIGINT, *command)
     assert f"stopped; the same command goes on ({folder})" in stderr
     assert "Traceback" not in stderr
     assert "leaked" not in stderr
     assert not (folder / "failed").exists()
-    stop(arguments, child_environment, "runs/*-joint-*/checkpoint-*", signal.SIGKILL)
+    stop_at(folder, "runs/*-joint-*/checkpoint-*", signal.SIGKILL, *command)
     assert not list(folder.glob("runs/*-joint-*/record.json"))
     monkeypatch.setattr(engine_run, "open_executor", lambda *options: grid_jobs.InProcess())  # quicker from here on
     assert main(arguments) == 0
