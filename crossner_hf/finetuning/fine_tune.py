@@ -10,6 +10,7 @@ from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback, set_seed
 
+from crossner_hf.data.sources import sha256_of
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.evaluation import is_crossner, tagged_split
 from crossner_hf.finetuning.source_stage import source_stage
@@ -161,6 +162,9 @@ def _settings(task: Task, tagger: PreTrainedModel, args: FineTuningArguments) ->
     }
     for whose, corpus in task.raw.items():
         settings["arguments"][f"{whose}_text_sha256"] = corpus.checksums()
+    if args.source_types:
+        files = [Path(name) for name in (args.source_types, *(args.source_names or ()))]
+        settings["arguments"]["source_types_sha256"] = {path.name: sha256_of(path) for path in files}
     if "source" in task.domains:
         settings["source"] = {
             "domain": task.domains["source"].name,

@@ -82,16 +82,19 @@ class Task:
         return {name: data[name][:] for name in ("tokens", "ner_tags")}
 
     def raw_sentences(self, whose: str) -> list[list[str]]:
-        """Return the raw sentences of 'source' or 'target', each once, without those that dev or test have too."""
+        """Return the raw sentences of 'source' or 'target', each once, without those that a dev or test set has."""
         return self._raw_sentences[whose]
 
     @cached_property
     def _raw_sentences(self) -> dict[str, list[list[str]]]:
-        held_out = {
-            whose: [words for split in ("validation", "test") for words in self.rows(whose, split)["tokens"]]
-            for whose in self.raw
-        }
-        return {whose: raw_sentences(text, self.most_raw, held_out[whose])[0] for whose, text in self.raw.items()}
+        # Of both domains: the source's text may hold sentences of the target's test set, too.
+        held_out = [
+            words
+            for whose in self.domains
+            for split in ("validation", "test")
+            for words in self.rows(whose, split)["tokens"]
+        ]
+        return {whose: raw_sentences(text, self.most_raw, held_out)[0] for whose, text in self.raw.items()}
 
     def checksums(self, whose: str) -> dict[str, str]:
         files = domain_files(self.domains[whose], self.data_dir, verify=self.verify)

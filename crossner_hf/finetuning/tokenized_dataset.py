@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.evaluation import warn_of_edges_without_tokens
 from crossner_hf.finetuning.settings import Stage, Stream
+from crossner_hf.finetuning.source_types import SourceTypes
 from crossner_hf.finetuning.streams import DOMAIN_IDS, Mixture
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.transfer import label_map
@@ -75,6 +76,13 @@ def stage_examples(stage: Stage, task: Task, config: PreTrainedConfig, args: Fin
         lost[name] = _entities_lost(entities, labelled, ends, name, limit)
         return columns, labelled
 
+    def as_target(rows: dict[str, Any]) -> list[list[int]]:
+        source = task.domains["source"]
+        if args.source_types is None:
+            return translate(rows["ner_tags"], source, labels)
+        types = SourceTypes.read(source, labels, args.source_types, args.source_names or ())
+        return types.translate(rows["tokens"], rows["ner_tags"])
+
     def encode_stream(stream: Stream) -> dict[str, Any]:
         if stream.raw:
             raw = task.raw_sentences(stream.whose)
@@ -85,16 +93,21 @@ def stage_examples(stage: Stage, task: Task, config: PreTrainedConfig, args: Fin
         source = task.domains["source"]
         if stream.own_labels:
             return encode(rows["tokens"], rows["ner_tags"], "source", source)[0]
-        return encode(rows["tokens"], translate(rows["ner_tags"], source, labels), "source")[0]
+        return encode(rows["tokens"], as_target(rows), "source")[0]
 
     train, mixture = _joined(stage, [encode_stream(stream) for stream in stage.streams])
     if stage.epochs is not None:
         return Examples(train, None, lost, mixture)
-    rows = task.rows("target", "validation")
-    encoded, labelled = encode(rows["tokens"], rows["ner_tags"], "validation")
+    # Without labels of the target, the source's dev set chooses the epoch.
+    whose = "target" if any(stream.whose == "target" and not stream.raw for stream in stage.streams) else "source"
+    rows = task.rows(whose, "validation")
+    gold = rows["ner_tags"] if whose == "target" else as_target(rows)
+    encoded, labelled = encode(rows["tokens"], gold, "validation")
+    if whose == "source":
+        encoded["domain_ids"] = [DOMAIN_IDS[whose]] * len(gold)
     lengths = [len(row) for row in encoded["input_ids"]]
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    dev = DevSet(labels, Dataset.from_dict(encoded).select(order), order, rows["ner_tags"], labelled)
+    dev = DevSet(labels, Dataset.from_dict(encoded).select(order), order, gold, labelled)
     return Examples(train, dev, lost, mixture)
 
 

@@ -24,6 +24,7 @@ from transformers.training_args import OptimizerNames
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.early_stopping import EarlyStopping
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
+from crossner_hf.finetuning.optimizer_switch import RMSpropThenSGD, SwitchToSGD
 from crossner_hf.finetuning.streams import StreamBatches
 from crossner_hf.finetuning.tokenized_dataset import DevSet, Examples
 from crossner_hf.finetuning.transfer import Transfer
@@ -68,6 +69,8 @@ class TaggerTrainer(ResumableTrainer):
         self.mixture = examples.mixture
         if dev is not None and args.early_stopping_patience and args.eval_strategy != "no":
             callbacks.append(EarlyStopping(args.early_stopping_patience))
+        if args.switch_to_sgd is not None:
+            callbacks.append(SwitchToSGD(args.switch_to_sgd, args.sgd_learning_rate))
         super().__init__(
             model=model,
             args=args,
@@ -119,6 +122,12 @@ class TaggerTrainer(ResumableTrainer):
         counts = [domain_counts(batch["labels"], batch.get("domain_ids")) for batch in batch_samples]
         total = torch.stack(counts).sum(0).to(device)
         return self.accelerator.gather(total.unsqueeze(0)).sum(0)
+
+    @staticmethod
+    def get_optimizer_cls_and_kwargs(args: Any, model: PreTrainedModel | None = None) -> tuple[Any, Any]:
+        """Return the optimizer's class and options; with `switch_to_sgd`, one that can become SGD."""
+        stock, options = ResumableTrainer.get_optimizer_cls_and_kwargs(args, model)
+        return (stock if args.switch_to_sgd is None else RMSpropThenSGD), options
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the optimizer once, with the state that is carried over."""

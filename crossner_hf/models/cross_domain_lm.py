@@ -109,7 +109,8 @@ class CrossDomainLMForTokenClassification(WordTagger):
 
         L = sum over domains d of w_d L_crf(d) + v_d (L_forward(d) + L_backward(d)) / 2
 
-    Rows without labels (raw text) count in the language model alone. In evaluation every row is of the target.
+    Rows without labels (raw text) count in the language model alone. In evaluation every row is of the target, unless
+    one head serves both domains.
 
     Departures from the paper: labels are IOB2, not BIOES; rare words are hidden in training (`unknown_rate`); numbers
     stay as they are. With `source_labels` each domain has a head; without, one head serves both (unsupervised
@@ -179,8 +180,7 @@ class CrossDomainLMForTokenClassification(WordTagger):
             domains = torch.zeros_like(input_ids[:, 0]) if domain_ids is None else domain_ids
             counts = domain_counts(labels, domains) if num_items_in_batch is None else num_items_in_batch
             return TaggerOutput(loss=self._loss(Batch(x, mask, input_ids, labels), domains, counts))
-        (parameters,) = self.encoder.lstm.generate([(NER, TARGET)])
-        emissions = self.classifier(self.encoder.dropout(self.encoder.lstm(x, mask, parameters)))
+        emissions = self.classifier(self.encoder.dropout(self._tagging_states(x, mask, domain_ids)))
         words = find_words(input_ids, attention_mask, word_mask, labels)
         return self.head(emissions, words, labels, None if labels is None else (labels != IGNORED).sum())
 
@@ -193,6 +193,8 @@ class CrossDomainLMForTokenClassification(WordTagger):
             for task, chosen in ((NER, of_domain & labelled), (LM, of_domain)):
                 if self.weights[task][domain] and chosen.any():
                     parts.append((task, domain, batch.rows(chosen)))
+        if not parts:  # every loss of these rows has the weight 0
+            return 0 * self.encoder.lstm.factors.sum()
         generated = self.encoder.lstm.generate([(task, domain) for task, domain, _ in parts])
         loss = batch.x.new_zeros(())
         for (task, domain, part), parameters in zip(parts, generated, strict=True):
@@ -201,6 +203,17 @@ class CrossDomainLMForTokenClassification(WordTagger):
             number = (labelled_rows if task == NER else rows)[domain]
             loss = loss + self.weights[task][domain] * total / number
         return loss
+
+    def _tagging_states(self, x: Tensor, mask: Tensor, domain_ids: Tensor | None) -> Tensor:
+        """Give the states that tag each row, with one head those of its own domain."""
+        of_target = domain_ids is None or self.config.source_labels is not None
+        domains = [TARGET] if of_target or domain_ids is None else domain_ids.unique().tolist()
+        first, *others = self.encoder.lstm.generate([(NER, domain) for domain in domains])
+        states = self.encoder.lstm(x, mask, first)
+        for domain, parameters in zip(domains[1:], others, strict=True):
+            rows = (domain_ids == domain).view(-1, 1, 1)
+            states = torch.where(rows, self.encoder.lstm(x, mask, parameters), states)
+        return states
 
     def _ner_loss(self, states: Tensor, part: Batch, domain: int) -> Tensor:
         """Sum the CRF's loss over sentences."""

@@ -54,8 +54,9 @@ class GeneratedBiLSTM(nn.Module):
             For each pair eight tensors in the order of `nn.LSTM`, those of the backward direction last.
         """
         tasks, domains = (torch.tensor(numbers, device=self.tasks.device) for numbers in zip(*pairs, strict=True))
-        products = torch.einsum("pi,pj->pij", self.tasks[tasks], self.domains[domains])
-        flat = products.flatten(1) @ self.factors.flatten(0, 1)
+        with torch.autocast(self.factors.device.type, enabled=False):  # weights of an LSTM need its full precision
+            products = torch.einsum("pi,pj->pij", self.tasks[tasks], self.domains[domains])
+            flat = products.flatten(1) @ self.factors.flatten(0, 1)
         return [
             [part.view(shape) for part, shape in zip(row.split(self.sizes), self.shapes, strict=True)] for row in flat
         ]

@@ -79,13 +79,11 @@ class MultiCellLSTM(nn.Module):
         if torch.is_autocast_enabled(x.device.type):
             with torch.autocast(x.device.type, enabled=False):
                 return self(x.to(self.bias.dtype), mask, cells, domain)
-        time, batch = x.shape[1], x.shape[0]
         both = torch.stack([x, x.flip(1)]).transpose(1, 2).flatten(1, 2)  # (2, time * batch, input_size)
         real = torch.stack([mask, mask.flip(1)]).transpose(1, 2).unsqueeze(-1).to(x.dtype)
-        weight, bias, recurrent = (self._of(cells, w) for w in (self.input_weight, self.bias, self.recurrent_weight))
-        gates = torch.baddbmm(bias.unsqueeze(1), both, weight.mT).unflatten(1, (time, batch))
+        gates = (self._of(cells, weight) for weight in (self.input_weight, self.bias, self.recurrent_weight))
         attending = (self.candidate_projection[domain], self.cell_projection[domain], self.query[domain])
-        outputs = _Recurrence.apply(gates, real, recurrent, *attending)  # type: ignore[no-untyped-call]
+        outputs = _Recurrence.apply(both, real, *gates, *attending)  # type: ignore[no-untyped-call]
         chosen = slice(None) if cells is None else cells
         weight = self.type_weight[:, chosen].unsqueeze(1)
         hidden, of_types, attention = outputs
@@ -110,30 +108,41 @@ class MultiCellLSTM(nn.Module):
 
 
 class _Recurrence(torch.autograd.Function):
-    """The recurrence of `MultiCellLSTM`, from gates before their activation; all cells and directions in each product.
+    """The recurrence of `MultiCellLSTM`; all cells and directions in each product.
 
-    The gradient is written out, so that those of the weights are one product over all steps.
+    The gradient is written out, so that those of the gates' weights are one product over all steps. It overwrites what
+    the forward pass kept, whose memory is most of the cost of many cells; so it can be taken once.
     """
 
     @staticmethod
     def forward(  # noqa: PLR0913 tensors with a gradient
-        ctx: Any, gates: Tensor, real: Tensor, recurrent: Tensor, p: Tensor, q: Tensor, v: Tensor
+        ctx: Any,
+        x: Tensor,
+        real: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        recurrent: Tensor,
+        p: Tensor,
+        q: Tensor,
+        v: Tensor,
     ) -> tuple[Tensor, ...]:
         """Give hidden states (2, time, batch, size), cells (time, 2, batch, cells, size) and their weights.
 
         Args:
             ctx: What backward needs.
-            gates: What the inputs add to the gates, (2, time, batch, (2 * cells + 3) * size).
+            x: Inputs of both directions, (2, time * batch, width).
             real: 1 on words, 0 on padding, (2, time, batch, 1); a state is 0 after padding.
+            weight: Of the inputs, (2, (2 * cells + 3) * size, width).
+            bias: (2, (2 * cells + 3) * size).
             recurrent: (2, (2 * cells + 3) * size, size).
             p: Projection of the candidate, (2, 2 * size, size).
             q: Projection of the cells, (2, 2 * size, size).
             v: What projections are compared with, (2, 2 * size).
         """
         size = recurrent.shape[-1]
-        number = (gates.shape[-1] // size - 3) // 2
-        shape = gates.shape[:3]
-        sigmoids, tanhs = (gates.new_empty(*shape, blocks * size) for blocks in (number + 2, number + 1))
+        number = (recurrent.shape[1] // size - 3) // 2
+        shape, sigmoids = real.shape[:3], (number + 2) * size
+        gates = torch.baddbmm(bias.unsqueeze(1), x, weight.mT).unflatten(1, shape[1:])  # then what they become
         hidden, states, mixed = (gates.new_empty(*shape, size) for _ in range(3))
         steps = shape[1], 2, shape[2], number  # time first: a step of all cells is then one piece of memory
         cells, weights = gates.new_empty(*steps, size), gates.new_empty(steps)
@@ -143,8 +152,8 @@ class _Recurrence(torch.autograd.Function):
         turned = recurrent.mT.contiguous()
         for t in range(shape[1]):
             raw = torch.baddbmm(gates[:, t], h, turned)
-            s = torch.sigmoid(raw[..., : (number + 2) * size], out=sigmoids[:, t])
-            g = torch.tanh(raw[..., (number + 2) * size :], out=tanhs[:, t])
+            s = torch.sigmoid(raw[..., :sigmoids], out=gates[:, t, :, :sigmoids])
+            g = torch.tanh(raw[..., sigmoids:], out=gates[:, t, :, sigmoids:])
             (i_cells, i, o), (g_cells, candidate) = _blocks(s, number, size), _blocks(g, number, size)
             of_types = torch.lerp(c.unsqueeze(2), g_cells, i_cells, out=cells[t])
             sums = torch.bmm(of_types.flatten(1, 2), q.mT).unflatten(1, (-1, number))
@@ -155,22 +164,30 @@ class _Recurrence(torch.autograd.Function):
             c = torch.lerp(c, mixed[:, t], i, out=states[:, t]).mul_(real[:, t])
             h = torch.mul(o, c.tanh(), out=hidden[:, t])
         if needs_gradient:
-            kept = (sigmoids, tanhs, hidden, states, mixed, cells, weights, projected)
-            ctx.save_for_backward(real, recurrent, p, q, v, *kept)
+            kept = (gates, hidden, states, mixed, cells, weights, projected)
+            ctx.save_for_backward(x, real, weight, recurrent, p, q, v, *kept)
         return hidden, cells, weights
 
     @staticmethod
     def backward(ctx: Any, d_hidden: Tensor, d_cells: Tensor, d_weights: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of all inputs; names with `d_` are gradients."""
-        real, recurrent, p, q, v, sigmoids, tanhs, hidden, states, mixed, cells, weights, projected = ctx.saved_tensors
+        x, real, weight, recurrent, p, q, v, gates, hidden, states, mixed, cells, weights, projected = ctx.saved_tensors
         size, number = recurrent.shape[-1], weights.shape[-1]
-        aten = torch.ops.aten
-        d_gates = sigmoids.new_empty(*sigmoids.shape[:3], recurrent.shape[1])
-        d_sums, d_v = torch.empty_like(projected), torch.zeros_like(v)
+        aten, sigmoids = torch.ops.aten, (number + 2) * size
+        d_gate = torch.empty_like(gates[:, 0])
+        d_s, d_g = d_gate[..., :sigmoids], d_gate[..., sigmoids:]
+        (d_i_cells, d_i, d_o), (d_g_cells, d_candidate) = _blocks(d_s, number, size), _blocks(d_g, number, size)
+        d_p, d_q, d_v = torch.zeros_like(p), torch.zeros_like(q), torch.zeros_like(v)
         d_h = d_c = torch.zeros_like(states[:, 0])
-        for t in reversed(range(sigmoids.shape[1])):
-            s, g, of_types, attention, e = sigmoids[:, t], tanhs[:, t], cells[t], weights[t], projected[t]
-            (i_cells, i, o), (g_cells, _) = _blocks(s, number, size), _blocks(g, number, size)
+        for t in reversed(range(gates.shape[1])):
+            s, g, of_types, attention, e = (
+                gates[:, t, :, :sigmoids],
+                gates[:, t, :, sigmoids:],
+                cells[t],
+                weights[t],
+                projected[t],
+            )
+            (i_cells, i, o), (g_cells, candidate) = _blocks(s, number, size), _blocks(g, number, size)
             before = states[:, t - 1] if t else torch.zeros_like(d_c)
             d_h = d_h + d_hidden[:, t]
             squashed = states[:, t].tanh()
@@ -179,31 +196,31 @@ class _Recurrence(torch.autograd.Function):
             d_attention = d_weights[t] + torch.matmul(of_types, d_mixed.unsqueeze(-1)).squeeze(-1)
             d_scores = aten._softmax_backward_data(d_attention, attention, -1, d_attention.dtype)
             d_v += torch.bmm(d_scores.view(2, 1, -1), e.flatten(1, 2)).squeeze(1)
-            d_sum = d_sums[t]
-            aten.tanh_backward(d_scores.unsqueeze(-1) * v.view(2, 1, 1, -1), e, grad_input=d_sum)
+            d_sum = aten.tanh_backward(d_scores.unsqueeze(-1) * v.view(2, 1, 1, -1), e, grad_input=e)
+            d_q.baddbmm_(d_sum.flatten(1, 2).mT, of_types.flatten(1, 2))
             d_of_types = torch.bmm(d_sum.flatten(1, 2), q).view_as(of_types)
             d_of_types += d_cells[t]
             d_of_types.addcmul_(attention.unsqueeze(-1), d_mixed.unsqueeze(2))
-            d_s, d_g = d_gates[:, t, :, : (number + 2) * size], d_gates[:, t, :, (number + 2) * size :]
-            d_i_cells, d_i, d_o = _blocks(d_s, number, size)
-            d_g_cells, d_candidate = _blocks(d_g, number, size)
             torch.mul(d_of_types, g_cells - before.unsqueeze(2), out=d_i_cells)
             torch.mul(d_c, mixed[:, t] - before, out=d_i)
             torch.mul(d_h, squashed, out=d_o)
             torch.mul(d_of_types, i_cells, out=d_g_cells)
-            torch.bmm(d_sum.sum(2), p, out=d_candidate)
+            of_candidate = d_sum.sum(2)
+            torch.bmm(of_candidate, p, out=d_candidate)
+            d_p.baddbmm_(of_candidate.mT, candidate)
             d_c = d_c - d_mixed + d_of_types.sum(2) - d_g_cells.sum(2)
-            aten.sigmoid_backward(d_s, s, grad_input=d_s)
-            aten.tanh_backward(d_g, g, grad_input=d_g)
-            d_h = torch.bmm(d_gates[:, t], recurrent)
+            aten.sigmoid_backward(d_s, s, grad_input=s)
+            aten.tanh_backward(d_g, g, grad_input=g)
+            d_h = torch.bmm(gates[:, t], recurrent)
+        d_gates = gates.flatten(1, 2)
         earlier = torch.cat([torch.zeros_like(hidden[:, :1]), hidden[:, :-1]], 1)
         return (
-            d_gates,
+            torch.bmm(d_gates, weight) if ctx.needs_input_grad[0] else None,
             None,
-            torch.bmm(d_gates.flatten(1, 2).mT, earlier.flatten(1, 2)),
-            torch.bmm(d_sums.sum(3).transpose(0, 1).flatten(1, 2).mT, tanhs[..., number * size :].flatten(1, 2)),
-            torch.matmul(d_sums.flatten(2, 3).mT, cells.flatten(2, 3)).sum(0),
-            d_v,
+            torch.bmm(d_gates.mT, x),
+            d_gates.sum(1),
+            torch.bmm(d_gates.mT, earlier.flatten(1, 2)),
+            *(d_p, d_q, d_v),
         )
 
 

@@ -128,7 +128,7 @@ _NOT_RECORDED = (
     *("push_to_hub", "hub_", "local_rank"),
     *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
     # Files; a record has their names or number of entries, and a checksum.
-    *("char_vectors", "gazetteer", "source_text", "target_text"),
+    *("char_vectors", "gazetteer", "source_text", "target_text", "source_types", "source_names"),
     *("domain", "level", "random_weights", "test", "verify", "trust_remote_code"),
 )
 # In a record also at their defaults.

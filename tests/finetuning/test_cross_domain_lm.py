@@ -1,13 +1,20 @@
 """Joint training of the cross-domain language model: adaptations, breaks, what the arguments allow."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from training_fixtures import SMALL, StopAtCheckpoint, same_weights, write_circus
 from transformers import AutoModelForTokenClassification, TrainerCallback
 
+from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.finetuning.arguments import FineTuningArguments, preset
 from crossner_hf.finetuning.fine_tune import fine_tune
+from crossner_hf.finetuning.optimizer_switch import RMSpropThenSGD
+from crossner_hf.finetuning.task import Task
+from crossner_hf.finetuning.tokenized_dataset import stage_examples, translate
 from crossner_hf.finetuning.trainer import TaggerTrainer
+from crossner_hf.schema import get_domain
 from crossner_hf.tagger.tagger import Tagger
 
 # No scoring and no checkpoint before the end.
@@ -79,6 +86,70 @@ def test_without_labels_of_the_target_only_types_of_the_source_are_found(run, tm
     assert by_type["place"].f1 == 0  # which it does not
 
 
+def test_without_labels_of_the_target_the_source_chooses_the_epoch(zoo, circus, zoo_text, tiny_vectors):
+    args = FineTuningArguments(
+        output_dir="x",
+        tagger="cross-domain-lm",
+        setting="joint",
+        adaptation="unsupervised",
+        target_text=[str(zoo_text)],
+    )
+    domains = {"target": get_domain(zoo), "source": get_domain(str(circus))}
+    task = Task(domains, tiny_vectors, choice=args.tagger_choice(), raw=args.raw_text(), most_raw=5)
+    dev = stage_examples(*args.stages(), task, task.new_tagger("target").config, args).dev
+    assert set(dev.rows["domain_ids"]) == {1}
+    of_source = task.rows("source", "validation")["ner_tags"]
+    assert dev.gold == translate(of_source, domains["source"], domains["target"])
+
+
+def test_raw_text_has_no_sentence_of_a_dev_or_test_set_of_either_domain(circus, write_zoo, tiny_vectors, tmp_path):
+    words = ["the", "old", "red", "panda", "of", "the", "zoo", "in", "Lisbon", "sleeps"]
+    zoo = get_domain(str(write_zoo(tmp_path / "zoo", [(words, ["O"] * len(words))])))
+    text = tmp_path / "text.txt"
+    text.write_text(" ".join(words) + ".\nA sentence that is in no other file of this test.\n", encoding="utf-8")
+    task = Task({"target": zoo, "source": get_domain(str(circus))}, tiny_vectors, raw={"source": Corpus((str(text),))})
+    assert [" ".join(sentence) for sentence in replace(task, most_raw=9).raw_sentences("source")] == [
+        "A sentence that is in no other file of this test ."
+    ]
+
+
+def test_rmsprop_gives_way_to_sgd_after_a_dev_score_and_a_resumed_run_knows_it(run, tmp_path):
+    rates = []
+
+    class Watch(TrainerCallback):
+        def on_step_begin(self, args, state, control, optimizer=None, **kwargs):
+            rates.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["sgd"]))
+
+    values = {**preset("cross-domain-lm-unsupervised"), "adaptation": "unsupervised", "sgd_learning_rate": 1e-3}
+    values |= {"switch_to_sgd": 0.0, "learning_rate": 0.01, "lr_decay": 0.0, "num_train_epochs": 6}
+    record = run(tmp_path / "whole", callbacks=[Watch()], **values)
+    switched = rates.index((1e-3, True))
+    assert set(rates[:switched]) == {(0.01, False)}
+    assert set(rates[switched:]) == {(1e-3, True)}
+    per_epoch = len(rates) // 6
+    assert switched % per_epoch == 0
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "broken", callbacks=[StopAtCheckpoint(switched // per_epoch)], **values)
+    resumed = run(tmp_path / "broken", resume=True, **values)
+    assert resumed.resumed
+    assert resumed.dev_by_epoch == record.dev_by_epoch
+    assert same_weights(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_sgd_after_rmsprop_is_torchs():
+    torch.manual_seed(0)
+    start, gradients = torch.randn(3, 2), torch.randn(4, 3, 2)
+    mine, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    optimizer = RMSpropThenSGD([mine], lr=0.1, weight_decay=0.01)
+    optimizer.param_groups[0].update(sgd=True, lr=0.2)
+    stock = torch.optim.SGD([theirs], lr=0.2, weight_decay=0.01)
+    for gradient in gradients:
+        mine.grad, theirs.grad = gradient.clone(), gradient.clone()
+        optimizer.step()
+        stock.step()
+    torch.testing.assert_close(mine, theirs)
+
+
 def test_gradients_of_tables_are_sparse_with_sgd_alone_and_clipping_sees_them(run, tmp_path, monkeypatch):
     """Clipping to a small norm, with sparse gradients and with dense ones, gives the same weights."""
     seen = []
@@ -123,6 +194,16 @@ def test_the_learning_rate_falls_with_the_epochs(run, tmp_path):
         ({"adaptation": "combined", "tagger": "coach", "setting": "joint"}, "are for --setting joint"),
         ({"text_sentences": 0}, "text_sentences must be at least 1, got 0"),
         ({"lr_decay": -1}, "lr_decay must be a number of at least 0, got -1"),
+        ({"lr_decay": 0.1, "lr_scheduler_type": "linear"}, "lr_decay is a schedule of its own"),
+        ({"lr_decay": 0.1, "warmup_steps": 10}, "lr_decay is a schedule of its own"),
+        ({"switch_to_sgd": 72}, "needs --optim rmsprop, got 72 with adamw_torch"),
+        ({"switch_to_sgd": 101, "optim": "rmsprop"}, "is a dev F1 from 0 to 100"),
+        ({"sgd_learning_rate": 0}, "sgd_learning_rate must be more than 0, got 0"),
+        ({"source_types": "x.tsv"}, "source_types and source_names are for --adaptation unsupervised"),
+        (
+            {"adaptation": "unsupervised", "setting": "joint", "target_text": ["x"], "source_names": ["x.tsv"]},
+            "give --source-types too",
+        ),
     ],
 )
 def test_arguments_that_do_not_go_together_are_refused(values, message):

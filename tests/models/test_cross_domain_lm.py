@@ -136,6 +136,39 @@ def test_every_parameter_gets_a_gradient_in_each_training_mode(changes, rows):
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
+def test_it_trains_and_tags_in_bfloat16():
+    model, rows = tiny(unknown_rate=0.0).train(), batch()
+    expected = model(**rows).loss.item()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = model(**rows).loss
+        loss.backward()
+        assert model.eval()(**rows).predicted_ids.shape == rows["labels"].shape
+    assert loss.item() == pytest.approx(expected, rel=0.02)
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_rows_whose_losses_all_have_the_weight_0_give_a_loss_of_0():
+    model = tiny(source_labels=None, target_weight=0.0, target_lm_weight=0.0).train()
+    loss = model(**batch(domains=(0, 0, 0, 0))).loss
+    loss.backward()
+    assert loss.item() == 0
+
+
+def test_with_one_head_rows_of_the_source_are_tagged_by_the_lstm_of_the_source():
+    model, rows = tiny(source_labels=None).eval(), batch(raw=())
+    output = model(**rows)
+    for i, domain in enumerate(rows["domain_ids"].tolist()):
+        (parameters,) = model.encoder.lstm.generate([(0, domain)])
+        mask = rows["attention_mask"][i : i + 1]
+        x = model.encoder.embedding(rows["input_ids"][i : i + 1], rows["char_ids"][i : i + 1])
+        decoded = model.head.decode(model.classifier(model.encoder.lstm(x, mask, parameters)), mask)
+        assert torch.equal(output.predicted_ids[i][mask[0]], decoded.ids[0][mask[0]])
+        torch.testing.assert_close(output.scores[i][mask[0]], decoded.scores[0][mask[0]].float())
+    own_heads = tiny().eval()
+    target = own_heads(**{**rows, "domain_ids": torch.zeros(4, dtype=torch.long)})
+    torch.testing.assert_close(own_heads(**rows).logits, target.logits)
+
+
 def test_sparse_and_dense_gradients_are_the_same():
     gradients = []
     for sparse in (False, True):
