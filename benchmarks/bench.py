@@ -27,6 +27,7 @@ from masking import bench_masking
 from matching import bench_matching
 from multi_cell import bench_multi_cell
 from onnx_tagging import bench_onnx
+from predict import bench_predict
 from report import bench_report
 from sampled_softmax import bench_sampled_softmax
 from sentences import bench_sentences
@@ -182,6 +183,7 @@ ROWS = {
     "tagging": bench_tagging,
     "onnx": bench_onnx,
     "elsewhere": bench_elsewhere,
+    "predict": bench_predict,
     "scorer": bench_scorer,
     "start": bench_start,
     "masking": bench_masking,

@@ -1,8 +1,8 @@
 """Writes the tables of README.md, CONTRIBUTING.md and docs/: `python scripts/render_tables.py`.
 
 Scores come from the records in model_cards/results. A table stands between `<!-- table: NAME -->` and
-`<!-- /table -->`. Tables of significance need the official test sentences (--data-dir or CROSSNER_DATA_DIR); without
-them they are left as they are.
+`<!-- /table -->`. Tables of significance and the audit need the official sentences (--data-dir or CROSSNER_DATA_DIR);
+without them they are left as they are.
 """
 
 import argparse
@@ -31,6 +31,10 @@ from crossner_hf.results.statistics import summarise
 from crossner_hf.results.systems import group
 from crossner_hf.results.text_records import CorpusRecord, DaptRecord, OverlapRecord
 from crossner_hf.schema import DOMAINS
+
+AUDIT = "audit"
+AUDITED = ("main-minilm", "crf-minilm")  # folders of runs
+AUDITED_MOST = 8  # cases of a kind
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "model_cards" / "results"
@@ -345,6 +349,14 @@ def conventions_table() -> str:
     return markdown_table(["convention", "what it does to a score"], list(EFFECTS.items()), names=2)
 
 
+def audit_of_domains(data_dir: str) -> str:
+    """The report of `data audit` on the five domains, with the committed runs, without its title."""
+    from crossner_hf.finetuning.audit import AuditOptions, audit
+
+    options = AuditOptions(predictions=[str(RESULTS / name) for name in AUDITED], most_shown=AUDITED_MOST)
+    return audit(tuple(DOMAINS), options, data_dir=data_dir).partition("\n\n")[2].rstrip()
+
+
 def modules_list() -> str:
     """Each module of the package with the first line of its docstring."""
     package = ROOT / "crossner_hf"
@@ -400,10 +412,12 @@ def render(text: str, data_dir: str | None) -> str:
         begin, name, body, end = match.groups()
         if name in COMPARISONS:
             body = f"{significance_table(COMPARISONS[name], data_dir)}\n" if data_dir else body
+        elif name == AUDIT:
+            body = f"{audit_of_domains(data_dir)}\n" if data_dir else body
         elif name in TABLES:
             body = f"{TABLES[name]()}\n"
         else:
-            raise ValueError(f"unknown table {name!r}; known are {', '.join([*TABLES, *COMPARISONS])}")
+            raise ValueError(f"unknown table {name!r}; known are {', '.join([*TABLES, *COMPARISONS, AUDIT])}")
         return f"{begin}{body}{end}"
 
     return MARKED.sub(rewritten, text)

@@ -106,8 +106,18 @@ def test_a_parquet_file_of_texts_and_spans_is_read_by_datasets(tmp_path):
 
 
 def test_an_id_that_cannot_be_loaded_is_said_in_one_sentence(tmp_path):
-    with pytest.raises(ValueError, match=r"^someone/legal: cannot be loaded as a data set"):
+    with pytest.raises(ValueError, match=r"^someone/legal: is no file or folder, and cannot be loaded as a data"):
         import_domain("someone/legal", tmp_path / "legal")
+
+
+def test_without_a_configuration_those_of_the_data_set_are_named(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rows.jsonl").write_text('{"tokens": ["Ulm"], "tags": ["B-place"]}\n')
+    configs = "".join(f"- config_name: {name}\n  data_files: {name}/*.jsonl\n" for name in ("one", "two"))
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n{configs}---\n")
+    with pytest.raises(ValueError, match=r"--config names a configuration.*'one', 'two'"):
+        import_domain(tmp_path, tmp_path / "legal", ImportOptions(source_format="datasets"))
 
 
 def test_a_docbin_of_spacy(tmp_path):

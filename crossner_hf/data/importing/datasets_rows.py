@@ -44,14 +44,18 @@ def _load(source: str, config: str | None) -> Any:
             loader = LOADERS.get(path.suffix, "json")
             return datasets.load_dataset(loader, data_files=str(path), split="train")
         return datasets.load_dataset(source, config)
-    except (datasets.exceptions.DatasetsError, FileNotFoundError, ConnectionError, RuntimeError) as error:
-        reason = str(error.__cause__ or error).split("\n")[0]
-        what = (
-            "cannot be loaded as a data set"
-            if path.exists()
-            else "is no file or folder, and no data set that can be loaded"
-        )
-        raise ValueError(f"{source}: {what} (--config names a configuration): {reason}") from None
+    except (
+        datasets.exceptions.DatasetsError,
+        FileNotFoundError,
+        ConnectionError,
+        RuntimeError,
+        ValueError,
+    ) as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:300]
+        what = "" if path.exists() else "is no file or folder, and "
+        raise ValueError(
+            f"{source}: {what}cannot be loaded as a data set (--config names a configuration): {reason}"
+        ) from None
 
 
 def _class_names(features: Mapping[str, Any]) -> dict[str, list[str]]:
