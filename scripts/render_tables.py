@@ -71,6 +71,12 @@ PRE_TRAINING = {
     "music, token-level": "music-token",
     "music, span-level": "music-span",
 }
+# Taggers over one encoder on music, to the records.
+CELLS = {
+    "linear": "main-minilm/music-direct-minilm",
+    "crf": "crf-minilm/music-direct-crf-minilm",
+    "multi-cell-lstm": "jia/music-direct-multi-cell-lstm-minilm",
+}
 # Table of significance to pairs of names of records.
 COMPARISONS = {
     "settings-significance": [
@@ -96,6 +102,7 @@ COMPARISONS = {
         )
         for domain in TAGGER_DOMAINS
     ],
+    "cells-significance": [(CELLS["multi-cell-lstm"], CELLS[tagger]) for tagger in ("crf", "linear")],
     "concepts-significance": [
         (f"concepts/{domain}-direct-crf-concepts", f"crf-minilm/{domain}-direct-crf-minilm") for domain in DOMAINS
     ],
@@ -206,6 +213,14 @@ def taggers_table() -> str:
             )
     columns = ["dev F1", "test F1", "test F1 (strict)", "calibration error", "published"]
     return markdown_table(["domain", "setting", "tagger", *columns], rows, names=3)
+
+
+def cells_table() -> str:
+    rows = []
+    for tagger, name in CELLS.items():
+        scores = [cell(f1(name, split)) for split in ("validation", "test")]
+        rows.append([tagger, str(len(all_runs()[name])), *scores])
+    return markdown_table(["tagger", "seeds", "dev F1", "test F1"], rows)
 
 
 def gazetteer_table() -> str:
@@ -387,6 +402,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "joint": joint_table,
     "head": head_table,
     "taggers": taggers_table,
+    "cells": cells_table,
     "gazetteer": gazetteer_table,
     "concepts": concepts_table,
     "starting-point": starting_point_table,

@@ -7,13 +7,17 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pytest
 from card_records import tagger_record
 from transformers import pipeline
 
 import crossner_hf
 from crossner_hf.cli import main
+from crossner_hf.finetuning.onnx_export import export_onnx
+from crossner_hf.hub.push import Target, push_folder
 from crossner_hf.results.record_files import write_record
 from crossner_hf.schema import get_domain
+from crossner_hf.tagger.tagger import Tagger
 
 PAGE = Path(__file__).parents[2] / "docs" / "hub.md"
 LIGHT_IMPORT = """
@@ -66,3 +70,13 @@ def test_what_is_pushed_is_the_same_without_the_package(
     assert json.loads(done.stdout.splitlines()[-1]) == json.loads(json.dumps(expected, default=float))
     assert expected["entities"]
     assert 0 < expected["scores"]["conlleval_f1"] < 1
+
+
+def test_an_uploaded_export_tags_as_the_folder(hub_here, random_tagger, tmp_path):
+    pytest.importorskip("onnx", reason="onnx is not installed (extra: onnx)")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (extra: onnx)")
+    folder = export_onnx(random_tagger(), tmp_path / "int8", int8=True)
+    push_folder(folder, Target("me/music-int8", "model"), "an export")
+    texts = ["The red panda saw New York.", "Oslo"]
+    local, remote = (Tagger.from_pretrained(name) for name in (str(folder), "me/music-int8"))
+    assert list(remote.tag_texts(texts)) == list(local.tag_texts(texts))
