@@ -1,13 +1,16 @@
 """What tests of models share: tiny models of several kinds, an own domain that they can learn, programs to run."""
 
+import functools
 import gc
 import json
 import os
 import random
 import shlex
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -270,6 +273,25 @@ def user_error(capsys):
         return line
 
     return user_error
+
+
+@pytest.fixture
+def stop_at(child_environment):
+    """Runs `python ARGUMENTS`, sends it a signal once a checkpoint is there, and gives what it printed on stderr."""
+
+    def stop_at(folder: Path, checkpoint: str, number: int, *arguments: str) -> str:
+        # A shell starts background jobs with Ctrl-C ignored, and so are their children: not the case to test.
+        heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        options = {"env": child_environment, "stderr": subprocess.PIPE, "text": True, "preexec_fn": heed}
+        with subprocess.Popen([sys.executable, *arguments], **options) as process:
+            while process.poll() is None and not list(folder.glob(f"{checkpoint}/manifest.json")):
+                time.sleep(0.01)
+            process.send_signal(number)
+            stderr = process.communicate(timeout=240)[1]
+        assert process.returncode == (130 if number == signal.SIGINT else -number), stderr
+        return stderr
+
+    return stop_at
 
 
 @pytest.fixture

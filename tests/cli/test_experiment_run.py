@@ -1,12 +1,8 @@
 """`crossner-hf experiment run`: grids from files and built-in ones, real runs on the sample, kills, exit status."""
 
-import functools
 import json
 import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import grid_jobs
@@ -58,35 +54,23 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def stop(arguments: list[str], environment, checkpoint: str, number: int) -> str:
-    """Run the command in a process of its own, send it a signal at a checkpoint; gives what it printed on stderr."""
-    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    command = [sys.executable, "-m", "crossner_hf", "experiment", "run", *arguments]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
-        while process.poll() is None and not list(Path(arguments[-1]).glob(f"{checkpoint}/manifest.json")):
-            time.sleep(0.01)
-        process.send_signal(number)
-        stderr = process.communicate(timeout=60)[1]
-    assert process.returncode == (130 if number == signal.SIGINT else -number), stderr
-    return stderr
-
-
 def read_records(folder: Path) -> dict[str, RunRecord]:
     return {path.parent.name: read_record(path, RunRecord) for path in sorted(folder.glob("runs/*/record.json"))}
 
 
 @pytest.mark.slow
 def test_a_grid_that_is_stopped_and_killed_ends_as_if_it_had_not_been(
-    grid_file, tmp_path, child_environment, capsys, monkeypatch, one_thread
+    grid_file, tmp_path, stop_at, capsys, monkeypatch, one_thread
 ):
     path, folder, whole = grid_file(), tmp_path / "out", tmp_path / "whole"
     arguments = [str(path), "--workers", "1", "--output", str(folder)]
-    stderr = stop(arguments, child_environment, "runs/*-direct-*/checkpoint-*", signal.SIGINT)
+    command = ["-m", "crossner_hf", "experiment", "run", *arguments]
+    stderr = stop_at(folder, "runs/*-direct-*/checkpoint-*", signal.SIGINT, *command)
     assert f"stopped; the same command goes on ({folder})" in stderr
     assert "Traceback" not in stderr
     assert "leaked" not in stderr
     assert not (folder / "failed").exists()
-    stop(arguments, child_environment, "runs/*-joint-*/checkpoint-*", signal.SIGKILL)
+    stop_at(folder, "runs/*-joint-*/checkpoint-*", signal.SIGKILL, *command)
     assert not list(folder.glob("runs/*-joint-*/record.json"))
     monkeypatch.setattr(engine_run, "open_executor", lambda *options: grid_jobs.InProcess())  # quicker from here on
     assert main(arguments) == 0
@@ -104,7 +88,7 @@ def test_a_grid_that_is_stopped_and_killed_ends_as_if_it_had_not_been(
     assert resumed == {setting: (killed, False) for setting, killed in settings.items()}
     assert len(list((folder / "sources").glob("*/record.json"))) == 1
     assert main(arguments) == 0
-    assert "3 finished, 0 failed, in 0 s" in capsys.readouterr().out
+    assert re.search(r"^3 finished, 0 failed, in \d s$", capsys.readouterr().out, re.M)
 
 
 def test_sigterm_ends_as_ctrl_c_does(grid_file, tmp_path, capsys, jobs):
@@ -123,7 +107,7 @@ def test_a_failed_run_is_listed_at_the_end_and_the_status_is_1(grid_file, tmp_pa
     jobs.during = fail
     assert main(line) == 1
     (name,) = (path.stem for path in (tmp_path / "out" / "failed").glob("*.json"))
-    assert f"2 finished, 1 failed, in 0 s\n  {name}: No space left on device\n" in capsys.readouterr().out
+    assert re.search(rf"2 finished, 1 failed, in \d s\n  {name}: No space left on device\n", capsys.readouterr().out)
     jobs.during = lambda task, folder: None
     assert main(line) == 0
 

@@ -1,13 +1,9 @@
 """`crossner-hf train`: every option lands in the arguments, presets give way, errors are one sentence."""
 
-import functools
 import json
 import re
 import shlex
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
@@ -121,20 +117,11 @@ def test_a_users_error_is_one_line_and_status_2(user_error, zoo, tiny_model, tmp
     assert "is not empty and holds no run to resume; choose another folder" in user_error(*right)
 
 
-def test_ctrl_c_ends_with_130_and_says_how_to_resume(zoo, tiny_model, tmp_path, child_environment, user_error):
+def test_ctrl_c_ends_with_130_and_says_how_to_resume(zoo, tiny_model, tmp_path, stop_at, user_error):
     folder = tmp_path / "run"
     arguments = ["train", "--domain", str(zoo), "--model", tiny_model(), "--output", str(folder), "--use-cpu"]
     arguments += shlex.split("--early-stopping-patience 0 --num-train-epochs 400 --learning-rate 1e-3")
-    command = [sys.executable, "-m", "crossner_hf", *arguments]
-    # A shell starts background jobs with Ctrl-C ignored, and so are their children: not the case to test.
-    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    pipes = {"stderr": subprocess.PIPE, "text": True, "preexec_fn": heed}
-    with subprocess.Popen(command, env=child_environment, **pipes) as process:
-        while process.poll() is None and not list(folder.glob("checkpoint-*/manifest.json")):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        printed = process.communicate()[1]
-    assert process.returncode == 130
+    printed = stop_at(folder, "checkpoint-*", signal.SIGINT, "-m", "crossner_hf", *arguments)
     assert f"stopped; the same command with --resume resumes ({folder})" in printed
     assert "Traceback" not in printed
     assert {path.name.split("-")[0] for path in folder.iterdir()} == {"run.json", "checkpoint"}

@@ -5,7 +5,6 @@ import logging
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -277,23 +276,14 @@ def test_all_epochs_done_but_no_record_is_gone_on_with_too(run, tmp_path):
     assert_same_run(tmp_path / "cut", run(tmp_path / "cut", resume=True, **few), (tmp_path / "whole", whole))
 
 
-def test_a_killed_process_goes_on_to_the_result_of_the_whole_run(
-    run, finished, tmp_path, child_environment, tiny_model, zoo
-):
+def test_a_killed_process_goes_on_to_the_result_of_the_whole_run(run, finished, tmp_path, stop_at, tiny_model, zoo):
     folder = tmp_path / "run"
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import sys\n"
-        "from crossner_hf.finetuning.arguments import FineTuningArguments\n"
-        "from crossner_hf.finetuning.fine_tune import fine_tune\n"
-        f"fine_tune(sys.argv[1], sys.argv[2], FineTuningArguments(output_dir=sys.argv[3], **{RECIPE!r}))\n"
+    arguments = {"output_dir": str(folder), **RECIPE}
+    program = (
+        "from crossner_hf import FineTuningArguments, fine_tune; "
+        f"fine_tune({str(zoo)!r}, {tiny_model('bert')!r}, FineTuningArguments(**{arguments!r}))"
     )
-    arguments = [str(zoo), tiny_model("bert"), str(folder)]
-    with subprocess.Popen([sys.executable, str(program), *arguments], env=child_environment) as process:
-        while process.poll() is None and not list(folder.glob("checkpoint-*/manifest.json")):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    stop_at(folder, "checkpoint-*", signal.SIGKILL, "-c", program)
     assert not (folder / "record.json").exists()
     assert_same_run(folder, run(folder, resume=True), finished)
 

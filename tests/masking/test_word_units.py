@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import PreTrainedTokenizerFast
 
 from crossner_hf.corpora.corpus_readers import DocumentPart
-from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
+from crossner_hf.masking import DataCollatorForSpanMasking
 from crossner_hf.masking.subword_boundaries import token_boundaries
 from crossner_hf.pretraining.entity_tags import EntityTagger
 
@@ -217,21 +217,6 @@ def test_entity_tags_that_are_all_outside_are_whole_words(tokenizer, examples, m
         for strategy in ("entity", "whole_word")
     )
     assert (by_entity == by_word).all()
-
-
-def test_entity_tags_may_be_arrays(tokenizer, examples, masked):
-    tok = tokenizer()
-    features = tagged(examples(tok), [[(1, 5)]] * 4)
-    other = [{name: np.array(values, dtype=np.int8) for name, values in row.items()} for row in features]
-    collator = DataCollatorForSpanMasking(tok, seed=3, strategy="entity")
-    assert (masked(collator, features, 5) == masked(collator, other, 5)).all()
-
-
-def test_entity_tags_stay_out_of_the_batch_of_every_strategy(tokenizer, examples):
-    tok = tokenizer()
-    features = tagged(examples(tok), [[(1, 3)]] * 4)
-    for collator in (DataCollatorForTokenMasking(tok), DataCollatorForSpanMasking(tok, strategy="entity")):
-        assert set(collator(features)) == {"input_ids", "attention_mask", "labels"}
 
 
 def test_an_example_without_entity_tags_is_refused(tokenizer, examples):
