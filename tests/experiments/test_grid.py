@@ -175,7 +175,7 @@ DAPT = "domains: [music]\nmodels:\n- minilm\n- dapt: {model: m, corpus: c.txt, "
         ("domains: [politics, ai]\nsizes: [150]", "ai has 100 training sentences"),
         ("domains: [music]\nsizes: [all, all]", ":2: sizes holds all twice"),
         ("domains: [music]\ndraw: random", ":2: unknown draw 'random'; known are first, seeded"),
-        ("domains: [music]\npreset: tiny", ":2: unknown preset 'tiny'; known are published, small, lstm"),
+        ("domains: [music]\npreset: tiny", ":2: unknown preset 'tiny'; known are published, small, concepts"),
         ("domains: [music]\nmodels: [3]", ":2: models: a model is a name, a folder, a Hub id, 'dapt"),
         ("domains: [music]\nmodels: [{model: m, dapt: {}}]", ":2: models: a model is a name"),
         ("domains: [music]\nmodels: [' ']", ":2: models: string should match pattern"),
