@@ -241,14 +241,11 @@ CONCEPTS = {
     "25": ("concepts/*-concepts-n25-draw", "test"),
     "100": ("concepts/*-concepts-n100-draw", "test"),
     "all": ("concepts/*-direct-crf-concepts", "test"),
-    "all, after CoNLL-2003": ("concepts/*-pretrain-crf-concepts", "test"),
 }
 WITHOUT_CONCEPTS = {
     "gazetteer": ("gazetteer/*-gazetteer", "test"),
-    "CRF over MiniLM: 10": ("crf-minilm/*-crf-minilm-n10-draw", "test"),
-    "25": ("crf-minilm/*-crf-minilm-n25-draw", "test"),
-    "all": ("crf-minilm/*-direct-crf-minilm", "test"),
-    "all, after CoNLL-2003": ("crf-minilm/*-pretrain-crf-minilm", "test"),
+    "CRF over MiniLM, 10": ("crf-minilm/*-crf-minilm-n10-draw", "test"),
+    "CRF over MiniLM, all": ("crf-minilm/*-direct-crf-minilm", "test"),
 }
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -115,6 +115,7 @@ def group(runs: Sequence[RunResult]) -> Results:
     """
     runs, set_aside = _same_types(runs)
     described = [_Described(run, eval_set, *_parts(run.record)) for run, eval_set in _with_eval_sets(runs)]
+    _join_own_draws(described)
     _tell_checkpoints_apart(described)
     by_run: dict[tuple[System, EvalSet, int], list[RunResult]] = defaultdict(list)
     for is_crossner in (True, False):  # CrossNER's test splits, and others, which stand in tables of their own
@@ -185,6 +186,19 @@ def _parts(record: RunRecord) -> tuple[System, dict[str, Any]]:
     # 25 for 25.0, so that recipes are equal however their numbers are written.
     whole = {n: int(v) if isinstance(v, float) and v.is_integer() else v for n, v in sorted(recipe.items())}
     return base, {name: value for name, value in whole.items() if value not in (None, [], {}, "")}
+
+
+def _join_own_draws(described: Sequence[_Described]) -> None:
+    """Where the seed of the few-shot draw, or of the one teacher, is the run's own in all runs, it is no difference."""
+    own_values: dict[str, Callable[[int], Any]] = {"few_shot_seed": lambda seed: seed, "teachers": lambda seed: [seed]}
+    alike: dict[tuple[System, str], list[_Described]] = defaultdict(list)
+    for d in described:
+        alike[d.base, json.dumps({n: v for n, v in d.recipe.items() if n not in own_values})].append(d)
+    for same in alike.values():
+        for name, own in own_values.items():
+            if all(d.recipe.get(name) == own(d.run.seed) for d in same):
+                for d in same:
+                    del d.recipe[name]
 
 
 def _tell_checkpoints_apart(described: Sequence[_Described]) -> None:

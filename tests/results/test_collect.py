@@ -124,6 +124,9 @@ OTHER_CIRCUS = {"domain": "circus", "data_sha256": {"train": "cd" * 32}}
 SPAN = {"start": "base", "masking": "span", "level": "integrated", "percent": 100.0}
 
 
+DRAW = {"sentences": 10, "draw": "seeded"}
+
+
 def encoder(sha256: str, **more) -> dict:
     return {"encoder": {"name": "mine", "sha256": sha256 * 32, **more}}
 
@@ -178,6 +181,25 @@ def encoder(sha256: str, **more) -> dict:
             [encoder("11") | {"random_weights": True}, encoder("22") | {"random_weights": True, "seed": 666}],
             {"mine, random weights: direct": 2},
             id="random weights differ with the seed",
+        ),
+        pytest.param(
+            [
+                {"seed": seed, "few_shot": DRAW, "arguments": RATE | {"few_shot_seed": seed, "teachers": [seed]}}
+                for seed in (555, 666)
+            ],
+            {"tiny-encoder: direct; 10 sentences (seeded draw)": 2},
+            id="a draw and a teacher of its own for each seed",
+        ),
+        pytest.param(
+            [
+                {"seed": seed, "few_shot": DRAW, "arguments": RATE | {"few_shot_seed": draw}}
+                for seed, draw in ((555, 555), (666, 555), (555, 777))
+            ],
+            {
+                "tiny-encoder: direct; 10 sentences (seeded draw); few_shot_seed 555": 2,
+                "tiny-encoder: direct; 10 sentences (seeded draw); few_shot_seed 777": 1,
+            },
+            id="fixed draws are systems",
         ),
         pytest.param(
             [
