@@ -177,7 +177,7 @@ def _settings(task: Task, tagger: PreTrainedModel, args: FineTuningArguments) ->
 def _save(trainer: TaggerTrainer, task: Task, about: dict[str, Any]) -> RunRecord:
     """Score the best model, then write it, its predictions and the record into the folder, the record last."""
     args, folder, domain = trainer.args, Path(trainer.args.output_dir), task.domains["target"]
-    ready = Tagger(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class)
+    ready = Tagger(trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False), trainer.processing_class)
     tagged = {
         split: tagged_split(ready, domain, split, data_dir=task.data_dir, verify=task.verify)
         for split in (("validation", "test") if about["test"] else ("validation",))

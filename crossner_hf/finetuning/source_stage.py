@@ -108,7 +108,7 @@ def _save(
 ) -> SourceStageRecord:
     """Write model, optimizer state and record into the folder, the manifest last."""
     folder = Path(trainer.args.output_dir)
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     ready, dev = Tagger(model, trainer.processing_class), None
     if stage.labels == "source":
         sentences = tagged_split(

@@ -55,6 +55,12 @@ def finished(run, tmp_path_factory):
     return folder, run(folder)
 
 
+def test_a_tagger_trained_in_bfloat16_is_scored_as_the_saved_one_tags(run, zoo, tmp_path):
+    record = run(tmp_path / "run", bf16=True, num_train_epochs=2)
+    again = tagged_split(Tagger.from_pretrained(str(tmp_path / "run")), get_domain(str(zoo)), "test")
+    assert record.calibration["test"].model_dump() == again.calibration()
+
+
 RESULT = (
     "epochs",
     "steps",
