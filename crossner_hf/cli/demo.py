@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
         prog="crossner-hf demo",
         description="Tag three sentences with types in words and no training; then fine-tune the packaged encoder with "
         "a CRF on the sample's music domain, score it, tag the sentences again, and reload the tagger through the "
-        "pipeline. Needs no network; about half a minute on two cores.",
+        "pipeline. Needs no network; about a minute on two cores.",
     )
     parser.add_argument("--output", default="runs/demo", help="folder for the model; a previous demo there is replaced")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
