@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from transformers import TrainerCallback
 
-from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
+from crossner_hf.finetuning.presets import preset
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples

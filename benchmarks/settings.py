@@ -21,8 +21,9 @@ from transformers import (
 )
 
 import crossner_hf
-from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
+from crossner_hf.finetuning.presets import preset
 from crossner_hf.packaged_encoder import encoder_path
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagger.tagger import load_tokenizer

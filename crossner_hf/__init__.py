@@ -36,7 +36,7 @@ _PUBLIC = {
     "MultiCellLSTMForTokenClassification": "models.multi_cell_lstm",
     "CrossDomainLMForTokenClassification": "models.cross_domain_lm",
     "FineTuningArguments": "finetuning.arguments",
-    "preset": "finetuning.arguments",
+    "preset": "finetuning.presets",
     "fine_tune": "finetuning.fine_tune",
     "evaluate": "finetuning.evaluation",
     "export_onnx": "finetuning.onnx_export",
@@ -63,10 +63,11 @@ if TYPE_CHECKING:
     from crossner_hf.data.importing.import_domain import import_domain
     from crossner_hf.external.evaluation import ExternalSystem, evaluate_predictions
     from crossner_hf.external.models import evaluate_tagger
-    from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+    from crossner_hf.finetuning.arguments import FineTuningArguments
     from crossner_hf.finetuning.evaluation import evaluate
     from crossner_hf.finetuning.fine_tune import fine_tune
     from crossner_hf.finetuning.onnx_export import export_onnx
+    from crossner_hf.finetuning.presets import preset
     from crossner_hf.masking import DataCollatorForSpanMasking, DataCollatorForTokenMasking
     from crossner_hf.metric import METRIC_DIR, compute_metrics
     from crossner_hf.models.bilstm_crf import BiLSTMCRFForTokenClassification

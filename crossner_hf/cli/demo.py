@@ -89,8 +89,9 @@ def _say(text: str) -> None:
 
 
 def _fine_tune(output: Path) -> "RunRecord":
-    from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+    from crossner_hf.finetuning.arguments import FineTuningArguments
     from crossner_hf.finetuning.fine_tune import fine_tune
+    from crossner_hf.finetuning.presets import preset
 
     # 60 sentences need more epochs than the 100 for which the preset was made.
     values = {**preset("small"), "tagger": "crf", "num_train_epochs": 40, "early_stopping_patience": 4}

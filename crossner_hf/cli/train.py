@@ -39,7 +39,8 @@ as often. An epoch of joint training is long: --eval-strategy steps --eval-steps
 
 
 def main(argv: Sequence[str]) -> int:
-    from crossner_hf.finetuning.arguments import PRESETS, FineTuningArguments
+    from crossner_hf.finetuning.arguments import FineTuningArguments
+    from crossner_hf.finetuning.presets import PRESETS
 
     parser, task = run_parser(
         FineTuningArguments,

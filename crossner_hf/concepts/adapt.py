@@ -16,9 +16,9 @@ from crossner_hf.concepts.weak_labels import WeakLabels, averaged, label_sentenc
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.gazetteer import Gazetteer
 from crossner_hf.corpora.raw_sentences import raw_sentences
-from crossner_hf.finetuning.arguments import PRESETS
 from crossner_hf.finetuning.evaluation import evaluate, is_crossner, tagged_split
 from crossner_hf.finetuning.fine_tune import fine_tune, run_task
+from crossner_hf.finetuning.presets import PRESETS
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.finetuning.task import Task
 from crossner_hf.json_file import read_json_object

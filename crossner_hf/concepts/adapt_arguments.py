@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crossner_hf.finetuning.arguments import DRAWS, PRESETS, FineTuningArguments
+from crossner_hf.finetuning.arguments import DRAWS, FineTuningArguments
+from crossner_hf.finetuning.presets import PRESETS
 from crossner_hf.finetuning.settings import FIRST_HEADS, PUBLISHED_SEEDS, FewShot
 from crossner_hf.packaged_encoder import CONCEPTS
 

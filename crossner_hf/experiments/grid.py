@@ -22,7 +22,8 @@ from pydantic import (
 from crossner_hf.experiments import grid_entries
 from crossner_hf.experiments.grid_entries import ALL, Dapt, Variant, one_of, same_place, slug
 from crossner_hf.experiments.grid_file import Lines, message, place_of
-from crossner_hf.finetuning.arguments import DRAWS, PRESETS, FineTuningArguments, preset
+from crossner_hf.finetuning.arguments import DRAWS, FineTuningArguments
+from crossner_hf.finetuning.presets import PRESETS, preset
 from crossner_hf.finetuning.settings import ENCODER_TAGGERS, PUBLISHED_SEEDS, SETTINGS
 from crossner_hf.finetuning.source_stage import source_arguments
 from crossner_hf.schema import DOMAINS, get_domain

@@ -19,7 +19,8 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.finetuning.presets import preset
 from crossner_hf.pretraining.arguments import DAPT_PRESETS, DaptArguments
 from crossner_hf.schema import get_domain
 

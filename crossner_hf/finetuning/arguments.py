@@ -1,6 +1,5 @@
 """Arguments of fine-tuning: transformers' TrainingArguments and a few more, with the published recipe as defaults."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,64 +31,6 @@ DEV_SCORES = (
     *("conlleval_f1", "strict_f1", "pooled_f1", "conlleval_precision", "conlleval_recall", "loss"),
     *("conlleval_specialised_f1", "conlleval_generic_f1"),
 )
-
-# `small` is for encoders of about 20 M parameters, for which the published learning rate is too low. Learning rate,
-# batch and epochs were chosen on the dev F1 of music (seed 555, all-MiniLM-L6-v2): docs/small_preset.md.
-PRESETS: dict[str, dict[str, Any]] = {
-    "published": {},
-    "small": {
-        "learning_rate": 2e-4,
-        "lr_scheduler_type": "linear",
-        "warmup_steps": 0.1,
-        "per_device_train_batch_size": 8,
-        "num_train_epochs": 25,
-    },
-    # For encoders that know what types mean: high learning rates and long training destroy it. Chosen on dev:
-    # docs/small_preset.md.
-    "concepts": {
-        "learning_rate": 1e-4,
-        "lr_scheduler_type": "linear",
-        "warmup_steps": 0.1,
-        "per_device_train_batch_size": 8,
-        "num_train_epochs": 10,
-        "tagger": "crf",
-    },
-    "lstm": {"learning_rate": 1e-3, "max_grad_norm": 5.0},
-    # Jia et al. (2019), supervised: train.NER.config of the released code (jiachenwestlake/Cross-Domain_NER). Its L2 of
-    # 1e-8 changes no weight in float32. It does not clip; on music the norm of the gradient then grew from 600 to
-    # 65,000 in 15 steps.
-    "cross-domain-lm": {
-        "optim": "sgd",
-        "learning_rate": 0.015,
-        "lr_decay": 0.05,
-        "max_grad_norm": 5.0,
-        "per_device_train_batch_size": 32,
-        "num_train_epochs": 100,
-        "early_stopping_patience": 0,
-    },
-    # The same, unsupervised: the released code takes 10 sentences of the source, and 10 or so of either raw text, and
-    # changes to SGD above 72 on the source's dev set.
-    "cross-domain-lm-unsupervised": {
-        "optim": "rmsprop",
-        "learning_rate": 1e-3,
-        "switch_to_sgd": 72.0,
-        "max_grad_norm": 5.0,
-        "per_device_train_batch_size": 30,
-        "num_train_epochs": 100,
-        "early_stopping_patience": 0,
-    },
-    # Jia and Zhang (2020): train.config of the released code (jiachenwestlake/Multi-Cell_LSTM). Its learning rate is
-    # 0.015 to 0.035 for losses summed over a sentence; here they are means over words, of which one has about 33.
-    "multi-cell-lstm": {
-        "optim": "sgd",
-        "learning_rate": 0.5,
-        "lr_decay": 0.03,
-        "weight_decay": 1e-8,
-        "per_device_train_batch_size": 10,
-        "num_train_epochs": 100,
-        "early_stopping_patience": 0,
-    },
-}
 
 DRAWS = ("first", "seeded")
 
@@ -336,18 +277,3 @@ class FineTuningArguments(StreamArguments):
     def repeats(self) -> int:
         """Return how often joint training draws a target sentence for each draw of a source sentence."""
         return self.target_repeats or (ENCODER_REPEATS if self.tagger in ENCODER_TAGGERS else LSTM_REPEATS)
-
-
-def preset(name: str, presets: Mapping[str, dict[str, Any]] = PRESETS) -> dict[str, Any]:
-    """Return the values that a preset sets, to be passed to the arguments' class.
-
-    Args:
-        name: A key of `presets`: 'published', 'small' or 'lstm' for `FineTuningArguments`.
-        presets: The presets; `crossner_hf.pretraining.arguments.DAPT_PRESETS` for `DaptArguments`.
-
-    Raises:
-        ValueError: There is no preset of that name.
-    """
-    if name not in presets:
-        raise ValueError(f"unknown preset {name!r}; known are {', '.join(presets)}")
-    return dict(presets[name])

@@ -7,9 +7,10 @@ from typing import Any
 
 from crossner_hf.data.builder import load
 from crossner_hf.data.label_doubts import Answer
-from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.audit_page import AuditedDomain, audit_page
 from crossner_hf.finetuning.cross_validation import cross_validate
+from crossner_hf.finetuning.presets import preset
 from crossner_hf.results.collect import collect
 from crossner_hf.results.predictions import read_gold, read_predictions
 from crossner_hf.results.systems import EvalSet

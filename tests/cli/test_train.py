@@ -10,7 +10,8 @@ import pytest
 from crossner_hf.cli import main
 from crossner_hf.concepts.types_in_words import tag
 from crossner_hf.finetuning import fine_tune as fine_tuning
-from crossner_hf.finetuning.arguments import PRESETS, FineTuningArguments
+from crossner_hf.finetuning.arguments import FineTuningArguments
+from crossner_hf.finetuning.presets import PRESETS
 from crossner_hf.metric.crossner.span_f1 import DEFAULT_CONVENTIONS
 from crossner_hf.results.record_files import read_record
 from crossner_hf.results.records import RunRecord

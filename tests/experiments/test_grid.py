@@ -9,7 +9,7 @@ import pytest
 from crossner_hf.experiments.grid import CORPUS_PERCENTS, FEW_SHOT_SIZES, GRIDS, Grid, built_in_grid, source_stage_of
 from crossner_hf.experiments.grid_entries import slug
 from crossner_hf.experiments.grid_file import read_grid
-from crossner_hf.finetuning.arguments import PRESETS
+from crossner_hf.finetuning.presets import PRESETS
 from crossner_hf.finetuning.settings import PUBLISHED_SEEDS, SETTINGS
 from crossner_hf.pretraining.arguments import DAPT_PRESETS
 from crossner_hf.schema import DOMAINS

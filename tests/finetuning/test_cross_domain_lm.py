@@ -8,9 +8,10 @@ from training_fixtures import SMALL, StopAtCheckpoint, same_weights, write_circu
 from transformers import AutoModelForTokenClassification, TrainerCallback
 
 from crossner_hf.corpora.corpus import Corpus
-from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
 from crossner_hf.finetuning.optimizer_switch import RMSpropThenSGD
+from crossner_hf.finetuning.presets import preset
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples, translate
 from crossner_hf.finetuning.trainer import TaggerTrainer

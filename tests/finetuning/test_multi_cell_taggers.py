@@ -5,9 +5,10 @@ import torch
 from training_fixtures import CELLS, write_circus
 
 from crossner_hf.experiments.grid import Grid, source_stage_of
-from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.fine_tune import fine_tune
+from crossner_hf.finetuning.presets import preset
 from crossner_hf.finetuning.settings import TaggerChoice, starts_from_vectors
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples

@@ -10,8 +10,9 @@ import torch
 
 from crossner_hf.experiments.flop_estimate import TOKENS_PER_WORD, Counter
 from crossner_hf.experiments.grid import Grid
-from crossner_hf.finetuning.arguments import FineTuningArguments, preset
+from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.fine_tune import fine_tune
+from crossner_hf.finetuning.presets import preset
 from crossner_hf.finetuning.settings import FewShot, TaggerChoice
 from crossner_hf.finetuning.task import Task
 from crossner_hf.models.word_vectors import load_vectors
