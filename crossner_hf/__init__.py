@@ -108,11 +108,14 @@ def _register_dataset(module: ModuleType) -> None:
 
 @wrapt.when_imported("transformers.pipelines")
 def _register_pipeline(module: ModuleType) -> None:
-    if _is_too_old():
-        return
-    from crossner_hf.tagger.pipeline import register
+    if not _is_too_old():
+        import_module("crossner_hf.tagger.pipeline")
 
-    register()
+
+@wrapt.when_imported("crossner_hf.tagger.pipeline")
+def _register_crossner(module: ModuleType) -> None:
+    """Register after the import, for the module's own import of transformers calls `_register_pipeline`."""
+    module.register()
 
 
 # Modules of transformers that the registration of models needs, each with a name it has when fully imported.

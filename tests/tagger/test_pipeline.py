@@ -81,6 +81,16 @@ def test_registering_again_changes_nothing(folder):
     assert type(pipeline("crossner", model=folder)) is crossner_hf.CrossNERPipeline
 
 
+@pytest.mark.parametrize("name", ["*", "CrossNERPipeline"])
+def test_the_first_import_of_a_process_may_be_the_pipeline(run_python, name):
+    program = """
+        from crossner_hf import NAME
+        from transformers.pipelines import PIPELINE_REGISTRY
+        print(PIPELINE_REGISTRY.supported_tasks["crossner"]["impl"].__name__)
+    """
+    assert run_python(program.replace("NAME", name)).stdout.strip() == "CrossNERPipeline"
+
+
 def test_a_saved_pipeline_works_without_the_package(pipe, tmp_path, run_python):
     saved = tmp_path / "saved"
     pipe.save_pretrained(saved)
