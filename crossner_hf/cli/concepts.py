@@ -152,7 +152,11 @@ def run_train(argv: Sequence[str]) -> int:
         epilog=EPILOG,
     )
     task.add_argument("--data", required=True, metavar="FOLDER", help="what `crossner-hf concepts build` made")
-    task.add_argument("--model", required=True, help="encoder: a folder, a Hub id, or minilm (extra: offline)")
+    task.add_argument(
+        "--model",
+        required=True,
+        help="encoder: a folder, a Hub id, or minilm or concepts (extra: offline); one with a concept head keeps it",
+    )
     add_resume(task)
     args, given = parse_run(parser, task, ConceptArguments, {}, argv)
     quiet()

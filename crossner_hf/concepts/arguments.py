@@ -55,7 +55,7 @@ class ConceptArguments(RunArguments):
         default=True, metadata={"help": "Keep the encoder's embeddings as they are; only its layers learn."}
     )
     learning_rate: float = field(default=1.5e-4, metadata={"help": "Adam's learning rate."})
-    head_learning_rate: float = field(default=1e-3, metadata={"help": "The same for the head, which is new."})
+    head_learning_rate: float = field(default=1e-3, metadata={"help": "The same for the head."})
     weight_decay: float = field(default=0.01, metadata={"help": "Weight decay."})
     lr_scheduler_type: str = field(default="linear", metadata={"help": "Schedule of the learning rate."})
     warmup_steps: float = field(default=0.1, metadata={"help": "Steps of warm-up; below 1: share of the run."})

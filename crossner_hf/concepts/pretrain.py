@@ -18,6 +18,7 @@ from crossner_hf.concepts.concept_card import README_FILE, concept_card
 from crossner_hf.concepts.concept_data import checksums, choose_rows, identity, read_rows
 from crossner_hf.concepts.model import ConceptModel
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
+from crossner_hf.models.description_head import ConceptHead, concepts_file
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.results.record_files import RECORD_FILE, write_record
 from crossner_hf.results.text_records import ConceptRecord
@@ -81,9 +82,11 @@ def pretrain_concepts(
 ) -> ConceptRecord:
     """Pre-train an encoder on concept data and save it for `from_pretrained`, with `concepts.safetensors` beside it.
 
+    An encoder that was pre-trained on concepts before goes on with its head; any other gets a new one.
+
     Args:
         data: A folder of concept data, as `crossner-hf concepts build` makes it.
-        model: An encoder: a folder, a Hub id, or 'minilm' (from the extra `offline`).
+        model: An encoder: a folder, a Hub id, or 'minilm' or 'concepts' (from the extra `offline`).
         args: The run's arguments.
         resume: Whether to resume from the last checkpoint in `args.output_dir`, with the result that the run would have
             had without the break. A finished run returns its record.
@@ -113,6 +116,9 @@ def pretrain_concepts(
     if missing:
         raise ValueError(f"{model}: lacks weights of its encoder, such as {missing[0]}")
     network = ConceptModel(encoder.config, encoder, args.unknown_names)
+    goes_on = concepts_file(path) is not None
+    if goes_on:
+        network.head = ConceptHead.load(path)
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = args.dropout
@@ -127,6 +133,7 @@ def pretrain_concepts(
         "encoder": {"name": encoder_name(model), "sha256": weights_hash(network)},
         "processes": args.world_size * max(1, args.n_gpu),
         "arguments": recorded_arguments(args),
+        **({"head_sha256": weights_hash(network.head)} if goes_on else {}),
     }
     with claimed(settings, args, resume=resume) as (finished, checkpoint):
         if finished:

@@ -126,6 +126,7 @@ class ConceptRecord(Record):
     Attributes:
         checkpoint: The encoder that was made.
         encoder: The model that it began with.
+        head_sha256: Hash of the head that this model came with; None for a new head.
         data_sha256: Checksums of the concept data.
         sentences_sha256: Hash of the sentences that were chosen.
         sentences, mentions, phrases: What was trained on.
@@ -141,6 +142,7 @@ class ConceptRecord(Record):
     data_sha256: Checksums
     sentences_sha256: str
     encoder: Checkpoint
+    head_sha256: str | None = None
     processes: int = 1
     arguments: RecordedArguments
     sentences: int

@@ -1,6 +1,9 @@
 """Concept pre-training: batches, what is a negative, and runs that resume with the same weights."""
 
+import hashlib
 import itertools
+import shutil
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,9 +17,11 @@ from crossner_hf.concepts.batches import ConceptCollator, Shares, related
 from crossner_hf.concepts.concept_data import SCHEMA, choose_rows, read_rows
 from crossner_hf.concepts.model import ANY_MENTION, ConceptModel
 from crossner_hf.concepts.pretrain import pretrain_concepts
+from crossner_hf.models import description_head
 from crossner_hf.models.description_head import ConceptHead
 from crossner_hf.results.record_files import read_record
 from crossner_hf.tagger.tagger import load_tokenizer
+from crossner_hf.training.run_folder import FolderInUse
 
 PHRASES = {"animal": ["fox", "sea fox"], "place": ["new york", "old york"]}
 
@@ -167,6 +172,30 @@ def test_a_run_resumes_with_the_same_weights_and_loads_everywhere(data, tiny_mod
     assert whole.speed.mfu > 0
     AutoModelForTokenClassification.from_pretrained(tmp_path / "whole")
     assert run(data, tiny_model("bert"), tmp_path / "whole", num_train_epochs=2, resume=True) == whole
+
+
+def test_a_checkpoint_of_concepts_goes_on_with_its_head_and_another_head_is_another_run(data, checkpoint, tmp_path):
+    still = {"learning_rate": 0.0, "head_learning_rate": 0.0, "max_steps": 1}
+    record = run(data, checkpoint, tmp_path / "run", **still)
+    before, after = (ConceptHead.load(folder).state_dict() for folder in (checkpoint, tmp_path / "run"))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    content = b"".join(name.encode() + before[name].numpy().tobytes() for name in sorted(before))
+    assert record.head_sha256 == hashlib.sha256(content).hexdigest()
+    assert run(data, checkpoint, tmp_path / "run", resume=True, **still) == record
+    other = tmp_path / "other" / Path(checkpoint).name
+    shutil.copytree(checkpoint, other)
+    ConceptHead(32).save(other)
+    with pytest.raises(FolderInUse, match="head_sha256"):
+        run(data, str(other), tmp_path / "run", resume=True, **still)
+
+
+def test_the_head_of_a_repository_on_the_hub_is_read_from_its_cache(checkpoint, monkeypatch):
+    def cached(name, file, **options):
+        return f"{checkpoint}/{file}" if name == "owner/concepts" else None
+
+    monkeypatch.setattr(description_head, "cached_file", cached)
+    assert ConceptHead.load("owner/concepts").scale == ConceptHead.load(checkpoint).scale
+    assert description_head.concepts_file("owner/encoder") is None
 
 
 def test_frozen_embeddings_stay_and_the_layers_learn(data, tiny_model, tmp_path):
