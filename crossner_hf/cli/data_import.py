@@ -6,7 +6,7 @@ from crossner_hf.cli.options import CommandParser, quiet_datasets
 from crossner_hf.display import say
 
 EPILOG = """forms (--from; by default detected):
-  conll         words and tags in columns, tabs or spaces; IOB1, IOB2, BIOES, BILOU or types alone; CoNLL-U
+  conll         words and tags in columns, tabs or spaces; IOB1, IOB2, BIOES, BILOU, BMES or types alone; CoNLL-U
   jsonl         {"tokens": […], "tags": […]} or {"text": "…", "spans": [[start, end, "type"]]} on each line
   label-studio  JSON or JSON-MIN      doccano  JSONL      prodigy  `prodigy db-out`
   brat          a folder of .txt and .ann files           spacy    a DocBin, .spacy

@@ -3,12 +3,14 @@
 import bz2
 import codecs
 import gzip
-import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from crossner_hf.json_file import parse_json
 
 Lines = Iterable[tuple[int, str]]
 
@@ -77,6 +79,17 @@ def _decoded(file: Iterable[bytes], name: str, first: int) -> Iterator[tuple[int
         yield number, line
 
 
+def begins_as_json(path: Path) -> bool:
+    """Say whether a file begins with an object of JSON or a list of them."""
+    with unpacked(path) as file:
+        return re.match(rb'\s*(?:\{\s*"|\[\s*\{)', file.read(100).removeprefix(codecs.BOM_UTF8)) is not None
+
+
+def without_space(text: str) -> str:
+    """Give the characters of a text that are no white space."""
+    return "".join(text.split())
+
+
 def json_rows(lines: Lines, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield `name:line` and the object of each line that is not blank; ValueError if a line is no JSON object."""
     for number, line in lines:
@@ -84,7 +97,7 @@ def json_rows(lines: Lines, name: str) -> Iterator[tuple[str, Mapping[str, Any]]
             continue
         where = f"{name}:{number}"
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{where}: expected a JSON object on each line: {error}") from None
         if not isinstance(row, Mapping):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from crossner_hf.data.conll import Sentence
 from crossner_hf.data.deduplicate import seen_texts, sentence_text
 from crossner_hf.data.download import domain_files
+from crossner_hf.data.lines import without_space
 from crossner_hf.data.sentences import read_sentences
 from crossner_hf.external.prediction_files import Given
 from crossner_hf.schema import SPLITS, Domain
@@ -46,8 +47,8 @@ class SplitData(NamedTuple):
 def match(given: Sequence[Given], data: SplitData, source: str) -> list[Given]:
     """Give the prediction of each sentence of a split, in the split's order.
 
-    Sentences are found by their characters without white space, in any order; by `id` where a file tells neither words
-    nor text.
+    Sentences are found by their characters without white space, in any order; of several with the same characters, by
+    their words; by `id` where a file tells neither words nor text.
 
     Args:
         given: The predictions.
@@ -60,19 +61,25 @@ def match(given: Sequence[Given], data: SplitData, source: str) -> list[Given]:
     by_id = all(row.words is None and row.text is None for row in given)
     wanted = data.ids if by_id else [_key(sentence.tokens) for sentence in data.sentences]
     rows: dict[str, deque[Given]] = defaultdict(deque)
-    keys = [row.id or "" if by_id else _key([row.text or ""] if row.words is None else row.words) for row in given]
-    for key, row in zip(keys, given, strict=True):
+    keys = [row.id or "" if by_id else _key(_words(row)) for row in given]
+    for key, row in sorted(zip(keys, given, strict=True), key=lambda pair: _words(pair[1])):
         rows[key].append(row)
     if Counter(keys) != Counter(wanted):
         differences = "; ".join(_differences(keys, given, wanted, data, source))
         raise ValueError(f"{source}: does not have each sentence of {data.name} once: {differences}")
-    matched = [rows[key].popleft() for key in wanted]
+    matched = list(given)
+    for number in sorted(range(len(wanted)), key=lambda n: data.sentences[n].tokens):
+        matched[number] = rows[wanted[number]].popleft()
     _check_words(matched, data, source)
     return matched
 
 
+def _words(row: Given) -> list[str]:
+    return (row.text or "").split() if row.words is None else list(row.words)
+
+
 def _key(words: Sequence[str]) -> str:
-    return "".join("".join(words).split())
+    return without_space("".join(words))
 
 
 def _differences(
@@ -105,7 +112,7 @@ def _where_else(foreign: Sequence[Given], data: SplitData) -> str:
     for split in SPLITS:
         if split != data.split:
             keys = {_key(s.tokens) for s in read_sentences(data.domain, data.files_of(data.domain)[split])}
-            if all(_key([row.text or ""] if row.words is None else row.words) in keys for row in foreign):
+            if all(_key(_words(row)) in keys for row in foreign):
                 return f", but all in {data.domain.name}/{split}"
     return ""
 

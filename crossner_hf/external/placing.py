@@ -1,9 +1,10 @@
 """Entities of other systems placed on the words of a sentence; those that have no place there count as wrong."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
-from crossner_hf.data.lines import starts_of
+from crossner_hf.data.lines import without_space
 from crossner_hf.external.prediction_files import Given, Mention
 from crossner_hf.external.type_names import TypeNames
 from crossner_hf.tagger.iob2 import Span, iob2_tags, spans, split_tag
@@ -97,15 +98,14 @@ def _words(given: Given, words: Sequence[str], mentions: Mentions) -> Found:
 
 def _characters(given: Given, words: Sequence[str], mentions: Mentions) -> Found:
     text = " ".join(given.words or words) if given.text is None else given.text
-    starts = starts_of(words, text, given.where)
-    begins = {start: number for number, start in enumerate(starts)}
-    ends = {start + len(word): number + 1 for number, (start, word) in enumerate(zip(starts, words, strict=True))}
+    counts = [0, *accumulate(len(without_space(word)) for word in words)]  # characters before each word
+    begins = {count: number for number, count in enumerate(counts[:-1])}
+    ends = {counts[number]: number for number in range(len(words), 0, -1)}
     for mention, entity_type in _first_choice(mentions):
         start, end = _within(mention, len(text), given.where)
-        piece = text[start:end]
-        start, end = end - len(piece.lstrip()), start + len(piece.rstrip())
-        places = [(begins[start], ends[end])] if start in begins and end in ends and start < end else []
-        yield piece.strip(), entity_type, places
+        first, last = (len(without_space(text[:place])) for place in (start, end))
+        places = [(begins[first], ends[last])] if first in begins and last in ends and first < last else []
+        yield text[start:end].strip(), entity_type, places
 
 
 def _within(mention: Mention, length: int, where: str) -> Place:
@@ -118,14 +118,14 @@ def _within(mention: Mention, length: int, where: str) -> Place:
 
 
 def _strings(given: Given, words: Sequence[str], mentions: Mentions) -> Found:
-    for mention, entity_type in sorted(mentions, key=lambda m: -len(_joined(m[0].text or ""))):
+    for mention, entity_type in sorted(mentions, key=lambda m: -len(without_space(m[0].text or ""))):
         text = mention.text or ""
-        exact = _occurrences(_joined(text), words)
-        yield text, entity_type, exact or _occurrences(_joined(text).casefold(), [word.casefold() for word in words])
-
-
-def _joined(text: str) -> str:
-    return "".join(text.split())
+        exact = _occurrences(without_space(text), words)
+        yield (
+            text,
+            entity_type,
+            exact or _occurrences(without_space(text).casefold(), [word.casefold() for word in words]),
+        )
 
 
 def _occurrences(text: str, words: Sequence[str]) -> list[Place]:

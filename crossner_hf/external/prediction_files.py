@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from crossner_hf.data.conll import read_columns
-from crossner_hf.data.lines import json_rows, numbered_lines, text_of
+from crossner_hf.data.importing.json_rows import END_KEYS, START_KEYS
+from crossner_hf.data.lines import begins_as_json, json_rows, numbered_lines, text_of, without_space
 
 Form = Literal["tags", "words", "characters", "strings"]
 
@@ -62,7 +63,7 @@ def read_prediction_file(path: str | Path, key: str | None = None, last_included
     """Read a file of predictions.
 
     Args:
-        path: The file, of one of the module's forms. It is JSON lines if its first line is an object.
+        path: The file, of one of the module's forms.
         key: The key of the entities in JSON lines; by default the one of `ENTITY_KEYS` or `TAG_KEYS` that is there.
         last_included: Whether `end` is the last word or character of an entity, not the one behind it.
 
@@ -71,13 +72,13 @@ def read_prediction_file(path: str | Path, key: str | None = None, last_included
             characters.
     """
     name = str(path)
-    first = next((line.strip() for _, line in numbered_lines(path) if line.strip()), "")
-    if not first:
+    if begins_as_json(Path(path)):
+        rows = json_rows(numbered_lines(path), name)
+        return _in_one_unit([_row(row, where, key, last_included) for where, row in rows], name)
+    columns = list(_columns(path))
+    if not columns:
         raise ValueError(f"{path}: has no line; expected CoNLL columns or JSON lines with one sentence on each")
-    if not (first.startswith("{") and first.endswith("}")):
-        return list(_columns(path))
-    rows = [_row(row, where, key, last_included) for where, row in json_rows(numbered_lines(path), name)]
-    return _in_one_unit(rows, name)
+    return columns
 
 
 def _columns(path: str | Path) -> Iterator[Given]:
@@ -179,7 +180,8 @@ def _strings(texts: Any, where: str) -> list[str]:
 def _of_object(item: Mapping[str, Any]) -> Mention | None:
     of_type = next((key for key in TYPE_KEYS if isinstance(item.get(key), str)), None)
     text = next((item[key] for key in STRING_KEYS if key != of_type and isinstance(item.get(key), str)), None)
-    start, end, score = item.get("start"), item.get("end"), item.get("score")
+    start, end = (next((item[key] for key in keys if key in item), None) for keys in (START_KEYS, END_KEYS))
+    score = item.get("score")
     score = float(score) if isinstance(score, Real) else None
     if of_type is None or not (_are_places(start, end) or (start is end is None and text)):
         return None
@@ -233,4 +235,4 @@ def _piece(row: Given, mention: Mention, unit: Form) -> str:
 
 
 def _bare(text: str) -> str:
-    return "".join(text.split()).casefold()
+    return without_space(text).casefold()

@@ -40,12 +40,15 @@ class TypeNames:
             for name in (entity_type, domain.describe(entity_type)):
                 by_spelling.setdefault(_folded(name), set()).add(entity_type)
         self._known = {name: types.pop() for name, types in by_spelling.items() if len(types) == 1}
-        self._known |= {canonical(entity_type): entity_type for entity_type in domain.entity_types}
+        counts = Counter(map(canonical, domain.entity_types))
+        self._known |= {name: t for t in domain.entity_types if counts[name := canonical(t)] == 1}
         self._known |= {entity_type: entity_type for entity_type in domain.entity_types}
         self._labels = frozenset(domain.labels)
         self.used: dict[str, str] = {}
         self.left_out: Counter[str] = Counter()
-        self._own = {name: value and self._checked(name, value, domain) for name, value in (own or {}).items()}
+        self._own = {
+            name: None if value is None else self._checked(name, value, domain) for name, value in (own or {}).items()
+        }
 
     def _checked(self, name: str, value: str, domain: Domain) -> str:
         entity_type = value if value in self._labels else self._find(value)

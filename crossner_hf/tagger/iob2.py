@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 # IOB2's prefix for those of BIOES (S: an entity of one word, E: its last word), BILOU (U, L) and BMEW (W, M).
 PREFIXES = {"B": "B", "I": "I", "S": "B", "U": "B", "W": "B", "E": "I", "L": "I", "M": "I"}
+PREFIXED = re.compile(r"([BIESULMW])[-_/:](.+)", re.IGNORECASE)
+OF_NO_TYPE = re.compile(r"LABEL_\d+|[BIESULMW]|[BI][-_/:].+|.+[-_/:][BI]", re.IGNORECASE)
 OUTSIDE = frozenset({"O", "[PAD]", "<PAD>", "PAD", "[CLS]", "[SEP]"})  # some models were trained to label these tokens
 
 
@@ -93,12 +95,11 @@ def as_iob2_labels(labels: Sequence[str]) -> list[str]:
         ValueError: No entities can be read from such labels.
     """
     names = [label for label in labels if label.upper() not in OUTSIDE]
-    prefixed = [re.fullmatch(r"([BIESULMW])[-_/:](.+)", name, re.IGNORECASE) for name in names]
+    prefixed = [PREFIXED.fullmatch(name) for name in names]
     if names and all(prefixed):
         mapped = [f"{PREFIXES[match[1].upper()]}-{match[2]}" for match in prefixed if match]
     else:
-        of_no_type = re.compile(r"LABEL_\d+|[BIESULMW]|[BI][-_/:].+|.+[-_/:][BI]", re.IGNORECASE)
-        if not names or len(names) == len(labels) or any(map(of_no_type.fullmatch, names)):
+        if not names or len(names) == len(labels) or any(map(OF_NO_TYPE.fullmatch, names)):
             shown = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
             raise ValueError(
                 f"no entities can be read from the labels {shown}; id2label must name O, B-TYPE and I-TYPE"

@@ -142,6 +142,15 @@ SPAN = {"text": "Coke sat.", "spans": [{"start": 0, "end": 4, "label": "judge"}]
             '{"text": "a", "ents": [[0, 1, "x"]]}',
             "a.jsonl:1: has no spans under a known key, but ents; .*--spans",
         ),
+        ("a.jsonl", '{"tokens": [1], "tags": ["O"]}', "a.jsonl:1: expected words as strings, got 1"),
+        (
+            "a.jsonl",
+            '{"text": "a", "spans": [], "spans": []}',
+            "a.jsonl:1: .* the key 'spans' stands twice in one object",
+        ),
+        ("a.tsv", "1\ta\tB-x\n" * 5001 + "x\tb\tB-x\n", "a.tsv:5002: expected the number of a word .*, got 'x'"),
+        ("a.tsv", "a\tx-B\nb\tx-I\nc\tO\n", "a.tsv:1: expected tags such as 'B-person', got 'x-B'; convert them"),
+        ("a.tsv", "a\tB-O\n\nb\tO\n\nc\tO\n", "an entity type is a word without spaces, and not 'O'.*--rename"),
         ("a.jsonl", '{"tokens": ["a"], "tags": []}', "a.jsonl:1: 1 words and 0 tags"),
         (
             "a.jsonl",
@@ -179,7 +188,10 @@ def test_a_malformed_source_is_one_sentence_with_the_place(source, tmp_path, nam
     ("line", "message"),
     [
         ("T1 judge 0 4 Coke", "a.ann:1: expected 'T1<TAB>type start end<TAB>text'"),
-        ("T1\tjudge 0 40\tCoke", "a.ann:1: the span ends at 40, the text has 9 characters"),
+        (
+            "T1\tjudge 0 40\tCoke",
+            "a.ann:1: the span 0 to 40 .judge. should be 'Coke', but the text has 'Coke sat.' there",
+        ),
         ("T1\tjudge 1 5\tCoke", "a.ann:1: the span 1 to 5 .judge. should be 'Coke', but the text has 'oke ' there"),
     ],
 )
@@ -187,6 +199,64 @@ def test_a_malformed_line_of_brat_is_one_sentence_with_the_place(source, tmp_pat
     source("a.txt", "Coke sat.")
     with pytest.raises(ValueError, match=message):
         import_domain(source("a.ann", line + "\n"), tmp_path / "own")
+
+
+def test_a_span_of_brat_over_a_line_end_is_whole_and_the_order_of_fragments_does_not_matter(source, tmp_path):
+    source("a.txt", "Old\nBailey sat. Left and right ventricles. One. Two.")
+    path = source("a.ann", "T1\tcourt 0 3;4 10\tOld Bailey\nT2\tpart 31 41;16 20\tventricles Left\n")
+    report = import_domain(path, tmp_path / "own", ImportOptions(split_by="sentence"))
+    (note,) = report.notes
+    assert note.startswith("discontinuous spans, taken from first to last character: 1 (")
+    assert note.endswith("a.ann:2: 'ventricles Left')")
+    train = (tmp_path / "own" / "train.txt").read_text()
+    assert "Old\tB-court\nBailey\tI-court\n" in train
+    assert "Left\tB-part\nand\tI-part\nright\tI-part\nventricles\tI-part\n.\tO" in train
+
+
+def test_texts_of_brat_without_annotations_are_counted(source, tmp_path):
+    folder = tmp_path / "brat"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Coke sat. One. Two.")
+    (folder / "a.ann").write_text("T1\tjudge 0 4\tCoke\n")
+    (folder / "b.txt").write_text("Hale sat.")
+    (note,) = import_domain(folder, tmp_path / "own", ImportOptions(split_by="sentence")).notes
+    assert note == f"files that do not end in .ann, left out: 1 ({folder / 'b.txt'})"
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "own"),
+    [
+        ("Old\nBailey sat.", 0, 10, r"Old\nBailey"),  # as Label Studio writes a line end
+        ("🎉 Old Bailey", 3, 13, "Old Bailey"),  # in UTF-16 units, up to the end
+        ("Old-Bailey sat.", 0, 10, "old - bailey"),  # as a tokenizer decodes it
+    ],
+)
+def test_a_span_whose_text_is_written_in_another_way_is_taken(source, tmp_path, text, start, end, own):
+    value = {"start": start, "end": end, "text": own, "labels": ["court"]}
+    rows = [{"data": {"text": text}, "annotations": [{"result": [{"type": "labels", "value": value}]}]}]
+    rows += [{"data": {"text": t}, "annotations": [{"result": []}]} for t in ("One.", "Two.")]
+    assert import_domain(source("a.json", json.dumps(rows)), tmp_path / "own").num_entities == {"court": 1}
+    train = (tmp_path / "own" / "train.txt").read_text()
+    assert "Bailey\tI-court" in train or "Old-Bailey\tB-court" in train
+
+
+def test_all_columns_of_tags_but_the_last_are_named(source, tmp_path):
+    """GermEval 2014 has outer entities before nested ones."""
+    path = source("a.tsv", "1\ta\tB-ORG\tB-LOC\n\n1\tb\tB-PER\tO\n\n1\tc\tO\tO\n")
+    report = import_domain(path, tmp_path / "own")
+    assert report.num_entities == {"LOC": 1}
+    assert report.notes == (f"columns of tags before the last one, left out (--tags): 1 ({path}: column 3)",)
+    report = import_domain(path, tmp_path / "outer", ImportOptions(tags="3"))
+    assert (report.num_entities, report.notes) == ({"ORG": 1, "PER": 1}, ())
+
+
+def test_a_rename_is_looked_up_without_outer_spaces_and_reported_if_nothing_has_that_type(source, tmp_path):
+    rows = [{"text": "a", "spans": [[0, 1, kind]]} for kind in ("PER ", "PER", "party name")]
+    path = source("a.jsonl", "\n".join(json.dumps(row | {"text": f"a {n}"}) for n, row in enumerate(rows)))
+    renamed = {"PER": "person", "party name": "party", "PRE": "x"}
+    report = import_domain(path, tmp_path / "own", ImportOptions(renamed=renamed))
+    assert report.num_entities == {"person": 2, "party": 1}
+    assert report.notes == ("types to rename that the source does not have: 1 (PRE)",)
 
 
 def test_discontinuous_spans_of_brat_are_joined_and_counted(source, tmp_path):

@@ -109,6 +109,8 @@ SCHEMES = {
     "IOB1": lambda first, last, neighbour: "B" if first and neighbour else "I",
     "BIOES": lambda first, last, neighbour: {(1, 1): "S", (1, 0): "B", (0, 1): "E", (0, 0): "I"}[first, last],
     "BILOU": lambda first, last, neighbour: {(1, 1): "U", (1, 0): "B", (0, 1): "L", (0, 0): "I"}[first, last],
+    "BMES": lambda first, last, neighbour: {(1, 1): "S", (1, 0): "B", (0, 1): "E", (0, 0): "M"}[first, last],
+    "BMEW": lambda first, last, neighbour: {(1, 1): "W", (1, 0): "B", (0, 1): "E", (0, 0): "M"}[first, last],
 }
 
 
@@ -138,7 +140,7 @@ def test_all_tag_sequences_of_a_scheme_are_read_back(name):
     [
         (
             "S-x O U-x",
-            r"tags of two schemes: 'S-x' of BIOES \(here\) and 'U-x' of BILOU \(here\); import the files apart",
+            r"tags of no one scheme \(BIOES, .*\): 'S-x' \(here\) and 'U-x' \(here\); import the files apart",
         ),
         ("B-x O person", "here: expected a tag with a prefix, as the others .*, got 'person'"),
     ],
@@ -146,6 +148,19 @@ def test_all_tag_sequences_of_a_scheme_are_read_back(name):
 def test_tags_of_several_schemes_are_refused(tags, message):
     with pytest.raises(ValueError, match=message):
         scheme_of([TaggedDocument("here", None, [Sentence(list("abc"), tags.split())])])
+
+
+@pytest.mark.parametrize(
+    ("tags", "iob2"),
+    [
+        ("B I O B", "B-entity I-entity O B-entity"),
+        ("B:x I:x O B/y", "B-x I-x O B-y"),
+        ("B M E S", "B-entity I-entity I-entity B-entity"),
+    ],
+)
+def test_tags_without_types_and_other_separators_have_prefixes(tags, iob2):
+    document = TaggedDocument("here", None, [Sentence(list("abcd"), tags.split())])
+    assert " ".join(as_iob2(document, scheme_of([document]), Notes())[0].tags) == iob2
 
 
 def test_a_mixture_of_iob1_and_iob2_is_said():

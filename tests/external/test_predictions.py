@@ -283,12 +283,51 @@ def test_other_words_are_named_with_the_first_three_places(tmp_path, music):
         ('{"text": "a b", "entities": [["a", "x"], [0, 1, "x"]]}', "p:1: entities: some entities have start and end"),
         ("a", "p:1: expected a word and, in the last column, its predicted tag; got 'a'"),
         ("\n", "p: has no line"),
+        ('[{"tokens": ["a"], "entities": []}]', "p:1: expected a JSON object on each line, got"),
+        ('{\n "tokens": ["a"]}', "p:1: expected a JSON object on each line"),
+        ('{"text": "a", "entities": {"x": ["a"], "x": []}}', "p:1: .* the key 'x' stands twice in one object"),
     ],
 )  # fmt: skip
 def test_a_malformed_line_is_named(tmp_path, line, message):
     (tmp_path / "p").write_text(line + "\n")
     with pytest.raises(ValueError, match=message):
         read_prediction_file(tmp_path / "p")
+
+
+def test_a_span_of_characters_is_placed_where_the_text_has_other_spaces_within_words(tmp_path, write_zoo):
+    folder = write_zoo(tmp_path / "zoo", [(["Rock'n'Roll", "of", "New", "York"], ["O", "O", "B-place", "I-place"])])
+    rows = [{"text": "Rock ' n ' Roll of New York", "entities": [[19, 27, "place"]]}]
+    run = evaluate_predictions(write(tmp_path / "p.jsonl", rows), folder)
+    assert [run.domain.labels[i] for i in run.predictions[0]] == ["O", "O", "B-place", "I-place"]
+
+
+def test_sentences_of_the_same_characters_are_told_apart_by_their_words(tmp_path, write_zoo):
+    folder = write_zoo(tmp_path / "zoo", [(["New", "York"], ["B-place", "I-place"]), (["NewYork"], ["B-place"])])
+    for one, other in (
+        ({"tokens": ["NewYork"]}, {"tokens": ["New", "York"]}),
+        ({"text": "NewYork"}, {"text": "New York"}),
+    ):
+        length, end = (1, 2) if "tokens" in one else (7, 8)
+        rows = [one | {"entities": [[0, length, "place"]]}, other | {"entities": [[0, end, "place"]]}]
+        run = evaluate_predictions(write(tmp_path / "p.jsonl", rows), folder)
+        assert run.record.scores["test"]["conlleval"].overall.f1 == 1
+
+
+def test_offsets_of_doccano_are_places_too(tmp_path, write_zoo):
+    folder = write_zoo(tmp_path / "zoo", [(["Oslo", "is", "Oslo"], ["O", "O", "B-place"])])
+    entity = {"start_offset": 8, "end_offset": 12, "label": "place", "text": "Oslo"}
+    run = evaluate_predictions(write(tmp_path / "p.jsonl", [{"text": "Oslo is Oslo", "entities": [entity]}]), folder)
+    assert run.record.scores["test"]["conlleval"].overall.f1 == 1
+
+
+def test_a_name_that_stands_for_two_types_but_for_case_is_left_out():
+    types = TypeNames(Domain("own", ("Per", "per")))
+    assert [types.type_of(name) for name in ("Per", "per", "PER")] == ["Per", "per", None]
+
+
+def test_a_map_of_types_leads_to_no_empty_name():
+    with pytest.raises(ValueError, match=r"leads 'LOC' to '', which is no type of own; .*null leaves a name out"):
+        TypeNames(Domain("own", ("place",)), {"LOC": ""})
 
 
 def test_files_of_two_forms_and_spans_outside_are_refused(tmp_path, write_zoo):

@@ -2,14 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from crossner_hf.data.conll import Sentence
 from crossner_hf.data.importing.documents import ImportOptions, Notes, SourceFile, TaggedDocument
-from crossner_hf.data.importing.tag_schemes import OUTSIDE, PREFIXED
+from crossner_hf.data.importing.tag_schemes import OUTSIDE
 from crossner_hf.data.lines import numbered_lines
+from crossner_hf.tagger.iob2 import PREFIXED
 
 SAMPLE = 5_000  # lines from which the layout is told
 MOST_CHARACTERS_OF_LINE = 100_000
@@ -51,11 +53,10 @@ def read_columns_file(source: SourceFile, options: ImportOptions, notes: Notes) 
     Raises:
         ValueError: A line that does not have the columns of the others, or no tag, with path:line.
     """
-    lines = list(_lines(source.path))
-    layout = layout_of(lines, options, str(source.path))
-    has_documents = any(_begins_document(line) for line in lines)
+    layout = layout_of(list(islice(_lines(source.path), SAMPLE)), options, str(source.path), notes)
+    has_documents = any(map(_begins_document, _lines(source.path)))
     sentences: list[tuple[str, Sentence]] = []
-    for part in _parts(lines, layout):
+    for part in _parts(_lines(source.path), layout):
         if part is not None:
             sentences.append((part[0].where, Sentence(*_words_and_tags(part, layout))))
         if sentences and (part is None or not has_documents):
@@ -84,7 +85,7 @@ def _begins_document(line: _Line) -> bool:
     return BOUNDARY in line.columns[:2] or line.text.startswith("# newdoc")
 
 
-def _parts(lines: Sequence[_Line], layout: Layout) -> Iterator[list[_Line] | None]:
+def _parts(lines: Iterable[_Line], layout: Layout) -> Iterator[list[_Line] | None]:
     """Yield the lines of each sentence; None where a new document begins."""
     rows: list[_Line] = []
     for line in lines:
@@ -119,6 +120,8 @@ def _check(line: _Line, layout: Layout) -> None:
             f"{line.where}: expected {layout.num_columns} columns as in most lines, got {len(line.columns)}: "
             f"{line.text[:80]!r}; the file is truncated or mixed"
         )
+    if layout.number and not NUMBER.fullmatch(line.columns[0]):
+        raise ValueError(f"{line.where}: expected the number of a word in column 1, got {line.columns[0][:40]!r}")
     word, tag = line.columns[layout.word], line.columns[layout.tag]
     if not word:
         raise ValueError(f"{line.where}: expected a word in column {layout.word + 1}, got {line.text[:80]!r}")
@@ -135,24 +138,27 @@ def _words_and_tags(rows: Sequence[_Line], layout: Layout) -> tuple[list[str], l
     return [row.columns[layout.word] for row in rows], cells
 
 
-def layout_of(lines: Sequence[_Line], options: ImportOptions, name: str) -> Layout:
-    """Tell which columns hold words and tags: as the options say, else by what the columns hold.
+def layout_of(lines: Sequence[_Line], options: ImportOptions, name: str, notes: Notes) -> Layout:
+    """Tell from the first lines which columns hold words and tags: as the options say, else by what the columns hold.
 
     The last column of tags with a prefix counts, since CoNLL-2003 has chunks of that form before its entities.
 
     Raises:
         ValueError: No column of tags, or none of that number or name.
     """
-    rows = [line.columns for line in lines[:SAMPLE] if line.columns and not line.text.startswith("#")]
+    rows = [line.columns for line in lines if line.columns and not line.text.startswith("#")]
     rows = [row for row in rows if BOUNDARY not in row]
     if not rows:
         raise ValueError(f"{name}:1: has no sentence; expected lines of a word and its tag")
     count = Counter(map(len, rows)).most_common(1)[0][0]
     columns = list(zip(*(row for row in rows if len(row) == count), strict=True))
-    names = next((match[1].split() for line in lines[:SAMPLE] if (match := NAMES.match(line.text))), [])
+    names = next((match[1].split() for line in lines if (match := NAMES.match(line.text))), [])
     is_numbered = count > 2 and all(map(NUMBER.fullmatch, columns[0]))
     word = _named(options.words, names, count, name) if options.words else int(is_numbered)
-    tag = _named(options.tags, names, count, name) if options.tags else _tag_column(columns)
+    of_tags = [] if options.tags else _tag_columns(columns)
+    tag = _named(options.tags, names, count, name) if options.tags else next(iter(of_tags), None)
+    for number in of_tags[1:]:
+        notes.add("columns of tags before the last one, left out (--tags)", f"{name}: column {number + 1}")
     if tag is None and is_numbered and any(map(MISC.search, columns[-1])):
         tag = count - 1
     if tag is None and count == 2 and "O" in columns[1]:
@@ -179,13 +185,8 @@ def _named(column: str, names: Sequence[str], count: int, file_name: str) -> int
     raise ValueError(f"{file_name}: has no column {column!r}: expected a number from 1 to {count}{known}")
 
 
-def _tag_column(columns: Sequence[Sequence[str]]) -> int | None:
-    """The last column that holds tags with prefixes only; else the last that holds `O` only."""
-    all_outside = None
-    for number in range(len(columns) - 1, 0, -1):
-        cells = set(columns[number]) - OUTSIDE
-        if all(map(PREFIXED.fullmatch, cells)) and (cells or "O" in columns[number]):
-            if cells:
-                return number
-            all_outside = all_outside or number
-    return all_outside
+def _tag_columns(columns: Sequence[Sequence[str]]) -> list[int]:
+    """The columns that hold tags with prefixes only, the last first; else the last that holds `O` only."""
+    cells = {number: set(columns[number]) - OUTSIDE for number in range(len(columns) - 1, 0, -1)}
+    tagged = [number for number, inside in cells.items() if inside and all(map(PREFIXED.fullmatch, inside))]
+    return tagged or [number for number, inside in cells.items() if not inside and "O" in columns[number]][:1]

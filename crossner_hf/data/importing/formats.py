@@ -12,7 +12,7 @@ from crossner_hf.data.importing.json_rows import read_json, read_label_studio, r
 from crossner_hf.data.importing.source_files import source_files
 from crossner_hf.data.importing.spacy_docs import read_docbin
 from crossner_hf.data.importing.standoff import read_standoff
-from crossner_hf.data.lines import unpacked, without_packing
+from crossner_hf.data.lines import begins_as_json, without_packing
 
 DATASET_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
@@ -80,14 +80,9 @@ def _format_of_file(file: Path) -> str:
         return "spacy"
     if suffix in LOADERS:
         return "datasets"
-    if suffix in JSON_ENDINGS or _begins_as_json(file):
+    if suffix in JSON_ENDINGS or begins_as_json(file):
         return tool_of(next(rows_of(file), ("", {}))[1])
     return "conll"
-
-
-def _begins_as_json(path: Path) -> bool:
-    with unpacked(path) as file:
-        return re.match(rb'\s*(?:\{\s*"|\[\s*\{)', file.read(100).removeprefix(b"\xef\xbb\xbf")) is not None
 
 
 def choose_format(source: str, chosen: str | None) -> str:

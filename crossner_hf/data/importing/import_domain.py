@@ -84,7 +84,7 @@ def import_domain(source: str | Path, output: str | Path, options: ImportOptions
     options, notes, source = options or ImportOptions(), Notes(), str(source)
     form = choose_format(source, options.source_format)
     documents, scheme = _with_iob2(list(read_documents(source, form, options, notes)), options, notes)
-    documents = [_renamed(document, options.renamed, notes) for document in documents]
+    documents = _renamed(documents, options.renamed, notes)
     entities = Counter(s.entity_type for d in documents for sentence in d.sentences for s in spans(sentence.tags))
     if not entities:
         raise ValueError(
@@ -105,7 +105,7 @@ def import_domain(source: str | Path, output: str | Path, options: ImportOptions
         try:
             Domain.from_folder(folder)
         except ValueError as error:
-            raise ValueError(str(error).replace(str(folder), str(target)) + " (--name)") from None
+            raise ValueError(str(error).replace(str(folder), str(target)) + " (--name, --rename)") from None
         for split, file_name in FILE_NAMES.items():
             write_text(folder / file_name, "".join(conll_lines(*sentence) for sentence in splits[split]))
         report = ImportReport(
@@ -143,23 +143,32 @@ def _with_iob2(
     return converted, scheme.name if scheme else None
 
 
-def _renamed(document: ImportedDocument, renamed: Mapping[str, str], notes: Notes) -> ImportedDocument:
-    """Give types their new names; white space in a type becomes `_`."""
+def _renamed(documents: Sequence[ImportedDocument], renamed: Mapping[str, str], notes: Notes) -> list[ImportedDocument]:
+    """Give types their new names; white space in a type becomes `_`, before and after."""
     names: dict[str, str] = {}
+    unused = set(renamed)
 
-    def label(tag: str) -> str:
+    def label(tag: str, where: str) -> str:
         prefix, kind = split_tag(tag)
         if tag == "O":
             return tag
         if kind not in names:
-            names[kind] = "_".join(renamed.get(kind, kind).split())
+            old = kind if kind in renamed else "_".join(kind.split())
+            unused.discard(old)
+            names[kind] = "_".join(renamed.get(old, old).split())
             if not names[kind].isprintable():
-                raise ValueError(f"{document.where}: {kind[:40]!r} cannot be the name of a type")
+                raise ValueError(f"{where}: {kind[:40]!r} cannot be the name of a type")
         if not names[kind] and prefix == "B":
-            notes.add(f"entities of the type {kind!r} left out, as the options say", document.where)
+            notes.add(f"entities of the type {kind!r} left out, as the options say", where)
         return f"{prefix}-{names[kind]}" if names[kind] else "O"
 
-    return document._replace(sentences=[Sentence(s.tokens, [label(tag) for tag in s.tags]) for s in document.sentences])
+    changed = []
+    for document in documents:
+        sentences = [Sentence(s.tokens, [label(tag, document.where) for tag in s.tags]) for s in document.sentences]
+        changed.append(document._replace(sentences=sentences))
+    for old in sorted(unused):
+        notes.add("types to rename that the source does not have", old)
+    return changed
 
 
 def description_of(entity_type: str) -> str:

@@ -1,6 +1,5 @@
 """JSON of annotation tools: rows of tokens and tags, or of a text and spans; Label Studio, doccano, Prodigy."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from crossner_hf.data.importing.documents import (
     TextDocument,
 )
 from crossner_hf.data.importing.words_of_spans import utf16_span
-from crossner_hf.data.lines import json_rows, numbered_lines, starts_of, text_of, unpacked
+from crossner_hf.data.lines import json_rows, numbered_lines, starts_of, text_of, unpacked, without_space
+from crossner_hf.json_file import parse_json
 from crossner_hf.tagger.word_splitter import Word
 
 Row = Mapping[str, Any]
@@ -44,7 +44,7 @@ def rows_of(path: Path) -> Iterator[tuple[str, Row]]:
         return
     with unpacked(path) as file:
         try:
-            items = json.loads(file.read().decode("utf-8-sig"))
+            items = parse_json(file.read().decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}: cannot be read as a JSON array, it may be truncated: {error}") from None
     for number, item in enumerate(items, start=1):
@@ -84,7 +84,7 @@ def row_document(row: Row, where: str, split: str | None, options: ImportOptions
     tags = _value(row, options.tags, TAG_KEYS, list, where)
     is_tagged = words is not None and tags is not None and not any(isinstance(tag, list | dict) for tag in tags)
     is_empty = words and not tags and isinstance(row.get("text"), str)  # no spans, rather than no tags
-    if is_tagged and not is_empty and all(isinstance(word, str) for word in words):
+    if is_tagged and not is_empty and not any(isinstance(word, Mapping) for word in words):
         return TaggedDocument(where, split, [_sentence(words, tags, where)])
     key = _key(row, options.text, TEXT_KEYS, str, where)
     if key is None:
@@ -123,6 +123,8 @@ def _value(row: Row, chosen: str | None, known: Sequence[str], kind: type, where
 def _sentence(words: Sequence[str], tags: Sequence[Any], where: str) -> Sentence:
     if len(words) != len(tags):
         raise ValueError(f"{where}: {len(words)} words and {len(tags)} tags")
+    if (odd := next((word for word in words if not isinstance(word, str)), None)) is not None:
+        raise ValueError(f"{where}: expected words as strings, got {odd!r}")
     odd = next((tag for tag in tags if not isinstance(tag, str) and tag is not None), None)
     if odd is not None:
         raise ValueError(f"{where}: expected the names of tags, such as 'B-person', got {odd!r}; numbers need names")
@@ -175,16 +177,18 @@ def character_spans(item: Any, text: str, where: str, notes: Notes) -> Iterator[
 
 
 def checked_span(span: CharacterSpan, own: str, text: str, where: str, notes: Notes) -> CharacterSpan:
-    """Give a span whose text the source repeats, which must be what stands there, white space apart.
+    r"""Give a span whose text the source repeats, which must be what stands there, white space and case apart.
+
+    Label Studio writes a line end in it as the two characters `\n`; pipelines give it as their tokenizer decodes it.
 
     Raises:
         ValueError: If it is not, also when offsets count UTF-16 units.
     """
-    wanted = own.split()
-    if text[span.start : span.end].split() == wanted or not 0 <= span.start < span.end <= len(text):
+    wanted = [without_space(own).casefold(), without_space(own.replace(r"\n", "\n")).casefold()]
+    if not 0 <= span.start < span.end or without_space(text[span.start : span.end]).casefold() in wanted:
         return span
     by_units = utf16_span(span, text)
-    if text[by_units.start : by_units.end].split() != wanted:
+    if without_space(text[by_units.start : by_units.end]).casefold() not in wanted:
         raise ValueError(
             f"{where}: the span {span.start} to {span.end} ({span.entity_type}) should be {own[:40]!r}, but the text "
             f"has {text[span.start : span.end][:40]!r} there"

@@ -39,9 +39,10 @@ def source_files(source: Path, suffix: str | None = None, notes: Notes | None = 
     if suffix is None:
         endings = [path.suffix for path in paths if path.suffix not in (".md", ".conf", ".html")]
         suffix = max(sorted(set(endings)), key=endings.count, default="")
-        if notes is not None:
-            for path in (path for path in paths if path.suffix != suffix):
-                notes.add(f"files that do not end in {suffix}, left out", str(path))
+    if notes is not None:
+        read = {path.with_suffix("") for path in paths if path.suffix == suffix}  # of brat's, the text lies beside
+        for path in (path for path in paths if path.suffix != suffix and path.with_suffix("") not in read):
+            notes.add(f"files that do not end in {suffix}, left out", str(path))
     files = [SourceFile(path, split_of(path.relative_to(source).parts)) for path in paths if path.suffix == suffix]
     if not files:
         raise FileNotFoundError(f"{source}: has no file of annotations")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from crossner_hf.data.importing.documents import CharacterSpan, ImportOptions, Notes, SourceFile, TextDocument
 from crossner_hf.data.importing.json_rows import checked_span
-from crossner_hf.data.lines import numbered_lines
+from crossner_hf.data.lines import numbered_lines, without_space
 
 SPAN = re.compile(r"T\S+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)\t(.*)")
 OTHERS = "REAMN#*"  # relations, events, attributes, modifications, normalisations, notes, equivalences
@@ -38,13 +38,11 @@ def read_standoff(source: SourceFile, options: ImportOptions, notes: Notes) -> I
             if line.strip():
                 notes.add("lines of brat that are no spans (relations, events, notes), left out", where)
             continue
-        places = [int(place) for place in re.split("[ ;]", match[2])]
+        places = sorted(map(int, re.split("[ ;]", match[2])))
         span = CharacterSpan(places[0], places[-1], match[1])
-        if len(places) > 2:
+        if len(places) > 2 and without_space(text[span.start : span.end]) != without_space(match[3]):
             notes.add("discontinuous spans, taken from first to last character", f"{where}: {match[3][:40]!r}")
             spans.append(span)
-        elif span.end > len(text):
-            raise ValueError(f"{where}: the span ends at {span.end}, the text has {len(text):,} characters")
         else:
             spans.append(checked_span(span, match[3], text, where, notes))
     yield TextDocument(str(path), source.split, text, spans)

@@ -1,14 +1,14 @@
 """Tag schemes: which one the tags of a source follow, and the same entities as IOB2."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from crossner_hf.data.conll import Sentence
 from crossner_hf.data.importing.documents import Notes, TaggedDocument
-from crossner_hf.tagger.iob2 import PREFIXES, may_follow, split_tag, stray_inside_opens
+from crossner_hf.tagger.iob2 import OF_NO_TYPE, PREFIXED, PREFIXES, may_follow, split_tag, stray_inside_opens
 
-PREFIXED = re.compile(r"([BIESULMW])[-_](.+)", re.IGNORECASE)
+SCHEMES = {"BIOES": "BIES", "BILOU": "BILU", "BMES": "BMES", "BMEW": "BMEW"}  # with their prefixes
+UNTYPED = "entity"  # the type of tags that are prefixes alone
 OUTSIDE = frozenset({"O", "o", "_", "-", ""})
 _NO_PART = dict.fromkeys(map(ord, "\t\n\r\x00\ufeff"))  # of a word in CoNLL columns
 BARE = "types alone; neighbours of one type are one entity"
@@ -33,10 +33,14 @@ def scheme_of(documents: Sequence[TaggedDocument]) -> Scheme:
         for sentence in document.sentences:
             for tag in sentence.tags:
                 places.setdefault(tag, document.where)
-    matches = {tag: PREFIXED.fullmatch(tag) for tag in places if tag not in OUTSIDE}
+    inside = [tag for tag in places if tag not in OUTSIDE]
+    untyped = not {"B", "I"}.isdisjoint(inside) and PREFIXES.keys() >= set(inside)
+    matches = {tag: PREFIXED.fullmatch(f"{tag}-{UNTYPED}" if untyped else tag) for tag in inside}
     labels = dict.fromkeys(places, "O")
     if not any(matches.values()):
-        return Scheme(BARE if matches else "no entity", labels | {tag: f"I-{tag}" for tag in matches})
+        if inside and all(map(OF_NO_TYPE.fullmatch, inside)):
+            raise ValueError(f"{places[inside[0]]}: expected tags such as 'B-person', got {inside[0]!r}; convert them")
+        return Scheme(BARE if inside else "no entity", labels | {tag: f"I-{tag}" for tag in inside})
     prefixes: dict[str, str] = {}
     for tag, match in matches.items():
         if match is None:
@@ -49,16 +53,12 @@ def scheme_of(documents: Sequence[TaggedDocument]) -> Scheme:
 def _name(
     prefixes: dict[str, str], documents: Sequence[TaggedDocument], labels: dict[str, str], places: dict[str, str]
 ) -> str:
-    families = {"BIOES": "ES", "BILOU": "LU", "BMEW": "MW"}
-    named = {family: [prefixes[p] for p in letters if p in prefixes] for family, letters in families.items()}
-    if named["BMEW"]:
-        named["BIOES"] = [tag for tag in named["BIOES"] if tag[0].upper() != "E"]  # BMEW has E- too
-    families_found = [(family, tags[0]) for family, tags in named.items() if tags]
-    if len(families_found) > 1:
-        mixed = " and ".join(f"{tag!r} of {family} ({places[tag]})" for family, tag in families_found)
-        raise ValueError(f"tags of two schemes: {mixed}; import the files apart")
-    if families_found:
-        return families_found[0][0]
+    if of_scheme := prefixes.keys() - {"B", "I"}:
+        name = next((name for name, letters in SCHEMES.items() if prefixes.keys() <= set(letters)), None)
+        if name is None:
+            mixed = " and ".join(f"{prefixes[p]!r} ({places[prefixes[p]]})" for p in sorted(of_scheme))
+            raise ValueError(f"tags of no one scheme ({', '.join(SCHEMES)}): {mixed}; import the files apart")
+        return name
     strays = needless = 0  # I- that open an entity; B- where IOB1 would have I-
     for document in documents:
         for sentence in document.sentences:
@@ -85,7 +85,7 @@ def as_iob2(document: TaggedDocument, scheme: Scheme, notes: Notes) -> list[Sent
                 words.append(cleaned)
                 labels.append(label)
         tags = stray_inside_opens(labels)
-        if scheme.name in ("IOB2", "BIOES", "BILOU", "BMEW") and tags != labels:
+        if scheme.name in ("IOB2", *SCHEMES) and tags != labels:
             notes.add(STRAY, f"{document.where}: {' '.join(sentence.tags)[:60]}")
         if words:
             sentences.append(Sentence(words, tags))
