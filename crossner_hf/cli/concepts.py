@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import CommandParser, quiet
+from crossner_hf.cli.options import CommandParser, add_data_dir, quiet
 from crossner_hf.display import say
 from crossner_hf.packaged_encoder import CONCEPTS
 
@@ -157,13 +157,14 @@ def run_train(argv: Sequence[str]) -> int:
         required=True,
         help="encoder: a folder, a Hub id, or minilm or concepts (extra: offline); one with a concept head keeps it",
     )
+    add_data_dir(task)
     add_resume(task)
     args, given = parse_run(parser, task, ConceptArguments, {}, argv)
     quiet()
     from crossner_hf.concepts.pretrain import pretrain_concepts
 
     try:
-        record = pretrain_concepts(given.data, given.model, args, resume=given.resume)
+        record = pretrain_concepts(given.data, given.model, args, data_dir=given.data_dir, resume=given.resume)
     except KeyboardInterrupt:
         return interrupted(args)
     if args.should_save:

@@ -15,8 +15,8 @@ from crossner_hf.atomic_write import write_text
 from crossner_hf.concepts.arguments import ConceptArguments
 from crossner_hf.concepts.batches import ConceptCollator, ConceptRow
 from crossner_hf.concepts.concept_card import README_FILE, concept_card
-from crossner_hf.concepts.concept_data import checksums, choose_rows, identity, read_rows
 from crossner_hf.concepts.model import ConceptModel
+from crossner_hf.concepts.streams import read_streams
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
 from crossner_hf.models.description_head import ConceptHead, concepts_file
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
@@ -77,6 +77,7 @@ def pretrain_concepts(
     model: str,
     args: ConceptArguments,
     *,
+    data_dir: str | Path | None = None,
     resume: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> ConceptRecord:
@@ -88,6 +89,7 @@ def pretrain_concepts(
         data: A folder of concept data, as `crossner-hf concepts build` makes it.
         model: An encoder: a folder, a Hub id, or 'minilm' or 'concepts' (from the extra `offline`).
         args: The run's arguments.
+        data_dir: Folder of the official files, for `args.ner_source`.
         resume: Whether to resume from the last checkpoint in `args.output_dir`, with the result that the run would have
             had without the break. A finished run returns its record.
         callbacks: Callbacks for the Trainer.
@@ -126,10 +128,10 @@ def pretrain_concepts(
         for module in encoder.modules():
             if isinstance(module, nn.Embedding):
                 module.requires_grad_(False)
-    rows = choose_rows(list(read_rows(data)), args.max_tokens, args.seed)
+    streams = read_streams(data, args, data_dir)
+    rows = streams.rows()
     settings = {
-        "data_sha256": checksums(data),
-        "sentences_sha256": identity(rows),
+        **streams.about,
         "encoder": {"name": encoder_name(model), "sha256": weights_hash(network)},
         "processes": args.world_size * max(1, args.n_gpu),
         "arguments": recorded_arguments(args),
@@ -154,7 +156,7 @@ def pretrain_concepts(
         flop = encoder_flop(network, trainer.state.num_input_tokens_seen / len(rows))  # without the phrases' tokens
         speed = training_speed(trainer, clock, flop)
         about = {**settings, "wall_seconds": round(seconds, 1), "resumed": checkpoint is not None, "speed": speed}
-        record = _save(trainer, rows, about) if args.should_save else None
+        record = _save(trainer, streams.concepts, about) if args.should_save else None
         return broadcast_object_list([record])[0]
 
 

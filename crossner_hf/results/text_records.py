@@ -120,6 +120,15 @@ class DaptRecord(Record):
         )
 
 
+class LabelledStream(RecordPart):
+    """Labelled sentences that were mixed into concept pre-training. share: of the tokens, as asked for."""
+
+    domain: str
+    share: Fraction
+    sentences: int
+    sha256: str
+
+
 class ConceptRecord(Record):
     """Concept pre-training of an encoder.
 
@@ -129,7 +138,8 @@ class ConceptRecord(Record):
         head_sha256: Hash of the head that this model came with; None for a new head.
         data_sha256: Checksums of the concept data.
         sentences_sha256: Hash of the sentences that were chosen.
-        sentences, mentions, phrases: What was trained on.
+        sentences, mentions, phrases: Of the concept data that were trained on.
+        ner_source: Labelled sentences beside them.
         tokens_seen: Tokens in all training batches, including special ones, without those of phrases.
         speed: Of the optimizer steps; the tokens of phrases are not counted.
     """
@@ -148,6 +158,7 @@ class ConceptRecord(Record):
     sentences: int
     mentions: int
     phrases: int
+    ner_source: LabelledStream | None = None
     epochs: float | None
     steps: int
     tokens_seen: int
