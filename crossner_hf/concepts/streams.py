@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crossner_hf.concepts.arguments import ConceptArguments
-from crossner_hf.concepts.batches import ConceptRow
+from crossner_hf.concepts.batches import ConceptRow, Mention
 from crossner_hf.concepts.concept_data import about_tokens, checksums, choose_rows, identity, read_rows
 from crossner_hf.data.builder import load
 from crossner_hf.schema import Domain, get_domain
@@ -73,7 +73,9 @@ def labelled_rows(domain: Domain, data_dir: str | Path | None = None) -> list[Co
     rows: list[ConceptRow] = []
     for words, ids in zip(data["tokens"], data["ner_tags"], strict=True):
         found = spans([domain.labels[i] for i in ids])
-        mentions = [{"start": s.start, "end": s.end, "phrases": [*domain.phrases(s.entity_type)]} for s in found]
+        mentions: list[Mention] = [
+            {"start": s.start, "end": s.end, "phrases": [*domain.phrases(s.entity_type)]} for s in found
+        ]
         rows.append({"tokens": list(words), "mentions": mentions, "unknown": [], "labelled": True})
     return rows
 
