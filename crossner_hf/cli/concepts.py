@@ -19,7 +19,7 @@ EPILOG = """Concepts are what Wikipedia's first sentences say. "Miles Davis was 
 every "Miles Davis" in text a mention of "trumpeter". An encoder that was trained on such
 mentions reads descriptions of types:
 
-  crossner-hf concepts build --source simplewiki.parquet --output concept-data/
+  crossner-hf concepts build --source simplewiki.xml.bz2 --output concept-data/
   crossner-hf concepts train --data concept-data/ --model minilm --max-tokens 1000000 --output runs/concepts
   crossner-hf predict --model runs/concepts --types "court, judge, statute" articles.txt
   crossner-hf concepts describe --domain legal/ --choose
@@ -46,7 +46,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _add_build_options(build: argparse.ArgumentParser) -> None:
-    build.add_argument("--source", nargs="+", required=True, help="files or folders of pages with titles")
+    build.add_argument(
+        "--source",
+        nargs="+",
+        required=True,
+        help="files or folders of pages with titles; links of MediaWiki dumps are mentions",
+    )
     build.add_argument("--output", required=True, metavar="FOLDER", help="where the data go")
     build.add_argument("--text-column", default="text", help="column of the text (default: text)")
     build.add_argument("--title-column", default="title", help="column of the title (default: title)")

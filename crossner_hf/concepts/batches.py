@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,28 +10,9 @@ from torch import Tensor
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from crossner_hf.concepts.model import ANY_MENTION
+from crossner_hf.concepts.rows import ConceptRow, Mention
 from crossner_hf.models.description_head import BEGIN, INSIDE, OUTSIDE
 from crossner_hf.tagger.tokenize_and_align import IGNORED, first_tokens
-
-
-class Mention(TypedDict):
-    """Words `start` to `end` (exclusive) and the phrases of what they name, the first one the usual."""
-
-    start: int
-    end: int
-    phrases: list[str]
-
-
-class ConceptRow(TypedDict):
-    """A sentence of concept data: words, mentions, and the words of which it is not known what they are.
-
-    `labelled`: people labelled it, with the types of a domain.
-    """
-
-    tokens: list[str]
-    mentions: list[Mention]
-    unknown: list[int]
-    labelled: NotRequired[bool]
 
 
 class Shares(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crossner_hf.concepts.batches import ConceptRow
+from crossner_hf.concepts.rows import ConceptRow
 from crossner_hf.data.sources import sha256_of
 
 LEAST_MENTIONS = 5  # of a head noun, for its phrases to be learned

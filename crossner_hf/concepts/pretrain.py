@@ -13,9 +13,10 @@ from transformers import AutoModel, TrainerCallback, TrainerControl, TrainerStat
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.concepts.arguments import ConceptArguments
-from crossner_hf.concepts.batches import ConceptCollator, ConceptRow
+from crossner_hf.concepts.batches import ConceptCollator
 from crossner_hf.concepts.concept_card import README_FILE, concept_card
 from crossner_hf.concepts.model import ConceptModel
+from crossner_hf.concepts.rows import ConceptRow
 from crossner_hf.concepts.streams import read_streams
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
 from crossner_hf.models.description_head import ConceptHead, concepts_file

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crossner_hf.concepts.arguments import ConceptArguments
-from crossner_hf.concepts.batches import ConceptRow, Mention
 from crossner_hf.concepts.concept_data import about_tokens, checksums, choose_rows, identity, read_rows
+from crossner_hf.concepts.rows import ConceptRow, Mention
 from crossner_hf.data.builder import load
 from crossner_hf.schema import Domain, get_domain
 from crossner_hf.tagger.iob2 import spans
