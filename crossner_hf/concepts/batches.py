@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from crossner_hf.concepts.model import ANY_MENTION
-from crossner_hf.concepts.rows import ConceptRow, Mention
+from crossner_hf.concepts.rows import ConceptRow, Mention, TextBlock
+from crossner_hf.masking import DataCollatorForTokenMasking
 from crossner_hf.models.description_head import BEGIN, INSIDE, OUTSIDE
 from crossner_hf.tagger.tokenize_and_align import IGNORED, first_tokens
 
@@ -43,24 +44,54 @@ class ConceptCollator:
         max_length: Tokens of a sentence, special ones included; further ones are cut off.
         shares: What is drawn.
         seed: Seed of the draws.
+        masker: Masks blocks of raw text, if there are any; a batch then has `is_text` (batch,) bool, and rows of text
+            have the masked tokens as `labels`.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int, shares: Shares, seed: int):
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        shares: Shares,
+        seed: int,
+        masker: DataCollatorForTokenMasking | None = None,
+    ):
         self.tokenizer, self.max_length, self.shares, self.seed = tokenizer, max_length, shares, seed
+        self.masker = masker
         self._epoch = torch.tensor(0).share_memory_()  # worker processes that live longer see the next epoch too
 
     def set_epoch(self, epoch: int) -> None:
         """Draw for this epoch from now on."""
         self._epoch.fill_(epoch)
+        if self.masker is not None:
+            self.masker.set_epoch(epoch)
 
-    def __call__(self, rows: Sequence[ConceptRow]) -> BatchEncoding:
-        """Encode and pad rows."""
+    def __call__(self, rows: Sequence[ConceptRow | TextBlock]) -> BatchEncoding:
+        """Encode and pad rows; sentences come before raw text."""
+        sentences = [cast("ConceptRow", row) for row in rows if "tokens" in row]
+        batch = self._sentences(sentences)
+        if self.masker is None:
+            return batch
+        is_text = torch.arange(len(rows)) >= len(sentences)
+        if is_text.any():
+            blocks = self.masker([row for row in rows if "tokens" not in row])
+            blocks["attention_mask"] = torch.ones_like(blocks["input_ids"])
+            for name, padding in (
+                ("input_ids", self.tokenizer.pad_token_id),
+                ("attention_mask", 0),
+                ("labels", IGNORED),
+            ):
+                parts = [*batch[name][: len(sentences)], *blocks[name]]
+                batch[name] = nn.utils.rnn.pad_sequence(parts, batch_first=True, padding_value=padding)
+        return BatchEncoding({**batch, "is_text": is_text})
+
+    def _sentences(self, rows: Sequence[ConceptRow]) -> BatchEncoding:
         draws = [self._draws(row) for row in rows]
         chosen = [self._phrases(row, draw) for row, draw in zip(rows, draws, strict=True)]
         phrases = sorted({phrase for row in chosen for phrase in row})
         index = {phrase: number for number, phrase in enumerate(phrases)}
         batch = self.tokenizer(
-            [row["tokens"] for row in rows],
+            [row["tokens"] for row in rows] or [[""]],
             is_split_into_words=True,
             truncation=True,
             max_length=self.max_length,

@@ -21,3 +21,9 @@ class ConceptRow(TypedDict):
     mentions: list[Mention]
     unknown: list[int]
     labelled: NotRequired[bool]
+
+
+class TextBlock(TypedDict):
+    """Tokens of raw text, to be masked; all blocks of a run have one length."""
+
+    input_ids: list[int]

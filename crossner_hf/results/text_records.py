@@ -129,6 +129,24 @@ class LabelledStream(RecordPart):
     sha256: str
 
 
+class TextStream(RecordPart):
+    """Masked-language modelling on raw text that was mixed into concept pre-training.
+
+    share:  of the tokens, as asked for
+    blocks: of block_size tokens
+    head:   where the masked-LM head came from
+    """
+
+    share: Fraction
+    corpus_sha256: Checksums
+    texts_sha256: str
+    blocks: int
+    block_size: int
+    masking: str
+    mlm_probability: float
+    head: str
+
+
 class ConceptRecord(Record):
     """Concept pre-training of an encoder.
 
@@ -139,7 +157,7 @@ class ConceptRecord(Record):
         data_sha256: Checksums of the concept data.
         sentences_sha256: Hash of the sentences that were chosen.
         sentences, mentions, phrases: Of the concept data that were trained on.
-        ner_source: Labelled sentences beside them.
+        ner_source, mlm_text: Labelled sentences and raw text beside them.
         tokens_seen: Tokens in all training batches, including special ones, without those of phrases.
         speed: Of the optimizer steps; the tokens of phrases are not counted.
     """
@@ -159,6 +177,7 @@ class ConceptRecord(Record):
     mentions: int
     phrases: int
     ner_source: LabelledStream | None = None
+    mlm_text: TextStream | None = None
     epochs: float | None
     steps: int
     tokens_seen: int
