@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .dropout import Dropout
+
 
 class CellOutput(NamedTuple):
     """What the cells say of each word.
@@ -56,7 +58,7 @@ class MultiCellLSTM(nn.Module):
         self.query = nn.Parameter(torch.empty(num_domains, 2, 2 * hidden_size))  # v
         self.type_weight = nn.Parameter(torch.empty(2, num_cells, hidden_size))
         self.type_bias = nn.Parameter(torch.empty(num_cells))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
