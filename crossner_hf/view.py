@@ -5,8 +5,9 @@ Needs the extra `view` (Gradio).
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from html import escape
 from itertools import chain
 from typing import Any, NamedTuple
@@ -135,10 +136,19 @@ def text_html(taggers: Mapping[str, Tagger], text: str) -> str:
         parts, end = list[str](), 0
         for entity in entities:
             parts.append(escape(text[end : entity["start"]]))
-            parts.append(_mark(entity["word"], entity["entity_group"], "gold", f"{entity['score']:.2f}"))
+            parts.append(_mark(entity["word"], entity["entity_group"], "", f"{entity['score']:.2f}"))
             end = entity["end"]
         rows.append(f"<p><span class='name'>{escape(name)}</span>{''.join([*parts, escape(text[end:])])}</p>")
     return f"{STYLE}<div class='ner'>{''.join(rows)}</div>"
+
+
+def types_html(make_tagger: Callable[[str], Tagger], types: str, text: str) -> str:
+    """Show a raw text as types in words tag it, or what is wrong with them."""
+    try:
+        tagger = make_tagger(types)
+    except ValueError as error:
+        return f"<p>{escape(str(error))}</p>"
+    return text_html({"": tagger}, text)
 
 
 def check_gradio() -> Any:
@@ -176,4 +186,24 @@ def build_page(systems: Systems, taggers: Mapping[str, Tagger], title: str) -> A
             box = gradio.Textbox(label="text", lines=4)
             tagged = gradio.HTML()
             gradio.Button("Tag").click(lambda text: text_html(taggers, text), box, tagged)
+    return blocks
+
+
+def build_types_page(types: str, make_tagger: Callable[[str], Tagger], title: str) -> Any:
+    """Build the Gradio page of types in words, with no training.
+
+    Args:
+        types: What the box for the types holds at first.
+        make_tagger: Makes a tagger of the text in that box, or raises ValueError, which the page shows.
+        title: Title of the page.
+    """
+    gradio = check_gradio()
+    with gradio.Blocks(title=title) as blocks:
+        gradio.Markdown(f"## {title}")
+        boxes = [
+            gradio.Textbox(types, label="types, or type=description, separated by commas"),
+            gradio.Textbox(label="text", lines=4),
+        ]
+        tagged = gradio.HTML()
+        gradio.Button("Tag").click(partial(types_html, lru_cache(4)(make_tagger)), boxes, tagged, api_name="tag")
     return blocks

@@ -9,7 +9,7 @@ from crossner_hf.cli import main
 from crossner_hf.finetuning.evaluation import TaggedSplit
 from crossner_hf.results.record_files import write_record
 from crossner_hf.schema import Domain, get_domain
-from crossner_hf.view import Systems, Wanted, build_page, text_html
+from crossner_hf.view import Systems, Wanted, build_page, build_types_page, text_html, types_html
 
 GOLD = [["B-band", "I-band"], ["O", "B-song"], ["O", "O"], ["B-band", "O"]]
 FIRST = [["B-band", "I-band"], ["O", "B-album"], ["B-song", "O"], ["O", "O"]]
@@ -87,6 +87,43 @@ def test_gradio_builds_the_page_and_its_filter_answers(systems):
     page = build_page(systems, {}, "linear and crf on music/test")
     shown = next(f.fn for f in page.fns.values() if f.fn.__name__ == "shown")
     assert "1 of 4 sentences" in shown(["missed"], "any", 0, 1, None)
+
+
+def test_types_in_words_tag_a_text_or_say_what_is_wrong(random_tagger):
+    from crossner_hf.tagger.tagger import Tagger
+
+    tagger = Tagger.from_pretrained(random_tagger())
+
+    def make_tagger(types):
+        if types != "city":
+            raise ValueError(f"no <{types}>")
+        return tagger
+
+    assert types_html(make_tagger, "city", "New York") == text_html({"": tagger}, "New York")
+    assert types_html(make_tagger, "town", "New York") == "<p>no &lt;town&gt;</p>"
+
+
+def test_gradio_builds_the_page_of_types_in_words_with_one_tagger_for_one_line_of_types(random_tagger):
+    pytest.importorskip("gradio", reason="gradio is not installed (extra: view)")
+    from crossner_hf.tagger.tagger import Tagger
+
+    made = []
+
+    def make_tagger(types):
+        made.append(types)
+        return Tagger.from_pretrained(random_tagger())
+
+    page = build_types_page("city", make_tagger, "types in words")
+    (clicked,) = [f.fn for f in page.fns.values()]
+    assert clicked("town", "New York") == clicked("town", "New York")
+    assert made == ["town"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"), [([], "give RUN, a tagger, or --types"), (["--types", "city", "--domain", "ai"], "of its own")]
+)
+def test_a_page_is_of_a_tagger_or_of_types(user_error, argv, message):
+    assert message in user_error("view", *argv)
 
 
 def test_without_gradio_the_error_names_the_extra(random_tagger, user_error, monkeypatch):

@@ -1,7 +1,9 @@
-"""crossner-hf view: a local page to look at what a tagger gets right and wrong."""
+"""crossner-hf view: a local page to look at what a tagger gets right and wrong, or to try types in words."""
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from crossner_hf.cli.options import CommandParser, add_data_options, add_trust_remote_code, domain_help, quiet
 from crossner_hf.display import say
@@ -10,6 +12,7 @@ EPILOG = """examples:
   crossner-hf view runs/music
   crossner-hf view runs/music --other runs/music-crf            # two systems side by side
   crossner-hf view USER/NAME --domain music --split validation
+  crossner-hf view --types "singer, album, city"               # no training; types can be changed on the page
 
 Needs the extra: pip install 'crossner-hf[view]'. Only this machine can open the page; Ctrl-C ends it."""
 
@@ -20,7 +23,10 @@ def main(argv: Sequence[str]) -> int:
         description="Open a page with the test sentences, gold and predicted entities, filters, and a box for text.",
         epilog=EPILOG,
     )
-    parser.add_argument("run", metavar="RUN", help="folder or Hub id of a tagger")
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", help="folder or Hub id of a tagger; with --types of a concept encoder"
+    )
+    parser.add_argument("--types", help="types in words, as in predict, to begin with: a page with boxes for own text")
     parser.add_argument("--other", metavar="RUN", help="a second tagger, shown below the first")
     parser.add_argument("--domain", help=f"default: that of RUN's record; {domain_help()}")
     parser.add_argument("--split", choices=("train", "validation", "test"), default="test")
@@ -30,7 +36,43 @@ def main(argv: Sequence[str]) -> int:
     add_trust_remote_code(parser)
     args = parser.parse_args(argv)
 
+    if args.types and (args.other or args.domain):
+        parser.error("--types has a page of its own: leave out --other and --domain")
+    if not args.types and not args.run:
+        parser.error("give RUN, a tagger, or --types")
     quiet()
+    page = _types_page(args) if args.types else _tagger_page(args)
+    _, url, _ = page.launch(
+        server_name="127.0.0.1",
+        server_port=args.port,
+        inbrowser=not args.no_browser,
+        quiet=True,
+        share=False,
+        prevent_thread_lock=True,
+    )
+    say(f"{url}  (Ctrl-C ends it)", flush=True)
+    page.block_thread()
+    return 0
+
+
+def _types_page(args: Namespace) -> Any:
+    from crossner_hf.concepts.types_in_words import parse_types, tagger_for
+    from crossner_hf.finetuning.evaluation import model_name
+    from crossner_hf.packaged_encoder import CONCEPTS
+    from crossner_hf.tagger.tagger import Tagger
+    from crossner_hf.view import build_types_page, check_gradio
+
+    check_gradio()
+    checkpoint = args.run or CONCEPTS
+
+    def make_tagger(types: str) -> Tagger:
+        return tagger_for(parse_types(types), checkpoint, trust_remote_code=args.trust_remote_code)
+
+    make_tagger(args.types)
+    return build_types_page(args.types, make_tagger, f"types in words, {model_name(checkpoint)}")
+
+
+def _tagger_page(args: Namespace) -> Any:
     from crossner_hf.finetuning.evaluation import model_name, tagged_split
     from crossner_hf.schema import get_domain
     from crossner_hf.tagger.tagger import Tagger
@@ -48,18 +90,7 @@ def main(argv: Sequence[str]) -> int:
         name: tagged_split(tagger, domain, args.split, data_dir=args.data_dir, verify=verify)
         for name, tagger in taggers.items()
     }
-    page = build_page(Systems(splits), taggers, f"{' and '.join(names)} on {domain.name}/{args.split}")
-    _, url, _ = page.launch(
-        server_name="127.0.0.1",
-        server_port=args.port,
-        inbrowser=not args.no_browser,
-        quiet=True,
-        share=False,
-        prevent_thread_lock=True,
-    )
-    say(f"{url}  (Ctrl-C ends it)", flush=True)
-    page.block_thread()
-    return 0
+    return build_page(Systems(splits), taggers, f"{' and '.join(names)} on {domain.name}/{args.split}")
 
 
 def _recorded_domain(run: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from crossner_hf.concepts.batches import Shares
 from crossner_hf.training.run_arguments import REFUSED, RunArguments
 
+_SHARE = 0.25
 _LAST_MODEL = "the last model is kept"
 
 
@@ -48,6 +49,13 @@ class ConceptArguments(RunArguments):
         default=0.5,
         metadata={"help": "Weight of the loss that says of unknown capitalised words that they are in some mention."},
     )
+    ner_source: str | None = field(
+        default=None,
+        metadata={
+            "help": "Mix in labelled training sentences of this domain; its types' descriptions are the phrases."
+        },
+    )
+    ner_share: float = field(default=_SHARE, metadata={"help": "Their share of the tokens of an epoch."})
     dropout: float = field(
         default=0.0, metadata={"help": "Dropout while training; the checkpoint's config keeps the encoder's own."}
     )
@@ -55,7 +63,7 @@ class ConceptArguments(RunArguments):
         default=True, metadata={"help": "Keep the encoder's embeddings as they are; only its layers learn."}
     )
     learning_rate: float = field(default=1.5e-4, metadata={"help": "Adam's learning rate."})
-    head_learning_rate: float = field(default=1e-3, metadata={"help": "The same for the head, which is new."})
+    head_learning_rate: float = field(default=1e-3, metadata={"help": "The same for the head."})
     weight_decay: float = field(default=0.01, metadata={"help": "Weight decay."})
     lr_scheduler_type: str = field(default="linear", metadata={"help": "Schedule of the learning rate."})
     warmup_steps: float = field(default=0.1, metadata={"help": "Steps of warm-up; below 1: share of the run."})
@@ -80,6 +88,10 @@ class ConceptArguments(RunArguments):
         for name in ("other_phrase", "masked_mentions", "outside_words", "unknown_names", "dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+        if not 0 < self.ner_share < 1:
+            raise ValueError(f"ner_share must lie between 0 and 1, got {self.ner_share}")
+        if self.ner_share != _SHARE and not self.ner_source:
+            raise ValueError("ner_share is the share of labelled sentences; name their domain with --ner-source")
         if self.max_length < 8:
             raise ValueError(f"max_length must be at least 8 tokens, got {self.max_length}")
         if self.max_tokens is not None and self.max_tokens < 1:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,24 +10,9 @@ from torch import Tensor
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from crossner_hf.concepts.model import ANY_MENTION
+from crossner_hf.concepts.rows import ConceptRow, Mention
 from crossner_hf.models.description_head import BEGIN, INSIDE, OUTSIDE
 from crossner_hf.tagger.tokenize_and_align import IGNORED, first_tokens
-
-
-class Mention(TypedDict):
-    """Words `start` to `end` (exclusive) and the phrases of what they name, the first one the usual."""
-
-    start: int
-    end: int
-    phrases: list[str]
-
-
-class ConceptRow(TypedDict):
-    """A sentence of concept data: words, mentions, and the words of which it is not known what they are."""
-
-    tokens: list[str]
-    mentions: list[Mention]
-    unknown: list[int]
 
 
 class Shares(NamedTuple):
@@ -50,7 +35,8 @@ class ConceptCollator:
     A batch has `input_ids`, `attention_mask` and `labels` (batch, time): the column of the right logit at the first
     token of a word, `ANY_MENTION` for unknown words with a capital, -100 elsewhere; `phrase_ids` and `phrase_mask`
     (phrases, time); `related` (phrases, phrases) bool: pairs of which one is no negative of the other, because they
-    have the same head noun, one has all words of the other, or both are phrases of one mention of the batch.
+    have the same head noun, one has all words of the other, both are phrases of one mention of the batch, or one
+    describes a type in labelled sentences and the other a concept.
 
     Args:
         tokenizer: A fast tokenizer set up for words.
@@ -88,6 +74,9 @@ class ConceptCollator:
             words, starts = first_tokens(word_ids)
             labels[number, starts] = torch.from_numpy(targets[words])
             self._mask(batch["input_ids"][number], word_ids, row["mentions"], draw)
+        pairs = related(phrases, [m["phrases"] for row in rows for m in row["mentions"]])
+        if any(row.get("labelled") for row in rows):
+            pairs |= ~_of_one_kind(phrases, rows, chosen)
         described = self.tokenizer(phrases or [""], padding=True, return_tensors="pt")
         return BatchEncoding(
             {
@@ -96,7 +85,7 @@ class ConceptCollator:
                 "labels": labels,
                 "phrase_ids": described["input_ids"],
                 "phrase_mask": described["attention_mask"],
-                "related": related(phrases, [m["phrases"] for row in rows for m in row["mentions"]]),
+                "related": pairs,
             }
         )
 
@@ -153,6 +142,16 @@ def related(phrases: Sequence[str], together: Sequence[Sequence[str]]) -> Tensor
             for b in numbers:
                 pairs[a, b] |= words[a] <= words[b] or words[b] <= words[a]
     np.fill_diagonal(pairs, False)
+    return torch.from_numpy(pairs)
+
+
+def _of_one_kind(phrases: Sequence[str], rows: Sequence[ConceptRow], chosen: Sequence[Sequence[str]]) -> Tensor:
+    """Say which phrases both stand in labelled sentences, or both in others, (phrases, phrases) bool."""
+    pairs = np.zeros((len(phrases), len(phrases)), dtype=bool)
+    for labelled in (False, True):
+        used = {p for row, own in zip(rows, chosen, strict=True) if row.get("labelled", False) == labelled for p in own}
+        inside = np.array([phrase in used for phrase in phrases])
+        pairs |= inside[:, None] & inside
     return torch.from_numpy(pairs)
 
 

@@ -13,11 +13,13 @@ from transformers import AutoModel, TrainerCallback, TrainerControl, TrainerStat
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.concepts.arguments import ConceptArguments
-from crossner_hf.concepts.batches import ConceptCollator, ConceptRow
+from crossner_hf.concepts.batches import ConceptCollator
 from crossner_hf.concepts.concept_card import README_FILE, concept_card
-from crossner_hf.concepts.concept_data import checksums, choose_rows, identity, read_rows
 from crossner_hf.concepts.model import ConceptModel
+from crossner_hf.concepts.rows import ConceptRow
+from crossner_hf.concepts.streams import read_streams
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
+from crossner_hf.models.description_head import ConceptHead, concepts_file
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.results.record_files import RECORD_FILE, write_record
 from crossner_hf.results.text_records import ConceptRecord
@@ -76,15 +78,19 @@ def pretrain_concepts(
     model: str,
     args: ConceptArguments,
     *,
+    data_dir: str | Path | None = None,
     resume: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> ConceptRecord:
     """Pre-train an encoder on concept data and save it for `from_pretrained`, with `concepts.safetensors` beside it.
 
+    An encoder that was pre-trained on concepts before goes on with its head; any other gets a new one.
+
     Args:
         data: A folder of concept data, as `crossner-hf concepts build` makes it.
-        model: An encoder: a folder, a Hub id, or 'minilm' (from the extra `offline`).
+        model: An encoder: a folder, a Hub id, or 'minilm' or 'concepts' (from the extra `offline`).
         args: The run's arguments.
+        data_dir: Folder of the official files, for `args.ner_source`.
         resume: Whether to resume from the last checkpoint in `args.output_dir`, with the result that the run would have
             had without the break. A finished run returns its record.
         callbacks: Callbacks for the Trainer.
@@ -113,6 +119,9 @@ def pretrain_concepts(
     if missing:
         raise ValueError(f"{model}: lacks weights of its encoder, such as {missing[0]}")
     network = ConceptModel(encoder.config, encoder, args.unknown_names)
+    goes_on = concepts_file(path) is not None
+    if goes_on:
+        network.head = ConceptHead.load(path)
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = args.dropout
@@ -120,13 +129,14 @@ def pretrain_concepts(
         for module in encoder.modules():
             if isinstance(module, nn.Embedding):
                 module.requires_grad_(False)
-    rows = choose_rows(list(read_rows(data)), args.max_tokens, args.seed)
+    streams = read_streams(data, args, data_dir)
+    rows = streams.rows()
     settings = {
-        "data_sha256": checksums(data),
-        "sentences_sha256": identity(rows),
+        **streams.about,
         "encoder": {"name": encoder_name(model), "sha256": weights_hash(network)},
         "processes": args.world_size * max(1, args.n_gpu),
         "arguments": recorded_arguments(args),
+        **({"head_sha256": weights_hash(network.head)} if goes_on else {}),
     }
     with claimed(settings, args, resume=resume) as (finished, checkpoint):
         if finished:
@@ -147,7 +157,7 @@ def pretrain_concepts(
         flop = encoder_flop(network, trainer.state.num_input_tokens_seen / len(rows))  # without the phrases' tokens
         speed = training_speed(trainer, clock, flop)
         about = {**settings, "wall_seconds": round(seconds, 1), "resumed": checkpoint is not None, "speed": speed}
-        record = _save(trainer, rows, about) if args.should_save else None
+        record = _save(trainer, streams.concepts, about) if args.should_save else None
         return broadcast_object_list([record])[0]
 
 

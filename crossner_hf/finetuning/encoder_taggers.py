@@ -20,7 +20,7 @@ from crossner_hf.finetuning.config_overrides import override
 from crossner_hf.finetuning.multi_cell import cells_of_domains
 from crossner_hf.finetuning.settings import LINEAR, MULTI_CELL, WORD_TAGGERS, TaggerChoice
 from crossner_hf.masking.subword_boundaries import model_of
-from crossner_hf.models.description_head import CONCEPTS_FILE, ConceptHead, description_layer
+from crossner_hf.models.description_head import ConceptHead, concepts_file, description_layer
 from crossner_hf.models.encoder_crf import EncoderCRFConfig, EncoderCRFForTokenClassification
 from crossner_hf.models.multi_cell_lstm import MultiCellLSTMConfig, MultiCellLSTMForTokenClassification
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
@@ -178,7 +178,7 @@ class EncoderTaggers:
             return False
         if self.choice.head == "descriptions":
             return True  # loading says what is missing
-        return self.choice.head == "auto" and (Path(self.path) / CONCEPTS_FILE).is_file()
+        return self.choice.head == "auto" and concepts_file(self.path) is not None
 
     def _describe(self, model: PreTrainedModel, domain: Domain) -> None:
         head = ConceptHead.load(self.path)

@@ -16,12 +16,23 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import cached_file
 
 CONCEPTS_FILE = "concepts.safetensors"  # beside the encoder of a checkpoint that knows descriptions
 OUTSIDE, BEGIN, INSIDE = range(3)
 # In pre-training O stands against the phrases of a batch, some seventy, in a domain against a dozen: about log(70 / 13)
 # less likely. 1.5 raises dev F1 by 1.3 on average over the five domains; 1.25 to 2 do about the same.
 FEWER_PHRASES = 1.5
+
+
+def concepts_file(model: str | Path) -> Path | None:
+    """Give the file with the head of a folder or Hub id; None if it was not pre-trained on concepts."""
+    if Path(model).is_dir():
+        path = Path(model) / CONCEPTS_FILE
+        return path if path.is_file() else None
+    quiet = {f"_raise_exceptions_for_{what}": False for what in ("missing_entries", "connection_errors")}
+    found = cached_file(str(model), CONCEPTS_FILE, **quiet)
+    return Path(found) if found else None
 
 
 class ConceptHead(nn.Module):
@@ -78,13 +89,13 @@ class ConceptHead(nn.Module):
 
     @classmethod
     def load(cls, folder: str | Path) -> "ConceptHead":
-        """Read `concepts.safetensors`.
+        """Read `concepts.safetensors` of a folder or Hub id.
 
         Raises:
             ValueError: There is no such file, or it is not whole.
         """
-        path = Path(folder) / CONCEPTS_FILE
-        if not path.is_file():
+        path = concepts_file(folder)
+        if path is None:
             raise ValueError(
                 f"{folder}: has no {CONCEPTS_FILE}: this checkpoint was not pre-trained on concepts, so it cannot read "
                 "descriptions; use --model concepts, or --head random"

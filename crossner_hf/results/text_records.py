@@ -120,15 +120,26 @@ class DaptRecord(Record):
         )
 
 
+class LabelledStream(RecordPart):
+    """Labelled sentences that were mixed into concept pre-training. share: of the tokens, as asked for."""
+
+    domain: str
+    share: Fraction
+    sentences: int
+    sha256: str
+
+
 class ConceptRecord(Record):
     """Concept pre-training of an encoder.
 
     Attributes:
         checkpoint: The encoder that was made.
         encoder: The model that it began with.
+        head_sha256: Hash of the head that this model came with; None for a new head.
         data_sha256: Checksums of the concept data.
         sentences_sha256: Hash of the sentences that were chosen.
-        sentences, mentions, phrases: What was trained on.
+        sentences, mentions, phrases: Of the concept data that were trained on.
+        ner_source: Labelled sentences beside them.
         tokens_seen: Tokens in all training batches, including special ones, without those of phrases.
         speed: Of the optimizer steps; the tokens of phrases are not counted.
     """
@@ -141,11 +152,13 @@ class ConceptRecord(Record):
     data_sha256: Checksums
     sentences_sha256: str
     encoder: Checkpoint
+    head_sha256: str | None = None
     processes: int = 1
     arguments: RecordedArguments
     sentences: int
     mentions: int
     phrases: int
+    ner_source: LabelledStream | None = None
     epochs: float | None
     steps: int
     tokens_seen: int

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import broadcast_object_list
-from transformers import PreTrainedModel, Trainer, TrainerState
+from torch import nn
+from transformers import Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from crossner_hf.training import run_folder
@@ -82,10 +83,13 @@ def train_from(trainer: Trainer, checkpoint: str | None) -> float:
     return state["stateful_callbacks"]["RunClock"]["args"]["seconds"]
 
 
-def weights_hash(model: PreTrainedModel) -> str:
-    """Return the SHA-256 of the encoder's tensors and their names, which does not depend on the file they came from."""
+def weights_hash(model: nn.Module) -> str:
+    """Return the SHA-256 of the tensors and their names, of a model with an encoder those of the encoder.
+
+    It does not depend on the file they came from.
+    """
     key = hashlib.sha256()
-    for name, tensor in sorted(model.base_model.state_dict().items()):
+    for name, tensor in sorted(getattr(model, "base_model", model).state_dict().items()):
         key.update(name.encode())
         key.update(tensor.detach().cpu().contiguous().float().numpy().tobytes())
     return key.hexdigest()
