@@ -1,7 +1,7 @@
 """Cost of a training step of the multi-cell LSTM by the number of its types, and beside a loop over its cells."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -69,15 +69,12 @@ class LoopInBothDirections(nn.Module):
         return CellOutput(hidden, scores, (ahead[2] + back[2]) / 2)
 
 
-def seconds(module: nn.Module, forward: Callable[[], CellOutput], repeats: int) -> float:
-    """Processor time of the fastest of several steps forward and backward."""
-    times = []
-    for _ in range(repeats):
-        module.zero_grad()
-        begun = time.process_time()
-        sum(values.square().sum() for values in forward()).backward()
-        times.append(time.process_time() - begun)
-    return min(times)
+def seconds(module: nn.Module, *inputs: Tensor) -> float:
+    """Processor time of a step forward and backward."""
+    module.zero_grad()
+    begun = time.process_time()
+    sum(values.square().sum() for values in module(*inputs)).backward()
+    return time.process_time() - begun
 
 
 def bench_multi_cell(data_dir: str | None = None) -> list[tuple[str, str, str]]:
@@ -89,8 +86,9 @@ def bench_multi_cell(data_dir: str | None = None) -> list[tuple[str, str, str]]:
     difference = max((a - b).abs().max().item() for a, b in zip(many(x, mask), loop(x), strict=True))
     if difference > 1e-5:
         raise AssertionError(f"the multi-cell LSTM and a loop over its cells differ by {difference}")
-    of_few, of_many = (seconds(lstm, lambda lstm=lstm: lstm(x, mask), 7) for lstm in (few, many))
-    of_loop = seconds(loop, lambda: loop(x), 3)
+    # In turns, so that what else the machine does slows all three alike.
+    rounds = [(seconds(few, x, mask), seconds(many, x, mask), seconds(loop, x)) for _ in range(7)]
+    of_few, of_many, of_loop = map(min, zip(*rounds, strict=True))
     return [
         (
             f"multi-cell LSTM, {BATCH} x {WORDS} words: 9 types {1e3 * of_few:.0f} ms, 39 types {1e3 * of_many:.0f} ms",

@@ -50,6 +50,7 @@ WITHOUT_TORCH = [
     "engine",
     "external",
     "results",
+    "concepts.build",
 ]
 # data.builder imports datasets, which may import torch; these modules of data read files without it.
 DATA_WITHOUT_TORCH = ["conll", "sentences", "sources", "download", "deduplicate", "registration"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from crossner_hf.cli.options import CommandParser, quiet
+from crossner_hf.cli.options import CommandParser, add_data_dir, quiet
 from crossner_hf.display import say
 from crossner_hf.packaged_encoder import CONCEPTS
 
@@ -19,7 +19,7 @@ EPILOG = """Concepts are what Wikipedia's first sentences say. "Miles Davis was 
 every "Miles Davis" in text a mention of "trumpeter". An encoder that was trained on such
 mentions reads descriptions of types:
 
-  crossner-hf concepts build --source simplewiki.parquet --output concept-data/
+  crossner-hf concepts build --source simplewiki.xml.bz2 --output concept-data/
   crossner-hf concepts train --data concept-data/ --model minilm --max-tokens 1000000 --output runs/concepts
   crossner-hf predict --model runs/concepts --types "court, judge, statute" articles.txt
   crossner-hf concepts describe --domain legal/ --choose
@@ -46,7 +46,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _add_build_options(build: argparse.ArgumentParser) -> None:
-    build.add_argument("--source", nargs="+", required=True, help="files or folders of pages with titles")
+    build.add_argument(
+        "--source",
+        nargs="+",
+        required=True,
+        help="files or folders of pages with titles; links of MediaWiki dumps are mentions",
+    )
     build.add_argument("--output", required=True, metavar="FOLDER", help="where the data go")
     build.add_argument("--text-column", default="text", help="column of the text (default: text)")
     build.add_argument("--title-column", default="title", help="column of the title (default: title)")
@@ -157,13 +162,14 @@ def run_train(argv: Sequence[str]) -> int:
         required=True,
         help="encoder: a folder, a Hub id, or minilm or concepts (extra: offline); one with a concept head keeps it",
     )
+    add_data_dir(task)
     add_resume(task)
     args, given = parse_run(parser, task, ConceptArguments, {}, argv)
     quiet()
     from crossner_hf.concepts.pretrain import pretrain_concepts
 
     try:
-        record = pretrain_concepts(given.data, given.model, args, resume=given.resume)
+        record = pretrain_concepts(given.data, given.model, args, data_dir=given.data_dir, resume=given.resume)
     except KeyboardInterrupt:
         return interrupted(args)
     if args.should_save:

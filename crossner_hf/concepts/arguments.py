@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from crossner_hf.concepts.batches import Shares
 from crossner_hf.training.run_arguments import REFUSED, RunArguments
 
+_SHARE = 0.25
 _LAST_MODEL = "the last model is kept"
 
 
@@ -48,6 +49,18 @@ class ConceptArguments(RunArguments):
         default=0.5,
         metadata={"help": "Weight of the loss that says of unknown capitalised words that they are in some mention."},
     )
+    ner_source: str | None = field(
+        default=None,
+        metadata={
+            "help": "Mix in labelled training sentences of this domain; its types' descriptions are the phrases."
+        },
+    )
+    ner_share: float = field(default=_SHARE, metadata={"help": "Their share of the tokens of an epoch."})
+    mlm_text: list[str] | None = field(
+        default=None,
+        metadata={"help": "Mix in masked-language modelling on raw text: files, folders, or a data set of the Hub."},
+    )
+    mlm_share: float = field(default=_SHARE, metadata={"help": "Share of the raw text's tokens in an epoch."})
     dropout: float = field(
         default=0.0, metadata={"help": "Dropout while training; the checkpoint's config keeps the encoder's own."}
     )
@@ -80,12 +93,29 @@ class ConceptArguments(RunArguments):
         for name in ("other_phrase", "masked_mentions", "outside_words", "unknown_names", "dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+        self._check_streams()
         if self.max_length < 8:
             raise ValueError(f"max_length must be at least 8 tokens, got {self.max_length}")
         if self.max_tokens is not None and self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
         self.include_num_input_tokens_seen = "all"  # the record's number of tokens
         super().__post_init__()
+
+    def _check_streams(self) -> None:
+        """Raise ValueError for shares that leave nothing for concepts, or have no stream."""
+        for name, stream in (("ner_share", "ner_source"), ("mlm_share", "mlm_text")):
+            share = getattr(self, name)
+            if not 0 < share < 1:
+                raise ValueError(f"{name} must lie between 0 and 1, got {share}")
+            if share != _SHARE and not getattr(self, stream):
+                raise ValueError(f"{name} has no effect without --{stream.replace('_', '-')}")
+        if sum(self.stream_shares().values()) >= 1:
+            raise ValueError(f"ner_share={self.ner_share} and mlm_share={self.mlm_share} leave nothing for concepts")
+
+    def stream_shares(self) -> dict[str, float]:
+        """Return the share of the tokens of each stream that is mixed in, by the argument that names it."""
+        shares = {"ner_source": self.ner_share, "mlm_text": self.mlm_share}
+        return {stream: share for stream, share in shares.items() if getattr(self, stream)}
 
     def shares(self) -> Shares:
         """Return the shares that are drawn anew in each epoch."""

@@ -2,32 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from crossner_hf.concepts.model import ANY_MENTION
+from crossner_hf.concepts.rows import ConceptRow, Mention, TextBlock
+from crossner_hf.masking import DataCollatorForTokenMasking
 from crossner_hf.models.description_head import BEGIN, INSIDE, OUTSIDE
 from crossner_hf.tagger.tokenize_and_align import IGNORED, first_tokens
-
-
-class Mention(TypedDict):
-    """Words `start` to `end` (exclusive) and the phrases of what they name, the first one the usual."""
-
-    start: int
-    end: int
-    phrases: list[str]
-
-
-class ConceptRow(TypedDict):
-    """A sentence of concept data: words, mentions, and the words of which it is not known what they are."""
-
-    tokens: list[str]
-    mentions: list[Mention]
-    unknown: list[int]
 
 
 class Shares(NamedTuple):
@@ -50,31 +36,62 @@ class ConceptCollator:
     A batch has `input_ids`, `attention_mask` and `labels` (batch, time): the column of the right logit at the first
     token of a word, `ANY_MENTION` for unknown words with a capital, -100 elsewhere; `phrase_ids` and `phrase_mask`
     (phrases, time); `related` (phrases, phrases) bool: pairs of which one is no negative of the other, because they
-    have the same head noun, one has all words of the other, or both are phrases of one mention of the batch.
+    have the same head noun, one has all words of the other, both are phrases of one mention of the batch, or one
+    describes a type in labelled sentences and the other a concept.
 
     Args:
         tokenizer: A fast tokenizer set up for words.
         max_length: Tokens of a sentence, special ones included; further ones are cut off.
         shares: What is drawn.
         seed: Seed of the draws.
+        masker: Masks blocks of raw text, if there are any; a batch then has `is_text` (batch,) bool, and rows of text
+            have the masked tokens as `labels`.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int, shares: Shares, seed: int):
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        shares: Shares,
+        seed: int,
+        masker: DataCollatorForTokenMasking | None = None,
+    ):
         self.tokenizer, self.max_length, self.shares, self.seed = tokenizer, max_length, shares, seed
+        self.masker = masker
         self._epoch = torch.tensor(0).share_memory_()  # worker processes that live longer see the next epoch too
 
     def set_epoch(self, epoch: int) -> None:
         """Draw for this epoch from now on."""
         self._epoch.fill_(epoch)
+        if self.masker is not None:
+            self.masker.set_epoch(epoch)
 
-    def __call__(self, rows: Sequence[ConceptRow]) -> BatchEncoding:
-        """Encode and pad rows."""
+    def __call__(self, rows: Sequence[ConceptRow | TextBlock]) -> BatchEncoding:
+        """Encode and pad rows; sentences come before raw text."""
+        sentences = [cast("ConceptRow", row) for row in rows if "tokens" in row]
+        batch = self._sentences(sentences)
+        if self.masker is None:
+            return batch
+        is_text = torch.arange(len(rows)) >= len(sentences)
+        if is_text.any():
+            blocks = self.masker([row for row in rows if "tokens" not in row])
+            blocks["attention_mask"] = torch.ones_like(blocks["input_ids"])
+            for name, padding in (
+                ("input_ids", self.tokenizer.pad_token_id),
+                ("attention_mask", 0),
+                ("labels", IGNORED),
+            ):
+                parts = [*batch[name][: len(sentences)], *blocks[name]]
+                batch[name] = nn.utils.rnn.pad_sequence(parts, batch_first=True, padding_value=padding)
+        return BatchEncoding({**batch, "is_text": is_text})
+
+    def _sentences(self, rows: Sequence[ConceptRow]) -> BatchEncoding:
         draws = [self._draws(row) for row in rows]
         chosen = [self._phrases(row, draw) for row, draw in zip(rows, draws, strict=True)]
         phrases = sorted({phrase for row in chosen for phrase in row})
         index = {phrase: number for number, phrase in enumerate(phrases)}
         batch = self.tokenizer(
-            [row["tokens"] for row in rows],
+            [row["tokens"] for row in rows] or [[""]],
             is_split_into_words=True,
             truncation=True,
             max_length=self.max_length,
@@ -88,6 +105,9 @@ class ConceptCollator:
             words, starts = first_tokens(word_ids)
             labels[number, starts] = torch.from_numpy(targets[words])
             self._mask(batch["input_ids"][number], word_ids, row["mentions"], draw)
+        pairs = related(phrases, [m["phrases"] for row in rows for m in row["mentions"]])
+        if any(row.get("labelled") for row in rows):
+            pairs |= ~_of_one_kind(phrases, rows, chosen)
         described = self.tokenizer(phrases or [""], padding=True, return_tensors="pt")
         return BatchEncoding(
             {
@@ -96,7 +116,7 @@ class ConceptCollator:
                 "labels": labels,
                 "phrase_ids": described["input_ids"],
                 "phrase_mask": described["attention_mask"],
-                "related": related(phrases, [m["phrases"] for row in rows for m in row["mentions"]]),
+                "related": pairs,
             }
         )
 
@@ -153,6 +173,16 @@ def related(phrases: Sequence[str], together: Sequence[Sequence[str]]) -> Tensor
             for b in numbers:
                 pairs[a, b] |= words[a] <= words[b] or words[b] <= words[a]
     np.fill_diagonal(pairs, False)
+    return torch.from_numpy(pairs)
+
+
+def _of_one_kind(phrases: Sequence[str], rows: Sequence[ConceptRow], chosen: Sequence[Sequence[str]]) -> Tensor:
+    """Say which phrases both stand in labelled sentences, or both in others, (phrases, phrases) bool."""
+    pairs = np.zeros((len(phrases), len(phrases)), dtype=bool)
+    for labelled in (False, True):
+        used = {p for row, own in zip(rows, chosen, strict=True) if row.get("labelled", False) == labelled for p in own}
+        inside = np.array([phrase in used for phrase in phrases])
+        pairs |= inside[:, None] & inside
     return torch.from_numpy(pairs)
 
 

@@ -68,6 +68,8 @@ def _facts(record: ConceptRecord) -> list[tuple[str, str]]:
     arguments = record.arguments
     facts = [
         ("sentences, mentions, phrases", f"{record.sentences:,}, {record.mentions:,}, {record.phrases:,}"),
+        *([("labelled sentences", f"{s.sentences:,} of {s.domain}")] if (s := record.ner_source) else []),
+        *([("masked raw text", f"{t.blocks:,} blocks of {t.block_size} tokens")] if (t := record.mlm_text) else []),
         ("tokens seen", f"{record.tokens_seen:,} ({record.steps:,} steps)"),
         ("learning rate", f"{arguments.learning_rate or 0:g}, {arguments.lr_scheduler_type}"),
         ("seed", str(record.seed)),

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crossner_hf.concepts.batches import ConceptRow
+from crossner_hf.concepts.rows import ConceptRow
 from crossner_hf.data.sources import sha256_of
 
 LEAST_MENTIONS = 5  # of a head noun, for its phrases to be learned
@@ -86,9 +86,14 @@ def choose_rows(rows: list[ConceptRow], max_tokens: int | None, seed: int) -> li
     draws = np.random.default_rng(seed).random(len(usable))
     order = np.argsort(-(np.log(draws) / weights), kind="stable")  # Efraimidis and Spirakis (2006)
     if max_tokens is not None:
-        tokens = np.cumsum([1.3 * len(usable[i]["tokens"]) + 2 for i in order])
+        tokens = np.cumsum([about_tokens(usable[i]) for i in order])
         order = order[: max(1, int(np.searchsorted(tokens, max_tokens, "right")))]
     return [usable[i] for i in order]
+
+
+def about_tokens(row: ConceptRow) -> float:
+    """Estimate the tokens of a sentence."""
+    return 1.3 * len(row["tokens"]) + 2
 
 
 def with_known(row: ConceptRow, counts: dict[str, int]) -> ConceptRow:

@@ -183,11 +183,9 @@ def build_names(
         chosen[name] = (phrases, counts)
         small = name[:1].lower() + name[1:]
         if _is_small_concept(small, lower, rules):
-            heads = ABSTRACT_HEADS_OF_SEVERAL_WORDS if " " in small else ABSTRACT_HEADS
-            if head_of(phrases[0]) in heads:
-                chosen.setdefault(small, (phrases, True))
-            elif " " in small:  # "sea lion": a name to some, not to others
-                chosen.setdefault(small, ([], True))
+            of_small = phrases_in_lower_case(small, phrases)
+            if of_small is not None:
+                chosen.setdefault(small, (of_small, True))
     places = [name for name, (phrases, _) in chosen.items() if phrases and head_of(phrases[0]) in PLACE_HEADS]
     for word in demonyms(first_words, places, rules):
         chosen[word] = ([NATIONALITY], True)
@@ -199,6 +197,14 @@ def build_names(
     of_names = [chosen[names[i]][0] for i in order.tolist()]
     in_running_text = np.array([chosen[names[i]][1] for i in order.tolist()], dtype=bool)
     return ConceptNames(index, of_names, in_running_text, _of_years(senses, rules))
+
+
+def phrases_in_lower_case(name: str, phrases: list[str]) -> list[str] | None:
+    """Give the phrases of an abstract concept ("jazz"); none for "sea lion", a name to some; None for other words."""
+    heads = ABSTRACT_HEADS_OF_SEVERAL_WORDS if " " in name else ABSTRACT_HEADS
+    if head_of(phrases[0]) in heads:
+        return phrases
+    return [] if " " in name else None
 
 
 def _of_years(names: Iterable[str], rules: NameRules) -> list[str]:

@@ -1,15 +1,16 @@
 """Sentences with their mentions: names found in text, with phrases; words that the loss leaves out."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
-from crossner_hf.concepts.batches import ConceptRow
-from crossner_hf.concepts.concept_names import ConceptNames
+from crossner_hf.concepts.concept_names import NATIONALITY, ConceptNames
 from crossner_hf.concepts.concept_words import TIMES
+from crossner_hf.concepts.links import PlacedLink, linked_phrases
+from crossner_hf.concepts.rows import ConceptRow
 from crossner_hf.corpora.raw_sentences import stretches
 from crossner_hf.tagger.word_splitter import Word, split_words
 
@@ -35,12 +36,34 @@ class SentenceRules:
 
 
 class Page(NamedTuple):
-    """A document as the first stage leaves it: its name, phrases of its own, and its sentences."""
+    """A document as the first stage leaves it: its name, phrases of its own, its sentences and their links."""
 
     name: str
     phrases: list[str]
     is_person: bool
     sentences: list[str]
+    links: Sequence[PlacedLink] = ()
+
+
+class _Unquoted(NamedTuple):
+    """A sentence without most quotation marks.
+
+    Args:
+        text: The text.
+        titles: Where titles are that were quoted.
+        copied: Stretches of the sentence that stay: first and last character before, first character in the text.
+    """
+
+    text: str
+    titles: list[tuple[int, int]]
+    copied: list[tuple[int, int, int]]
+
+    def place(self, start: int, end: int) -> tuple[int, int] | None:
+        """Give the place in the text of characters of the sentence; None if they did not stay together."""
+        for first, last, now in self.copied:
+            if first <= start and end <= last:
+                return start - first + now, end - first + now
+        return None
 
 
 class _Found(NamedTuple):
@@ -60,48 +83,70 @@ class MentionFinder:
             nothing.
         evaluation: What `shared_stretches` gives of the sentences on which models are scored.
         rules: Which sentences are kept.
+        titles: Phrases of the titles that links lead to.
     """
 
     def __init__(
-        self, names: ConceptNames, lower_first: Collection[str], evaluation: Collection[int], rules: SentenceRules
+        self,
+        names: ConceptNames,
+        lower_first: Collection[str],
+        evaluation: Collection[int],
+        rules: SentenceRules,
+        titles: Mapping[str, list[str]] | None = None,
     ):
         self.names, self.lower_first, self.evaluation, self.rules = names, lower_first, evaluation, rules
+        self.titles = titles or {}
         self.leaks = 0
 
     def rows(self, pages: Sequence[Page]) -> Iterator[ConceptRow]:
         """Yield the rows of pages; many pages at once are faster."""
-        of_page, texts, quoted = [], [], []
+        of_page, texts, linked, quoted = [], [], [], []
         for page in pages:
-            for sentence in page.sentences:
+            for number, sentence in enumerate(page.sentences):
                 if any(key in self.evaluation for key in stretches(sentence)):
                     self.leaks += 1
                     continue
-                text, spans = self._without_quotes(sentence)
+                unquoted = self._without_quotes(sentence)
                 of_page.append(page)
-                texts.append(text)
-                quoted.append(spans)
+                texts.append(unquoted.text)
+                linked.append(self._linked([link for link in page.links if link["sentence"] == number], unquoted))
+                quoted.append(unquoted.titles)
         found: list[list[_Found]] = [[] for _ in texts]
         matches = self.names.index.find_in(texts, self.names.in_running_text)
         for number, start, end, name in zip(*(column.tolist() for column in matches), strict=True):
             found[number].append(_Found(start, end, self.names.phrases[name]))
-        for page, text, spans, names in zip(of_page, texts, quoted, found, strict=True):
+        for page, text, links, spans, names in zip(of_page, texts, linked, quoted, found, strict=True):
             titles = [_Found(start, end, self._title(text[start:end], page)) for start, end in spans]
             of_years = [_Found(*name) for name in self.names.names_of_years(text)]
-            row = self._row(text, _first_win(titles, _own_names(text, page), of_years, names))
+            row = self._row(text, _first_win(links, titles, _own_names(text, page), of_years, names))
             if row is not None:
                 yield row
 
+    def _linked(self, links: Sequence[PlacedLink], unquoted: _Unquoted) -> list[_Found]:
+        """The links that are mentions; "American" stays a nationality, wherever it leads to."""
+        found = []
+        for link in links:
+            place = unquoted.place(link["start"], link["end"])
+            if place is None or any(s < place[1] and place[0] < e and place != (s, e) for s, e in unquoted.titles):
+                continue
+            anchor = unquoted.text[slice(*place)]
+            phrases = linked_phrases(anchor, link["target"], self.titles)
+            if phrases is not None and self._known(anchor) != [NATIONALITY]:
+                found.append(_Found(*place, phrases))
+        return found
+
     def _title(self, text: str, page: Page) -> list[str]:
         """The phrases of a quoted title; none if it is no known one."""
-        if text == page.name:
-            return page.phrases
+        return page.phrases if text == page.name else self._known(text)
+
+    def _known(self, text: str) -> list[str]:
         start, end, name = self.names.index.find(text)
         return self.names.phrases[name[0]] if len(name) == 1 and (start[0], end[0]) == (0, len(text)) else []
 
-    def _without_quotes(self, sentence: str) -> tuple[str, list[tuple[int, int]]]:
-        """Take most quotation marks around titles away; give the text and where the titles are in it."""
+    def _without_quotes(self, sentence: str) -> _Unquoted:
+        """Take most quotation marks around titles away."""
         parts: list[str] = []
-        spans, size, end = [], 0, 0
+        spans, copied, size, end = [], [], 0, 0
         for match in QUOTED.finditer(sentence):
             title = match[1].strip().rstrip(",.")
             if not title[:1].isupper() or len(title.split()) > 9:
@@ -109,11 +154,15 @@ class MentionFinder:
             keep = _share(sentence, match.start()) < self.rules.quotes_kept
             before = sentence[end : match.start()] + ('"' if keep else "")
             rest = match[1].strip()[len(title) :] + ('"' if keep else "")
+            copied.append((end, match.start(), size))
             spans.append((size + len(before), size + len(before) + len(title)))
+            first = match.start(1) + len(match[1]) - len(match[1].lstrip())
+            copied.append((first, first + len(match[1].strip()), spans[-1][0]))
             parts += [before, title, rest]
             size += len(before) + len(title) + len(rest)
             end = match.end()
-        return "".join([*parts, sentence[end:]]), spans
+        copied.append((end, len(sentence), size))
+        return _Unquoted("".join([*parts, sentence[end:]]), spans, copied)
 
     def _row(self, text: str, found: list[_Found]) -> ConceptRow | None:
         words = split_words(text)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import TokenClassifierOutput
 
+from crossner_hf.concepts.masked_text import MaskedText
 from crossner_hf.models.description_head import ConceptHead
 from crossner_hf.tagger.tokenize_and_align import IGNORED
 
@@ -33,6 +34,13 @@ class ConceptModel(PreTrainedModel):
         self.any_mention_weight = any_mention_weight
         self.encoder = encoder or AutoModel.from_config(config, trust_remote_code=False)
         self.head = ConceptHead(config.hidden_size)
+        self.text: MaskedText | None = None
+
+    def read_text(self, text: MaskedText) -> None:
+        """Let batches hold raw text, for the masked-LM head `text` over this encoder."""
+        self.text = text
+        # Checkpoints have tied weights once, with the encoder.
+        self._keys_to_ignore_on_save = [f"text.{name}" for name in text.tied_names()]
 
     def forward(  # noqa: PLR0913 columns of a batch
         self,
@@ -42,15 +50,23 @@ class ConceptModel(PreTrainedModel):
         phrase_ids: Tensor,
         phrase_mask: Tensor,
         related: Tensor,
+        is_text: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
         **kwargs: Any,
     ) -> TokenClassifierOutput:
         """Score the labelled words of a batch; see `ConceptCollator` for the arguments.
 
         Returns:
-            The loss: a sum over words, divided by `num_items_in_batch` or else by their number; and the logits,
-            (labelled words, 1 + 2 * phrases).
+            The loss: a sum over words and masked tokens, divided by `num_items_in_batch` or else by their number; and
+            the logits of words, (labelled words, 1 + 2 * phrases).
         """
+        number = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum().clamp_min(1)
+        total: Tensor | float = 0.0
+        if is_text is not None and self.text is not None and is_text.any():
+            total = self.text(input_ids[is_text], labels[is_text])
+            if is_text.all():
+                return TokenClassifierOutput(loss=total / number, logits=input_ids.new_zeros(0, 1).float())
+            input_ids, attention_mask, labels = input_ids[~is_text], attention_mask[~is_text], labels[~is_text]
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         counted = labels != IGNORED
         targets = labels[counted]
@@ -61,8 +77,7 @@ class ConceptModel(PreTrainedModel):
         columns = torch.cat([torch.zeros_like(is_mention).unsqueeze(-1), no_negatives.repeat_interleave(2, 1)], dim=1)
         logits = logits.masked_fill(columns, torch.finfo(logits.dtype).min)
         some = targets == ANY_MENTION
-        total = nn.functional.cross_entropy(logits[~some], targets[~some], reduction="sum")
+        total = total + nn.functional.cross_entropy(logits[~some], targets[~some], reduction="sum")
         inside = logits[some].logsumexp(-1) - logits[some, 1:].logsumexp(-1)
         total = total + self.any_mention_weight * inside.sum()
-        number = num_items_in_batch if num_items_in_batch is not None else counted.sum().clamp_min(1)
         return TokenClassifierOutput(loss=total / number, logits=logits)

@@ -28,10 +28,17 @@ INTERLANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]+)*")
 
 
 class Link(NamedTuple):
-    """A link to another page: the title that it points to, and the text that it stands under."""
+    """A link to another page.
+
+    Args:
+        target: The title that it points to.
+        anchor: The text that it stands under.
+        start: Where the anchor begins in the page's text; None where that part of the page is left out.
+    """
 
     target: str
     anchor: str
+    start: int | None = None
 
 
 class SiteNames(NamedTuple):
@@ -62,6 +69,7 @@ def plain_text(wikitext: str, names: SiteNames = ENGLISH, drops: Counter[str] | 
     drops = Counter() if drops is None else drops
     page = _Page(names, drops)
     lines: list[str] = []
+    size = 0  # of the lines, each with the space or line end after it
     skipped_level, joins = 0, False  # joins: the next line goes on with the paragraph
     for line in map(str.strip, cut_markup(wikitext, drops).split("\n")):
         if heading := HEADING.fullmatch(line):
@@ -72,14 +80,18 @@ def plain_text(wikitext: str, names: SiteNames = ENGLISH, drops: Counter[str] | 
             elif level <= skipped_level:
                 skipped_level = 0
             continue
+        before = len(page.links)
         text = page.paragraph(line)
         if skipped_level:
+            page.place_links(before, None)
             continue
+        page.place_links(before, size if text else None)
         runs_on = bool(text) and not LIST_ITEM.match(line)
         if joins and runs_on:
             lines[-1] += f" {text}"
         elif text:
             lines.append(text)
+        size += len(text) + 1 if text else 0
         joins = runs_on
     return PageText("\n".join(lines), tuple(dict.fromkeys(page.categories)), tuple(page.links))
 
@@ -99,11 +111,20 @@ class _Page:
         if not line or REMAINS.match(line):
             return ""
         item = LIST_ITEM.match(line)
-        text = self._parsed(line[item.end() :] if item else line).strip()
+        before = len(self.links)
+        text = self._parsed(line[item.end() :] if item else line)
+        self.place_links(before, len(text.lstrip()) - len(text))
+        text = text.strip()
         if item and text and not SENTENCE_END.search(text):
             self.drops["list item"] += 1
             return ""
         return text
+
+    def place_links(self, number: int, shift: int | None) -> None:
+        """Move the links from `number` on to the right; None: their text is left out."""
+        for n in range(number, len(self.links)):
+            start = self.links[n].start
+            self.links[n] = self.links[n]._replace(start=None if start is None or shift is None else start + shift)
 
     def _parsed(self, line: str) -> str:
         if not MARKUP.search(line):
@@ -115,15 +136,16 @@ class _Page:
 
     def _text(self, code: Any) -> str:
         parts: list[str] = []
-        linked = False  # the node before is a link
+        linked, size = False, 0  # linked: the node before is a link
         for node in code.nodes:
             kind = type(node).__name__
             if kind == "Text" and linked and (trail := LINK_TRAIL.match(node.value)):
-                target, anchor = self.links[-1]
-                self.links[-1] = Link(target, anchor + trail[0])
+                self.links[-1] = self.links[-1]._replace(anchor=self.links[-1].anchor + trail[0])
             before = len(self.links)
             parts.append(self._node(kind, node))
-            linked = kind == "Wikilink" and len(self.links) > before
+            self.place_links(before, size)
+            size += len(parts[-1])
+            linked = kind == "Wikilink" and len(self.links) > before and not parts[-1][-1:].isspace()
         return "".join(parts)
 
     def _node(self, kind: str, node: Any) -> str:
@@ -149,7 +171,7 @@ class _Page:
         shown = title.removeprefix(":")
         anchor = self._text(text) if text else shown
         if target := page_title(shown.partition("#")[0]):
-            self.links.append(Link(target, anchor))
+            self.links.append(Link(target, anchor.strip(), len(anchor) - len(anchor.lstrip())))
         return anchor
 
 

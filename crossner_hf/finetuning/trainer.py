@@ -161,13 +161,15 @@ class TaggerTrainer(ResumableTrainer):
         return SequentialSampler(eval_dataset)
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:
-        if not any(table.sparse for table in self._sparse_tables()):  # whose norm the stock way cannot compute
+        sparse = any(table.sparse for table in self._sparse_tables())  # whose norm the stock way cannot compute
+        if not sparse and (self.args.device.type != "cpu" or self.args.world_size > 1):
             return super()._clip_grad_norm(model)
         gradients = list(_gradients(model))
         norm = torch.nn.utils.get_total_norm(gradients)
-        factor = (self.args.max_grad_norm / (norm + 1e-6)).clamp(max=1)
-        for gradient in gradients:
-            gradient.mul_(factor)
+        factor = self.args.max_grad_norm / (norm + 1e-6)
+        if not factor >= 1:  # also where it is no number; the stock way multiplies in any case
+            for gradient in gradients:
+                gradient.mul_(factor)
         return norm
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:

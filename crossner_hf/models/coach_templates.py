@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .dropout import Dropout
 from .lstm import BiLSTM
 from .word_char_embedding import WordCharEmbedding, WordTaggerConfig
 
@@ -109,7 +110,7 @@ class TemplateRegularizer(nn.Module):
         self.number_trained = 0 if config.freeze_words else config.trained_words
         if self.number_trained:
             self.words = nn.Embedding(self.number_trained, config.word_dim, padding_idx=config.pad_token_id)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.lstm = BiLSTM(
             config.word_dim, config.hidden_size, config.num_hidden_layers, dropout=config.hidden_dropout_prob
         )

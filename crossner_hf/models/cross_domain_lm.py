@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..tagger.tokenize_and_align import IGNORED
 from .crf_head import CRFHead
+from .dropout import Dropout
 from .generated_lstm import GeneratedBiLSTM
 from .outputs import TaggerOutput, domain_counts, find_words
 from .sampled_softmax import SampledSoftmax
@@ -94,7 +95,7 @@ class GeneratedEncoder(nn.Module):
         super().__init__()
         config.check()
         self.embedding = WordCharEmbedding(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         tasks, domains = (2, config.task_dim), (config.num_domains, config.domain_dim)
         self.lstm = GeneratedBiLSTM(self.embedding.width, config.hidden_size, tasks, domains)
 

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .dropout import Dropout
+
 
 class CellOutput(NamedTuple):
     """What the cells say of each word.
@@ -56,7 +58,7 @@ class MultiCellLSTM(nn.Module):
         self.query = nn.Parameter(torch.empty(num_domains, 2, 2 * hidden_size))  # v
         self.type_weight = nn.Parameter(torch.empty(2, num_cells, hidden_size))
         self.type_bias = nn.Parameter(torch.empty(num_cells))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -148,17 +150,16 @@ class _Recurrence(torch.autograd.Function):
         cells, weights = gates.new_empty(*steps, size), gates.new_empty(steps)
         needs_gradient = any(ctx.needs_input_grad)
         projected = gates.new_empty(*steps, 2 * size) if needs_gradient else None
+        turned, turned_p, turned_q = recurrent.mT, p.mT.contiguous(), q.mT.contiguous()
         h = c = gates.new_zeros(2, shape[2], size)
-        turned = recurrent.mT.contiguous()
         for t in range(shape[1]):
-            raw = torch.baddbmm(gates[:, t], h, turned)
-            s = torch.sigmoid(raw[..., :sigmoids], out=gates[:, t, :, :sigmoids])
-            g = torch.tanh(raw[..., sigmoids:], out=gates[:, t, :, sigmoids:])
+            raw = gates[:, t].baddbmm_(h, turned)
+            s, g = raw[..., :sigmoids].sigmoid_(), raw[..., sigmoids:].tanh_()
             (i_cells, i, o), (g_cells, candidate) = _blocks(s, number, size), _blocks(g, number, size)
             of_types = torch.lerp(c.unsqueeze(2), g_cells, i_cells, out=cells[t])
-            sums = torch.bmm(of_types.flatten(1, 2), q.mT).unflatten(1, (-1, number))
-            sums += torch.bmm(candidate, p.mT).unsqueeze(2)
-            sums = torch.tanh(sums, out=sums if projected is None else projected[t])
+            sums = None if projected is None else projected[t].flatten(1, 2)
+            sums = torch.bmm(of_types.flatten(1, 2), turned_q, out=sums).unflatten(1, (-1, number))
+            sums.add_(torch.bmm(candidate, turned_p).unsqueeze(2)).tanh_()
             weights[t] = torch.bmm(sums.flatten(1, 2), v.unsqueeze(-1)).view(2, -1, number).softmax(-1)
             mixed[:, t] = torch.matmul(weights[t].unsqueeze(2), of_types).squeeze(2)
             c = torch.lerp(c, mixed[:, t], i, out=states[:, t]).mul_(real[:, t])
@@ -198,10 +199,9 @@ class _Recurrence(torch.autograd.Function):
             d_v += torch.bmm(d_scores.view(2, 1, -1), e.flatten(1, 2)).squeeze(1)
             d_sum = aten.tanh_backward(d_scores.unsqueeze(-1) * v.view(2, 1, 1, -1), e, grad_input=e)
             d_q.baddbmm_(d_sum.flatten(1, 2).mT, of_types.flatten(1, 2))
-            d_of_types = torch.bmm(d_sum.flatten(1, 2), q).view_as(of_types)
-            d_of_types += d_cells[t]
+            d_of_types = torch.baddbmm(d_cells[t].flatten(1, 2), d_sum.flatten(1, 2), q).view_as(of_types)
             d_of_types.addcmul_(attention.unsqueeze(-1), d_mixed.unsqueeze(2))
-            torch.mul(d_of_types, g_cells - before.unsqueeze(2), out=d_i_cells)
+            torch.sub(g_cells, before.unsqueeze(2), out=d_i_cells).mul_(d_of_types)
             torch.mul(d_c, mixed[:, t] - before, out=d_i)
             torch.mul(d_h, squashed, out=d_o)
             torch.mul(d_of_types, i_cells, out=d_g_cells)
@@ -213,15 +213,12 @@ class _Recurrence(torch.autograd.Function):
             aten.tanh_backward(d_g, g, grad_input=g)
             d_h = torch.bmm(gates[:, t], recurrent)
         d_gates = gates.flatten(1, 2)
-        earlier = torch.cat([torch.zeros_like(hidden[:, :1]), hidden[:, :-1]], 1)
-        return (
-            torch.bmm(d_gates, weight) if ctx.needs_input_grad[0] else None,
-            None,
-            torch.bmm(d_gates.mT, x),
-            d_gates.sum(1),
-            torch.bmm(d_gates.mT, earlier.flatten(1, 2)),
-            *(d_p, d_q, d_v),
-        )
+        # One product for the weights of inputs, of states before and of 1, which is the bias.
+        earlier = torch.cat([torch.zeros_like(hidden[:, :1]), hidden[:, :-1]], 1).flatten(1, 2)
+        factors = torch.cat([x, earlier, torch.ones_like(x[..., :1])], -1)
+        d_weight, d_recurrent, d_bias = torch.bmm(d_gates.mT, factors).split([x.shape[-1], size, 1], -1)
+        d_x = torch.bmm(d_gates, weight) if ctx.needs_input_grad[0] else None
+        return d_x, None, d_weight, d_bias.squeeze(-1), d_recurrent, d_p, d_q, d_v
 
 
 def _blocks(values: Tensor, number: int, size: int) -> tuple[Tensor, ...]:

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, PreTrained
 from ..tagger.iob2 import split_tag
 from ..tagger.tokenize_and_align import IGNORED
 from .crf_head import CRFHead
+from .dropout import Dropout
 from .multi_cell import CellOutput, MultiCellLSTM
 from .nested_config import nested_config
 from .outputs import TaggerOutput, Words, find_words, mean_loss
@@ -108,7 +109,7 @@ class MultiCellEncoder(nn.Module):
             self.embedding = WordCharEmbedding(config)
             width = self.embedding.width
         self.is_frozen = config.freeze_encoder
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         num_domains = 2 if config.source_labels else 1
         self.lstm = MultiCellLSTM(width, config.hidden_size, num_cells, num_domains, config.hidden_dropout_prob)
 
@@ -164,7 +165,7 @@ class MultiCellLSTMForTokenClassification(WordTagger):
         cell_of = config.cell_of or {entity_type: number for number, entity_type in enumerate(types, 1)}
         self.domains = [DomainCells.read(own, cell_of) for own in (labels, config.source_labels) if own]
         self.encoder: MultiCellEncoder = MultiCellEncoder(config, 1 + max(cell_of.values(), default=0), reader)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(2 * config.hidden_size, len(labels))
         self.head = CRFHead(labels, config.constrained)
         if config.source_labels:

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from .dropout import Dropout
 from .lstm import BiLSTM
 from .word_char_embedding import WordCharEmbedding, WordTaggerConfig
 
@@ -16,7 +17,7 @@ class WordEncoder(nn.Module):
         super().__init__()
         config.check()
         self.embedding = WordCharEmbedding(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.lstm = BiLSTM(
             self.embedding.width, config.hidden_size, config.num_hidden_layers, dropout=config.hidden_dropout_prob
         )

@@ -120,6 +120,33 @@ class DaptRecord(Record):
         )
 
 
+class LabelledStream(RecordPart):
+    """Labelled sentences that were mixed into concept pre-training. share: of the tokens, as asked for."""
+
+    domain: str
+    share: Fraction
+    sentences: int
+    sha256: str
+
+
+class TextStream(RecordPart):
+    """Masked-language modelling on raw text that was mixed into concept pre-training.
+
+    share:  of the tokens, as asked for
+    blocks: of block_size tokens
+    head:   where the masked-LM head came from
+    """
+
+    share: Fraction
+    corpus_sha256: Checksums
+    texts_sha256: str
+    blocks: int
+    block_size: int
+    masking: str
+    mlm_probability: float
+    head: str
+
+
 class ConceptRecord(Record):
     """Concept pre-training of an encoder.
 
@@ -129,7 +156,8 @@ class ConceptRecord(Record):
         head_sha256: Hash of the head that this model came with; None for a new head.
         data_sha256: Checksums of the concept data.
         sentences_sha256: Hash of the sentences that were chosen.
-        sentences, mentions, phrases: What was trained on.
+        sentences, mentions, phrases: Of the concept data that were trained on.
+        ner_source, mlm_text: Labelled sentences and raw text beside them.
         tokens_seen: Tokens in all training batches, including special ones, without those of phrases.
         speed: Of the optimizer steps; the tokens of phrases are not counted.
     """
@@ -148,6 +176,8 @@ class ConceptRecord(Record):
     sentences: int
     mentions: int
     phrases: int
+    ner_source: LabelledStream | None = None
+    mlm_text: TextStream | None = None
     epochs: float | None
     steps: int
     tokens_seen: int

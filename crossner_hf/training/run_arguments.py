@@ -131,6 +131,7 @@ _NOT_RECORDED = (
     *("dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"),
     # Files; a record has their names or number of entries, and a checksum.
     *("char_vectors", "gazetteer", "source_text", "target_text", "source_types", "source_names"),
+    *("ner_source", "ner_share", "mlm_text", "mlm_share"),  # a record says more of them
     *("domain", "level", "random_weights", "test", "verify", "trust_remote_code"),
 )
 # In a record also at their defaults.

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from concept_fixtures import CONCEPT_RUN
 from training_fixtures import StopAtCheckpoint, same_weights
 from transformers import AutoModel, AutoModelForTokenClassification
 
 from crossner_hf.concepts.arguments import ConceptArguments
 from crossner_hf.concepts.batches import ConceptCollator, Shares, related
-from crossner_hf.concepts.concept_data import SCHEMA, choose_rows, read_rows
+from crossner_hf.concepts.concept_data import choose_rows, read_rows
 from crossner_hf.concepts.model import ANY_MENTION, ConceptModel
 from crossner_hf.concepts.pretrain import pretrain_concepts
 from crossner_hf.models import description_head
@@ -22,29 +23,6 @@ from crossner_hf.models.description_head import ConceptHead
 from crossner_hf.results.record_files import read_record
 from crossner_hf.tagger.tagger import load_tokenizer
 from crossner_hf.training.run_folder import FolderInUse
-
-PHRASES = {"animal": ["fox", "sea fox"], "place": ["new york", "old york"]}
-
-
-@pytest.fixture(scope="module")
-def rows(zoo_sentences):
-    from crossner_hf.tagger.iob2 import spans
-
-    return [
-        {
-            "tokens": words,
-            "mentions": [{"start": s.start, "end": s.end, "phrases": PHRASES[s.entity_type]} for s in spans(tags)],
-            "unknown": [n for n, word in enumerate(words) if word == "keeper"],
-        }
-        for words, tags in zoo_sentences(80, most=8)
-    ]
-
-
-@pytest.fixture(scope="module")
-def data(rows, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), folder / "a.parquet")
-    return folder
 
 
 def collator(tiny_model, shares, seed=1):
@@ -66,11 +44,11 @@ def test_related_phrases_are_those_of_the_rule():
         assert bool(found[i, j]) is rule(a, b), (a, b)
 
 
-def test_a_batch_labels_first_tokens_and_leaves_out_unknown_words(tiny_model, rows):
-    batch = collator(tiny_model, Shares(0.0, 0.0, 1.0))(rows[:8])
+def test_a_batch_labels_first_tokens_and_leaves_out_unknown_words(tiny_model, concept_rows):
+    batch = collator(tiny_model, Shares(0.0, 0.0, 1.0))(concept_rows[:8])
     phrases = sorted({"fox", "new york"})
     tokenizer = load_tokenizer(tiny_model("bert"))
-    for number, row in enumerate(rows[:8]):
+    for number, row in enumerate(concept_rows[:8]):
         expected = [0] * len(row["tokens"])
         for word in row["unknown"]:
             expected[word] = -100
@@ -85,34 +63,34 @@ def test_a_batch_labels_first_tokens_and_leaves_out_unknown_words(tiny_model, ro
         assert sum(label != -100 for label in labels) == sum(label != -100 for label in expected)
 
 
-def test_draws_depend_on_seed_and_epoch_and_not_on_the_batch(tiny_model, rows):
+def test_draws_depend_on_seed_and_epoch_and_not_on_the_batch(tiny_model, concept_rows):
     shares = Shares(0.5, 0.5, 0.5)
     make = collator(tiny_model, shares)
-    together, alone = make(rows[:4]), make(rows[:1])
+    together, alone = make(concept_rows[:4]), make(concept_rows[:1])
     width = int(alone["attention_mask"].sum())
     assert torch.equal(together["input_ids"][0, :width], alone["input_ids"][0, :width])
     make.set_epoch(1)
-    again = make(rows[:16])
-    other = collator(tiny_model, shares, seed=2)(rows[:16])
-    first = collator(tiny_model, shares)(rows[:16])
+    again = make(concept_rows[:16])
+    other = collator(tiny_model, shares, seed=2)(concept_rows[:16])
+    first = collator(tiny_model, shares)(concept_rows[:16])
     assert not torch.equal(again["labels"], first["labels"])
     assert not torch.equal(other["labels"], first["labels"])
 
 
-def test_an_unknown_word_with_a_capital_is_in_some_mention(tiny_model, rows):
-    tokens = [word.title() for word in rows[0]["tokens"]]
-    row = {**rows[0], "tokens": tokens, "mentions": [], "unknown": [0, 1]}
+def test_an_unknown_word_with_a_capital_is_in_some_mention(tiny_model, concept_rows):
+    tokens = [word.title() for word in concept_rows[0]["tokens"]]
+    row = {**concept_rows[0], "tokens": tokens, "mentions": [], "unknown": [0, 1]}
     other = {**row, "tokens": [tokens[0].lower(), *tokens[1:]]}
     batch = collator(tiny_model, Shares(0.0, 0.0, 1.0))([row, other])
     assert [(labels == ANY_MENTION).sum().item() for labels in batch["labels"]] == [2, 1]
 
 
 @torch.no_grad()
-def test_the_loss_is_that_of_one_softmax_without_the_related_phrases(tiny_model, rows):
+def test_the_loss_is_that_of_one_softmax_without_the_related_phrases(tiny_model, concept_rows):
     torch.manual_seed(0)
     encoder = AutoModel.from_pretrained(tiny_model("bert"))
     model = ConceptModel(encoder.config, encoder).eval()
-    batch = collator(tiny_model, Shares(0.5, 0.0, 1.0))(rows[:6])
+    batch = collator(tiny_model, Shares(0.5, 0.0, 1.0))(concept_rows[:6])
     batch["labels"][0, 2] = batch["labels"][3, 1] = ANY_MENTION
     states = encoder(batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
     described = encoder(batch["phrase_ids"], attention_mask=batch["phrase_mask"]).last_hidden_state
@@ -134,7 +112,7 @@ def test_the_loss_is_that_of_one_softmax_without_the_related_phrases(tiny_model,
     assert float(model(**batch, num_items_in_batch=2 * number).loss) == pytest.approx(total / number / 2, rel=1e-4)
 
 
-def test_rare_concepts_are_drawn_first_and_a_smaller_choice_is_part_of_a_larger_one(rows):
+def test_rare_concepts_are_drawn_first_and_a_smaller_choice_is_part_of_a_larger_one(concept_rows):
     common = [
         {"tokens": ["a"] * 9 + [str(n)], "mentions": [{"start": 0, "end": 1, "phrases": ["city"]}], "unknown": []}
         for n in range(400)
@@ -153,16 +131,15 @@ def test_rare_concepts_are_drawn_first_and_a_smaller_choice_is_part_of_a_larger_
 
 def run(data, model, folder, **changes):
     resume, callbacks = changes.pop("resume", False), changes.pop("callbacks", ())
-    settings = {"per_device_train_batch_size": 8, "save_steps": 3, "learning_rate": 3e-3, "use_cpu": True}
-    args = ConceptArguments(output_dir=str(folder), disable_tqdm=True, **settings | changes)
+    args = ConceptArguments(output_dir=str(folder), disable_tqdm=True, **CONCEPT_RUN | changes)
     return pretrain_concepts(data, model, args, resume=resume, callbacks=callbacks)
 
 
-def test_a_run_resumes_with_the_same_weights_and_loads_everywhere(data, tiny_model, tmp_path):
-    whole = run(data, tiny_model("bert"), tmp_path / "whole", num_train_epochs=2)
+def test_a_run_resumes_with_the_same_weights_and_loads_everywhere(concept_data, tiny_model, tmp_path):
+    whole = run(concept_data, tiny_model("bert"), tmp_path / "whole", num_train_epochs=2)
     with pytest.raises(KeyboardInterrupt):
-        run(data, tiny_model("bert"), tmp_path / "cut", num_train_epochs=2, callbacks=[StopAtCheckpoint(1.1)])
-    resumed = run(data, tiny_model("bert"), tmp_path / "cut", num_train_epochs=2, resume=True)
+        run(concept_data, tiny_model("bert"), tmp_path / "cut", num_train_epochs=2, callbacks=[StopAtCheckpoint(1.1)])
+    resumed = run(concept_data, tiny_model("bert"), tmp_path / "cut", num_train_epochs=2, resume=True)
     assert resumed.resumed
     assert same_weights(tmp_path / "whole", tmp_path / "cut")
     assert torch.equal(ConceptHead.load(tmp_path / "whole").tags.weight, ConceptHead.load(tmp_path / "cut").tags.weight)
@@ -171,22 +148,24 @@ def test_a_run_resumes_with_the_same_weights_and_loads_everywhere(data, tiny_mod
     assert f"| tokens seen | {whole.tokens_seen:,} (" in (tmp_path / "whole" / "README.md").read_text()
     assert whole.speed.mfu > 0
     AutoModelForTokenClassification.from_pretrained(tmp_path / "whole")
-    assert run(data, tiny_model("bert"), tmp_path / "whole", num_train_epochs=2, resume=True) == whole
+    assert run(concept_data, tiny_model("bert"), tmp_path / "whole", num_train_epochs=2, resume=True) == whole
 
 
-def test_a_checkpoint_of_concepts_goes_on_with_its_head_and_another_head_is_another_run(data, checkpoint, tmp_path):
+def test_a_checkpoint_of_concepts_goes_on_with_its_head_and_another_head_is_another_run(
+    concept_data, checkpoint, tmp_path
+):
     still = {"learning_rate": 0.0, "head_learning_rate": 0.0, "max_steps": 1}
-    record = run(data, checkpoint, tmp_path / "run", **still)
+    record = run(concept_data, checkpoint, tmp_path / "run", **still)
     before, after = (ConceptHead.load(folder).state_dict() for folder in (checkpoint, tmp_path / "run"))
     assert all(torch.equal(before[name], after[name]) for name in before)
     content = b"".join(name.encode() + before[name].numpy().tobytes() for name in sorted(before))
     assert record.head_sha256 == hashlib.sha256(content).hexdigest()
-    assert run(data, checkpoint, tmp_path / "run", resume=True, **still) == record
+    assert run(concept_data, checkpoint, tmp_path / "run", resume=True, **still) == record
     other = tmp_path / "other" / Path(checkpoint).name
     shutil.copytree(checkpoint, other)
     ConceptHead(32).save(other)
     with pytest.raises(FolderInUse, match="head_sha256"):
-        run(data, str(other), tmp_path / "run", resume=True, **still)
+        run(concept_data, str(other), tmp_path / "run", resume=True, **still)
 
 
 def test_the_head_of_a_repository_on_the_hub_is_read_from_its_cache(checkpoint, monkeypatch):
@@ -198,8 +177,8 @@ def test_the_head_of_a_repository_on_the_hub_is_read_from_its_cache(checkpoint, 
     assert description_head.concepts_file("owner/encoder") is None
 
 
-def test_frozen_embeddings_stay_and_the_layers_learn(data, tiny_model, tmp_path):
-    run(data, tiny_model("bert"), tmp_path / "run", freeze_embeddings=True, max_steps=2)
+def test_frozen_embeddings_stay_and_the_layers_learn(concept_data, tiny_model, tmp_path):
+    run(concept_data, tiny_model("bert"), tmp_path / "run", freeze_embeddings=True, max_steps=2)
     before, after = (AutoModel.from_pretrained(path).state_dict() for path in (tiny_model("bert"), tmp_path / "run"))
     kept = {name for name, value in before.items() if torch.equal(value, after[name])}
     tables = {name for name in before if name.endswith("_embeddings.weight")}

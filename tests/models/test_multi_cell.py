@@ -79,6 +79,26 @@ def test_values_and_gradients_are_those_of_the_equations_cell_by_cell(cells, dom
     torch.testing.assert_close(output.attention.sum(-1), torch.ones(len(LENGTHS), time))
 
 
+def test_gradients_are_those_of_finite_differences_in_float64():
+    torch.manual_seed(0)
+    lstm, mask = MultiCellLSTM(4, 3, num_cells=3).double(), masked([5, 2], 5)
+    inputs = [torch.randn(2, 5, 4, dtype=torch.float64, requires_grad=True), *lstm.parameters()]
+
+    def total():
+        return sum((values * mask.unsqueeze(-1)).sin().sum() for values in lstm(inputs[0], mask))
+
+    gradients = torch.autograd.grad(total(), inputs)
+    for values, gradient in zip(inputs, gradients, strict=True):
+        direction, sides = torch.randn_like(values), []
+        for sign in (1, -1):
+            with torch.no_grad():
+                values += sign * 1e-6 * direction
+                sides.append(total())
+                values -= sign * 1e-6 * direction
+        slope = (sides[0] - sides[1]) / 2e-6
+        torch.testing.assert_close((gradient * direction).sum(), slope, atol=1e-8, rtol=1e-6)
+
+
 def test_39_types_give_the_values_of_the_equations():
     torch.manual_seed(1)
     lstm, x = MultiCellLSTM(8, 6, num_cells=40), torch.randn(2, 12, 8)
