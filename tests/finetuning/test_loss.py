@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from transformers.modeling_outputs import TokenClassifierOutput
 
 from crossner_hf.finetuning.tokenized_dataset import DevSet
-from crossner_hf.finetuning.trainer import dev_scorer, predicted_ids
+from crossner_hf.finetuning.trainer import TaggerTrainer, dev_scorer, predicted_ids
 from crossner_hf.training.token_loss import token_loss
 
 
@@ -18,6 +18,20 @@ def batch():
     labels = torch.randint(0, 5, (16, 11))
     labels[torch.rand(16, 11) < 0.5] = -100
     return torch.randn(16, 11, 5), labels
+
+
+@pytest.mark.parametrize("limit", [0.1, 1e6, float("nan")])
+def test_gradients_are_clipped_as_by_pytorch(limit):
+    models = [torch.nn.Linear(3, 4) for _ in range(2)]
+    for model in models:
+        for number, parameter in enumerate(model.parameters(), 1):
+            parameter.grad = torch.linspace(-number, number, parameter.numel()).view_as(parameter)
+    args = SimpleNamespace(device=torch.device("cpu"), world_size=1, max_grad_norm=limit)
+    trainer = SimpleNamespace(args=args, _sparse_tables=list)
+    norm = TaggerTrainer._clip_grad_norm(trainer, models[0])
+    torch.testing.assert_close(norm, torch.nn.utils.clip_grad_norm_(models[1].parameters(), limit))
+    for mine, theirs in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, equal_nan=True)
 
 
 def test_the_loss_is_a_sum_over_labelled_positions_divided_by_what_it_is_given(batch):
