@@ -60,7 +60,7 @@ class AdaptArguments:
         default=None, metadata={"help": "Train the teachers on this domain's sentences first, such as conll2003."}
     )
     source_cache: str | None = field(default=None, metadata={"help": "Folder of finished source stages, as in train."})
-    learning_rate: float = field(default=5e-5, metadata={"help": "Learning rate of all trainings."})
+    learning_rate: float = field(default=2e-5, metadata={"help": "Learning rate of all trainings."})
     bf16: bool = field(default=False, metadata={"help": "Train in bfloat16, which is faster on processors with AMX."})
     max_steps: int = field(default=100, metadata={"help": "Optimizer steps on the labelled sentences."})
     raw_sentences: int = field(default=15_000, metadata={"help": "Sentences of raw text, the first ones."})

@@ -11,10 +11,10 @@ from torch import Tensor
 from crossner_hf.data.builder import load
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import TaggerChoice
-from crossner_hf.models.crf import CRF
+from crossner_hf.models.crf_head import CRFHead
 from crossner_hf.models.description_head import ConceptHead, description_layer
 from crossner_hf.schema import Domain
-from crossner_hf.tagger.iob2 import Span, allowed_transitions, spans
+from crossner_hf.tagger.iob2 import Span, spans
 from crossner_hf.tagger.tokenize_and_align import first_tokens, max_tokens
 
 Descriptions = Mapping[str, tuple[str, ...]]  # type to phrases
@@ -55,9 +55,9 @@ class DescribedSentences:
         self.encoder, self.tokenizer = taggers.build(domain).base_model.eval(), taggers.tokenizer
         self.head = ConceptHead.load(taggers.path)
         self.states, self.mask = self._states([list(words) for words in data["tokens"]])
-        self.decoder = CRF(len(domain.labels), allowed_transitions(domain.labels))
-        for parameter in self.decoder.parameters():
-            torch.nn.init.zeros_(parameter)
+        decoder = CRFHead(domain.labels, constrained=True)
+        decoder.keep_mentions_apart()
+        self.decoder = decoder.crf
         self._embedded: dict[tuple[str, ...], Tensor] = {}
 
     @torch.no_grad()

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import torch
-
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.packaged_encoder import CONCEPTS
@@ -79,9 +77,6 @@ def tagger_for(
     domain = types if isinstance(types, Domain) else domain_of_types(types)
     taggers = EncoderTaggers(checkpoint, TaggerChoice("crf", head="descriptions"), trust_remote_code=trust_remote_code)
     model = taggers.build(domain)
-    with torch.no_grad():
-        for transitions in model.head.crf.parameters():
-            transitions.zero_()  # nothing is learned of them; the rules of IOB2 remain
     model.eval()
     return Tagger(model.to(device) if device else model, taggers.tokenizer)
 

@@ -117,6 +117,8 @@ class EncoderTaggers:
         override(config, encoder, text=self.choice.config_overrides)
         model = EncoderCRFForTokenClassification(config, self._linear(encoder, saved, crf, domain))
         model.begins_word.copy_(begins_word(self.tokenizer, encoder.vocab_size))
+        if self._reads_descriptions() and not self.random_weights:
+            model.head.keep_mentions_apart()
         if crf is not None and not self.random_weights and saved.id2label == domain.id2label:
             model.head.load_state_dict(crf.head.state_dict())
         return model

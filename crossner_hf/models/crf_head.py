@@ -11,6 +11,10 @@ from ..tagger.tokenize_and_align import IGNORED
 from .crf import CRF
 from .outputs import TaggerOutput, Words, mean_loss
 
+# Score of a mention that begins where another one ends. Average dev F1 of the five domains without training: 57.7 at 0,
+# 60.6 at -2, 60.9 at -3, 61.0 at -4, 61.1 at -6 and at -100.
+SIDE_BY_SIDE = -4.0
+
 
 class Decoded(NamedTuple):
     """Decoded words of each row, gathered to the left.
@@ -44,10 +48,23 @@ class CRFHead(nn.Module):
                 f"the labels have I-{missing[0]} but no B-{missing[0]}, so no IOB2 sequence contains it; "
                 "add it, or set constrained=False"
             )
+        self.prefixes = [prefix for prefix, _ in parts]
         self.continues = [[new == ("I", old[1]) and old[0] != "O" for new in parts] for old in parts]
         self.as_opening = [
             parts.index(("B", t)) if p == "I" and ("B", t) in parts else i for i, (p, t) in enumerate(parts)
         ]
+
+    def keep_mentions_apart(self) -> None:
+        """Set the transitions to what holds for text of any domain: a mention seldom begins where another one ends.
+
+        All others become 0: the emissions and IOB2's rules decide.
+        """
+        inside = torch.tensor([prefix != "O" for prefix in self.prefixes])
+        opens = torch.tensor([prefix == "B" for prefix in self.prefixes])
+        with torch.no_grad():
+            for parameter in self.crf.parameters():
+                parameter.zero_()
+            self.crf.transitions[inside.unsqueeze(1) & opens] = SIDE_BY_SIDE
 
     def forward(
         self,

@@ -225,3 +225,18 @@ def test_the_labels_of_a_constrained_crf_are_iob2_across_the_seams_of_windows(bu
         ]
     assert strays["true"] == []
     assert strays["false"]
+
+
+def test_mentions_kept_apart_go_on_unless_the_words_say_otherwise_by_four():
+    labels = ["O", "B-cat", "I-cat", "B-dog", "I-dog"]
+    head = CRFHead(labels, constrained=True)
+    head.keep_mentions_apart()
+    rows = [[new.startswith("B") and old != "O" for new in labels] for old in labels]
+    assert (head.crf.transitions == -4.0).tolist() == rows
+    assert head.crf.transitions.count_nonzero() == sum(map(sum, rows)) == 8
+    mask = torch.ones(1, 2, dtype=torch.bool)
+    for lead, tag in [(3.9, "I-cat"), (4.1, "B-cat")]:
+        emissions = torch.zeros(1, 2, 5)
+        emissions[0, 0, 1] = 9.0
+        emissions[0, 1, [1, 2]] = torch.tensor([5.0 + lead, 5.0])
+        assert [labels[i] for i in head.crf.viterbi(emissions, mask)[0]] == ["B-cat", tag]
