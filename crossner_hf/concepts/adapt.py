@@ -92,6 +92,8 @@ class _Work:
             raise ValueError("a gazetteer labels raw text; give raw text too (--raw)")
         if self.corpus is not None and self.gazetteer is None and not args.teacher_labels:
             raise ValueError("raw text gets its labels from teachers or a gazetteer; give --gazetteer")
+        sentences = len(self.task.rows("target", "train")) if self.labelled else 0  # raises if there are fewer
+        self.args = args.with_rate(sentences)
 
     @cached_property
     def task(self) -> Task:
@@ -103,8 +105,6 @@ class _Work:
     def settings(self) -> dict[str, Any]:
         """What defines the recipe, as `run.json` holds it."""
         taggers = self.task.taggers
-        if self.labelled:
-            self.task.rows("target", "train")  # raises if there are fewer
         arguments = {name: value for name, value in asdict(self.args).items() if name not in _NOT_RECORDED}
         arguments = PRESETS["concepts"] | arguments | {"teachers": self.args.seeds}
         if self.corpus is not None:

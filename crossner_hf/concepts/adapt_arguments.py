@@ -1,6 +1,6 @@
 """The recipe of `adapt`: which steps, with which values."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,8 @@ from crossner_hf.finetuning.settings import FIRST_HEADS, PUBLISHED_SEEDS, FewSho
 from crossner_hf.packaged_encoder import CONCEPTS
 
 ENTITY_RATIO = 0.35  # share of words in entities where nothing tells: about that of CrossNER's sentences
+
+FEW = 50  # labelled sentences, from which a gentle learning rate learns enough
 
 
 class Confidence(NamedTuple):
@@ -60,7 +62,12 @@ class AdaptArguments:
         default=None, metadata={"help": "Train the teachers on this domain's sentences first, such as conll2003."}
     )
     source_cache: str | None = field(default=None, metadata={"help": "Folder of finished source stages, as in train."})
-    learning_rate: float = field(default=2e-5, metadata={"help": "Learning rate of all trainings."})
+    learning_rate: float | None = field(
+        default=None,
+        metadata={
+            "help": f"Learning rate of all trainings; default: 2e-5 for 1 to {FEW} labelled sentences, else 5e-5."
+        },
+    )
     bf16: bool = field(default=False, metadata={"help": "Train in bfloat16, which is faster on processors with AMX."})
     max_steps: int = field(default=100, metadata={"help": "Optimizer steps on the labelled sentences."})
     raw_sentences: int = field(default=15_000, metadata={"help": "Sentences of raw text, the first ones."})
@@ -100,6 +107,12 @@ class AdaptArguments:
             raise ValueError("with no labelled sentence, nothing is learned from a source; leave --source out")
         if self.num_sentences == 0 and self.head == "random":
             raise ValueError("with no labelled sentence, a tagger needs descriptions; leave --head random out")
+
+    def with_rate(self, sentences: int) -> "AdaptArguments":
+        """Return the arguments with a learning rate for a number of labelled sentences, if none is given."""
+        if self.learning_rate is not None:
+            return self
+        return replace(self, learning_rate=2e-5 if 0 < sentences <= FEW else 5e-5)
 
     def training(self, folder: Path, seed: int, **changes: Any) -> FineTuningArguments:
         """Return the arguments of one training of the recipe."""

@@ -174,6 +174,12 @@ def test_a_recipe_that_is_killed_in_its_student_resumes_with_the_same_result(run
         run(begun, resume=True, max_steps=5)
 
 
+@pytest.mark.parametrize(("sentences", "rate"), [(0, 5e-5), (1, 2e-5), (50, 2e-5), (51, 5e-5)])
+def test_few_sentences_are_learned_gently(sentences, rate):
+    assert AdaptArguments("adapted").with_rate(sentences).learning_rate == rate
+    assert AdaptArguments("adapted", learning_rate=1e-3).with_rate(sentences).learning_rate == 1e-3
+
+
 def test_with_no_labelled_sentence_the_descriptions_teach(run, checkpoint, zoo, tmp_path, capsys):
     record = run(tmp_path / "run", num_sentences=0, test=False)
     assert [step.name for step in record.recipe] == ["concepts", "weak_labels", "student"]
