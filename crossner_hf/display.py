@@ -85,9 +85,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def in_words(seconds: float) -> str:
     """Give a time as 2 h 5 min, 3 min 20 s or 12 s."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 

@@ -8,7 +8,18 @@ import pytest
 
 from crossner_hf.cli import PlainFormatter
 from crossner_hf.cli.overlap import as_csv
-from crossner_hf.display import COLOURS, colour_of, csv_cell, mark, marked_sentence, marked_text, plain, say, table
+from crossner_hf.display import (
+    COLOURS,
+    colour_of,
+    csv_cell,
+    in_words,
+    mark,
+    marked_sentence,
+    marked_text,
+    plain,
+    say,
+    table,
+)
 from crossner_hf.metric import score
 from crossner_hf.results.score_table import score_table
 from crossner_hf.results.scores import ConventionScores
@@ -129,3 +140,11 @@ def test_a_formula_with_a_line_end_in_it_is_text_to_a_spreadsheet():
     from crossner_hf.display import csv_cell
 
     assert csv_cell("=\nHYPERLINK(1)") == "'=\nHYPERLINK(1)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(12.4, "12 s"), (59.6, "1 min 0 s"), (119.6, "2 min 0 s"), (200, "3 min 20 s"), (7_500, "2 h 5 min")],
+)
+def test_times_in_words_are_rounded_before_they_are_cut_into_minutes(seconds, words):
+    assert in_words(seconds) == words

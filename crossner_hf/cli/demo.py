@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossner_hf.cli.options import CommandParser, quiet, wants_colour
-from crossner_hf.display import say
+from crossner_hf.display import in_words, say
 from crossner_hf.packaged_encoder import CONCEPTS
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def main(argv: Sequence[str]) -> int:
     _print_tagged(Tagger.from_pretrained(str(output)), colour)
     _say("5  Reload the saved tagger through the pipeline")
     _reload(output)
-    seconds = time.perf_counter() - begun
-    _say(f"Done in {seconds // 60:.0f} min {seconds % 60:.0f} s on {record.hardware.cpu_cores} cores. What next:")
+    _say(f"Done in {in_words(time.perf_counter() - begun)} on {record.hardware.cpu_cores} cores. What next:")
     if shutil.which("crossner-hf") is None:  # as after `make demo`, which does not activate the environment
         say(f"  . {os.path.relpath(sys.prefix)}/bin/activate")
     say(NEXT.format(output=shlex.quote(str(output))))
