@@ -259,6 +259,17 @@ def test_a_rename_is_looked_up_without_outer_spaces_and_reported_if_nothing_has_
     assert report.notes == ("types to rename that the source does not have: 1 (PRE)",)
 
 
+def test_rows_without_the_key_that_an_option_names_have_no_entities(source, tmp_path):
+    span = {"start": 0, "end": 4, "text": "Coke", "labels": ["judge"]}
+    rows = [{"text": "Coke sat.", "ner": [span]}, {"text": "One."}, {"text": "Two.", "ner": None}]
+    path = source("a.json", json.dumps(rows))
+    report = import_domain(path, tmp_path / "own", ImportOptions(spans="ner"))
+    assert report.num_entities == {"judge": 1}
+    assert report.notes[0].startswith("texts without a key for spans, taken as texts without entities: 2 (")
+    with pytest.raises(ValueError, match=r"has no entity in 3 document\(s\); texts without a key for spans.*: 3 \("):
+        import_domain(path, tmp_path / "other", ImportOptions(spans="nre"))
+
+
 def test_discontinuous_spans_of_brat_are_joined_and_counted(source, tmp_path):
     source("a.txt", "Left and right ventricles. One. Two. Three.")
     path = source("a.ann", "T1\tpart 0 4;15 25\tLeft ventricles\n")

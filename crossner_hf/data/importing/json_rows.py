@@ -93,10 +93,15 @@ def row_document(row: Row, where: str, split: str | None, options: ImportOptions
             f"{', '.join(map(repr, row))[:120]}; name yours with --words and --tags, or --text and --spans"
         )
     text = text_of(row, where, key) or ""
-    spans = _value(row, options.spans, SPAN_KEYS, list, where)
+    is_chosen = options.spans is not None  # JSON-MIN has no key where a task has no spans
+    spans = (
+        None
+        if is_chosen and row.get(options.spans or "") is None
+        else _value(row, options.spans, SPAN_KEYS, list, where)
+    )
     if spans is None:
         others = [name for name, value in row.items() if isinstance(value, list) and value and name not in WORD_KEYS]
-        if others:
+        if others and not is_chosen:
             raise ValueError(
                 f"{where}: has no spans under a known key, but {', '.join(others)}; name them with --spans"
             )
