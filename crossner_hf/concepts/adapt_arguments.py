@@ -11,7 +11,7 @@ from crossner_hf.packaged_encoder import CONCEPTS
 
 ENTITY_RATIO = 0.35  # share of words in entities where nothing tells: about that of CrossNER's sentences
 
-FEW = 50  # labelled sentences, from which a gentle learning rate learns enough
+FEW = 15  # labelled sentences, from which a gentle learning rate learns enough
 
 
 class Confidence(NamedTuple):
