@@ -102,29 +102,32 @@ class MentionFinder:
         """Yield the rows of pages; many pages at once are faster."""
         of_page, texts, linked, quoted = [], [], [], []
         for page in pages:
-            for number, sentence in enumerate(page.sentences):
+            links: list[list[PlacedLink]] = [[] for _ in page.sentences]
+            for link in page.links:
+                links[link["sentence"]].append(link)
+            for sentence, of_sentence in zip(page.sentences, links, strict=True):
                 if any(key in self.evaluation for key in stretches(sentence)):
                     self.leaks += 1
                     continue
                 unquoted = self._without_quotes(sentence)
                 of_page.append(page)
                 texts.append(unquoted.text)
-                linked.append(self._linked([link for link in page.links if link["sentence"] == number], unquoted))
+                linked.append(self._linked(of_sentence, unquoted))
                 quoted.append(unquoted.titles)
-        found: list[list[_Found]] = [[] for _ in texts]
+        named: list[list[_Found]] = [[] for _ in texts]
         matches = self.names.index.find_in(texts, self.names.in_running_text)
         for number, start, end, name in zip(*(column.tolist() for column in matches), strict=True):
-            found[number].append(_Found(start, end, self.names.phrases[name]))
-        for page, text, links, spans, names in zip(of_page, texts, linked, quoted, found, strict=True):
+            named[number].append(_Found(start, end, self.names.phrases[name]))
+        for page, text, of_links, spans, names in zip(of_page, texts, linked, quoted, named, strict=True):
             titles = [_Found(start, end, self._title(text[start:end], page)) for start, end in spans]
             of_years = [_Found(*name) for name in self.names.names_of_years(text)]
-            row = self._row(text, _first_win(links, titles, _own_names(text, page), of_years, names))
+            row = self._row(text, _first_win(of_links, titles, _own_names(text, page), of_years, names))
             if row is not None:
                 yield row
 
     def _linked(self, links: Sequence[PlacedLink], unquoted: _Unquoted) -> list[_Found]:
         """The links that are mentions; "American" stays a nationality, wherever it leads to."""
-        found = []
+        mentions = []
         for link in links:
             place = unquoted.place(link["start"], link["end"])
             if place is None or any(s < place[1] and place[0] < e and place != (s, e) for s, e in unquoted.titles):
@@ -132,8 +135,8 @@ class MentionFinder:
             anchor = unquoted.text[slice(*place)]
             phrases = linked_phrases(anchor, link["target"], self.titles)
             if phrases is not None and self._known(anchor) != [NATIONALITY]:
-                found.append(_Found(*place, phrases))
-        return found
+                mentions.append(_Found(*place, phrases))
+        return mentions
 
     def _title(self, text: str, page: Page) -> list[str]:
         """The phrases of a quoted title; none if it is no known one."""

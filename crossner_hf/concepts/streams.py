@@ -111,9 +111,9 @@ def labelled_rows(domain: Domain, data_dir: str | Path | None = None) -> list[Co
     data = load(domain.folder or domain.name, split="train", data_dir=data_dir)
     rows: list[ConceptRow] = []
     for words, ids in zip(data["tokens"], data["ner_tags"], strict=True):
-        found = spans([domain.labels[i] for i in ids])
         mentions: list[Mention] = [
-            {"start": s.start, "end": s.end, "phrases": [*domain.phrases(s.entity_type)]} for s in found
+            {"start": s.start, "end": s.end, "phrases": [*domain.phrases(s.entity_type)]}
+            for s in spans([domain.labels[i] for i in ids])
         ]
         rows.append({"tokens": list(words), "mentions": mentions, "unknown": [], "labelled": True})
     return rows

@@ -30,15 +30,15 @@ def sizes_of(folder: str | Path) -> Sizes:
     folder = Path(folder).expanduser()
     if (folder / RECORD_FILE).is_file():
         return {name: domain.levels for name, domain in read_corpus(folder).domains.items()}
-    found = {(match["domain"], match["level"]): path for path, match in _authors_files(folder)}
-    if not found:
+    files = {(match["domain"], match["level"]): path for path, match in _authors_files(folder)}
+    if not files:
         raise ValueError(
             f"{folder}: holds neither a corpus of `crossner-hf corpus build` ({RECORD_FILE}) nor the authors' files, "
             "such as music_domainlevel.txt"
         )
     sizes: dict[str, dict[str, CorpusLevel]] = {}
-    for domain, level in sorted(found, key=lambda names: (names[0], LEVELS.index(names[1]))):
-        size = _count(found[domain, level])
+    for domain, level in sorted(files, key=lambda names: (names[0], LEVELS.index(names[1]))):
+        size = _count(files[domain, level])
         whole = sizes.get(domain, {}).get("domain", size)
         ratio = size.bytes / whole.bytes if whole.bytes else 0.0
         sizes.setdefault(domain, {})[level] = size.model_copy(update={"ratio": ratio})
@@ -80,7 +80,7 @@ def _count(path: Path) -> CorpusLevel:
     with unpacked(path) as file:
         for line in file:
             size += len(line)
-            found = len(line.split())
-            sentences += bool(found)
-            words += found
+            in_line = len(line.split())
+            sentences += bool(in_line)
+            words += in_line
     return CorpusLevel(documents=0, sentences=sentences, words=words, bytes=size, names=0, ratio=1.0, sha256={})

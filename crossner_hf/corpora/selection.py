@@ -44,9 +44,9 @@ class TypeNouns:
             if entries := self._by_head.get(head):
                 words = {word.rstrip(",") for word in phrase.lower().split()}
                 words |= set(map(singular, words))
-                found = next((entity_type for wanted, entity_type in entries if wanted <= words), None)
-                if found and found not in types:
-                    types.append(found)
+                decided = next((entity_type for wanted, entity_type in entries if wanted <= words), None)
+                if decided and decided not in types:
+                    types.append(decided)
         return types
 
 

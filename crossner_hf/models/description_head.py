@@ -32,8 +32,8 @@ def concepts_file(model: str | Path) -> Path | None:
         path = Path(model) / CONCEPTS_FILE
         return path if path.is_file() else None
     quiet = {f"_raise_exceptions_for_{what}": False for what in ("missing_entries", "connection_errors")}
-    found = cached_file(str(model), CONCEPTS_FILE, **quiet)
-    return Path(found) if found else None
+    cached = cached_file(str(model), CONCEPTS_FILE, **quiet)
+    return Path(cached) if cached else None
 
 
 class ConceptHead(nn.Module):

@@ -39,14 +39,14 @@ def outcomes(gold: Sequence[Span], predicted: Sequence[Span], confidence: Sequen
     for entity in gold:
         overlapping = [other for other in predicted if _overlap(entity, other)]
         exact = next((other for other in overlapping if other[:2] == entity[:2]), None)
-        found = exact or next(iter(overlapping), None)
-        if found is None:
+        nearest = exact or next(iter(overlapping), None)
+        if nearest is None:
             kind = "missed"
         elif exact is None:
             kind = "boundary"
         else:
             kind = RIGHT if exact == entity else "type"
-        result.append(Outcome(kind, entity, found, entity_confidence(found, confidence) if found else None))
+        result.append(Outcome(kind, entity, nearest, entity_confidence(nearest, confidence) if nearest else None))
     for other in predicted:
         if not any(_overlap(entity, other) for entity in gold):
             result.append(Outcome("spurious", None, other, entity_confidence(other, confidence)))

@@ -120,14 +120,14 @@ def finder():
 
 
 def rows(finder, *sentences, name="Page", phrases=(), is_person=False):
-    found = finder.rows([Page(name, list(phrases), is_person, list(sentences))])
+    concept_rows = finder.rows([Page(name, list(phrases), is_person, list(sentences))])
     return [
         (
             " ".join(row["tokens"]),
             [(" ".join(row["tokens"][m["start"] : m["end"]]), m["phrases"]) for m in row["mentions"]],
             [row["tokens"][number] for number in row["unknown"]],
         )
-        for row in found
+        for row in concept_rows
     ]
 
 

@@ -62,6 +62,13 @@ def test_a_tagger_over_the_checkpoint_begins_with_descriptions_unless_told_other
     assert not torch.equal(getattr(random, "emitter", random).classifier.weight, expected)
 
 
+def test_a_crf_begins_with_mentions_apart_only_where_its_head_is_made_of_descriptions(checkpoint):
+    apart = {head: EncoderTaggers(checkpoint, TaggerChoice("crf", head=head)).build(ZOO) for head in ("auto", "random")}
+    lowest = {head: model.head.crf.transitions.min().item() for head, model in apart.items()}
+    assert lowest["auto"] == -4.0
+    assert lowest["random"] >= -0.1
+
+
 def test_descriptions_need_a_checkpoint_that_reads_them(tiny_model):
     with pytest.raises(ValueError, match="was not pre-trained on concepts"):
         EncoderTaggers(tiny_model("bert"), TaggerChoice(head="descriptions")).build(ZOO)

@@ -81,8 +81,8 @@ def test_types_in_words_find_what_they_name(tmp_path, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path))
     text = "In 1965 the singer Nina Simone recorded an album in New York City."
-    found = {(entity["word"], entity["entity_group"]) for entity in tag(text, ["singer", "city", "chemical element"])}
-    assert found == {("Nina Simone", "singer"), ("New York City", "city")}
+    tagged = {(entity["word"], entity["entity_group"]) for entity in tag(text, ["singer", "city", "chemical element"])}
+    assert tagged == {("Nina Simone", "singer"), ("New York City", "city")}
 
 
 @needs_encoder

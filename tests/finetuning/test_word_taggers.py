@@ -70,10 +70,10 @@ def test_few_shot_training_knows_the_words_of_its_sentences_only(task):
 
 def test_all_of_the_vector_file_comes_in_if_asked_and_stays_as_it_is(task, tiny_vectors):
     model, every = task(vocabulary="vectors").new_tagger("target"), load_vectors(tiny_vectors)
-    asked = task(vocabulary="vectors")
-    assert vocabulary(asked) == words_of(asked, "target", "train") | set(every.words)
+    of_vectors = task(vocabulary="vectors")
+    assert vocabulary(of_vectors) == words_of(of_vectors, "target", "train") | set(every.words)
     assert {name for name, _ in model.named_parameters() if "fixed" in name} == set()
-    ids = asked.tokenizer([["badger", "fox"]], is_split_into_words=True)["input_ids"][0]
+    ids = of_vectors.tokenizer([["badger", "fox"]], is_split_into_words=True)["input_ids"][0]
     assert ids[0] >= model.config.trained_words > ids[1]
     expected = every.matrix[[every.words.index("badger"), every.words.index("fox")]]
     assert np.allclose(model.encoder.embedding.rows(torch.tensor(ids)).detach(), expected)
