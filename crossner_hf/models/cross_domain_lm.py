@@ -180,7 +180,7 @@ class CrossDomainLMForTokenClassification(WordTagger):
         x = self.encoder.dropout(self.encoder.embedding(input_ids, char_ids))
         if self.training and labels is not None:
             domains = torch.zeros_like(input_ids[:, 0]) if domain_ids is None else domain_ids
-            counts, share = domain_counts(labels, domains), 1
+            counts, share = domain_counts(labels, domains), torch.tensor(1.0, device=labels.device)
             if isinstance(num_items_in_batch, Tensor) and num_items_in_batch.dim() == 2:
                 counts = num_items_in_batch
             elif num_items_in_batch is not None:
