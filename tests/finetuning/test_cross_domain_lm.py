@@ -1,6 +1,7 @@
 """Joint training of the cross-domain language model: adaptations, breaks, what the arguments allow."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -114,10 +115,17 @@ def test_without_labels_of_the_target_the_source_chooses_the_epoch(zoo, circus, 
     )
     domains = {"target": get_domain(zoo), "source": get_domain(str(circus))}
     task = Task(domains, tiny_vectors, choice=args.tagger_choice(), raw=args.raw_text(), most_raw=5)
-    dev = stage_examples(*args.stages(), task, task.new_tagger("target").config, args).dev
-    assert set(dev.rows["domain_ids"]) == {1}
+    tagger = task.new_tagger("target")
+    examples = stage_examples(*args.stages(), task, tagger.config, args)
+    assert set(examples.dev.rows["domain_ids"]) == {1}
     of_source = task.rows("source", "validation")["ner_tags"]
-    assert dev.gold == translate(of_source, domains["source"], domains["target"])
+    assert examples.dev.gold == translate(of_source, domains["source"], domains["target"])
+    sampler = TaggerTrainer(tagger, args, task.tokenizer, examples)._get_train_sampler()
+    sizes = Counter(zip(examples.train["domain_ids"], (max(row) >= 0 for row in examples.train["labels"]), strict=True))
+    assert sizes == {(1, True): len(task.rows("source", "train")["tokens"]), (0, False): 5}
+    assert sampler.draws == [sizes[1, True]] * 2
+    drawn = Counter(examples.train[row]["domain_ids"] for row in sampler)
+    assert drawn == {1: sizes[1, True], 0: sizes[1, True]}
 
 
 def test_raw_text_has_no_sentence_of_a_dev_or_test_set_of_either_domain(circus, write_zoo, tiny_vectors, tmp_path):

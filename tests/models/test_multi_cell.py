@@ -217,11 +217,31 @@ def test_two_domains_in_one_batch_give_the_sum_of_their_losses_and_gradients_eve
     torch.testing.assert_close(both, alone[0] + alone[1])
     both.backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
+    lstm = model.encoder.lstm
+    for attending in (lstm.query, lstm.candidate_projection, lstm.cell_projection):  # of each domain
+        assert attending.grad.flatten(1).any(1).all()
     model.zero_grad()
     model(**given).loss.backward()  # the target alone: other parameters have a gradient of zero, for DDP
     assert all(p.grad is not None for p in model.parameters())
     assert not model.source_classifier.weight.grad.any()
     assert not model.encoder.lstm.query.grad[1].any()
+
+
+def test_each_domain_has_its_own_crf_weight_types_and_divisor():
+    given, domains = batch(), torch.tensor([0, 1])
+    model = tagger(source_labels=CIRCUS, cell_of=CELL_OF, crf_weight=1.6, attention_weight=0.5)
+    vectors, mask = model.encoder.embedding(given["input_ids"], given["char_ids"]), given["labels"] != -100
+    expected = 0
+    zoo, circus = [0, 1, 1, 0], [1, 1]  # places of the words' types among the cells of O, animal and another type
+    for row, (weight, types, divisor) in enumerate([(1.6, zoo, 8), (1, circus, 20)]):
+        (classifier, head), one = model._heads()[row], slice(row, row + 1)
+        output = model.encoder.lstm(vectors[one], mask[one], model.domains[row].cells, row)
+        expected = expected + weight * head.loss(classifier(output.hidden), given["labels"][one], divisor)
+        for word, k in enumerate(types):
+            expected = expected - output.type_scores[0, word].log_softmax(-1)[k] / divisor
+            expected = expected - 0.5 * output.attention[0, word, k].log() / divisor
+    counts = torch.tensor([[9, 9], [9, 9], [8, 20]])
+    torch.testing.assert_close(model(**given, domain_ids=domains, num_items_in_batch=counts).loss, expected)
 
 
 def test_a_type_of_both_domains_has_one_cell_and_the_source_is_read_with_its_own_labels():
