@@ -22,7 +22,7 @@ from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.schema import get_domain
 
 LARGE_MB = float(os.environ.get("CROSSNER_PREDICT_MB", "100"))
-FILES, FILE_MB = 4, 0.05  # of a folder
+FILES, FILE_MB = 4, 0.4  # of a folder; small files measure the start of the processes
 MEGABYTE = 1_000_000
 
 
