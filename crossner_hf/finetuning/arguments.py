@@ -204,9 +204,9 @@ class FineTuningArguments(StreamArguments):
             raise ValueError(f"metric_for_best_model must be one of {scores}, got {self.metric_for_best_model!r}")
         super().__post_init__()
         self._check_ranges()
-        self.check_streams(tells_domains=self.tells_domains)
-        if self.tagger == MULTI_CELL and self.adaptation != "supervised":
-            raise ValueError(f"adaptation={self.adaptation} is for cross-domain-lm; {self.tagger} needs labels")
+        self.check_streams(reads_text=self.tells_domains and self.tagger != MULTI_CELL)
+        if self.adaptation == "unsupervised" and self.num_sentences is not None:
+            raise ValueError("num_sentences: adaptation=unsupervised learns from no labelled sentence of the target")
         if self.tagger in ENCODER_TAGGERS and (self.vocabulary != "train" or self.char_vectors):
             raise ValueError(f"vocabulary and char_vectors are for {', '.join(WORD_TAGGERS)}, not {self.tagger}")
         if self.head == "descriptions" and (self.tagger not in ENCODER_TAGGERS or self.random_weights):

@@ -14,6 +14,7 @@ from crossner_hf.data.sources import sha256_of
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.evaluation import is_crossner, tagged_split
 from crossner_hf.finetuning.source_stage import source_stage
+from crossner_hf.finetuning.source_types import SourceTypes
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.tokenized_dataset import stage_examples
 from crossner_hf.finetuning.trainer import TaggerTrainer
@@ -84,6 +85,9 @@ def fine_tune(
         domains["source"] = get_domain(args.source)
         if domains["source"] == domains["target"]:
             raise ValueError(f"{domains['target'].name} is source and target at once; name another --source")
+    types = None
+    if args.source_types:
+        types = SourceTypes.read(domains["source"], domains["target"], args.source_types, args.source_names or ())
     task = Task(
         domains,
         model,
@@ -95,6 +99,7 @@ def fine_tune(
         args.trust_remote_code,
         args.raw_text(),
         args.text_sentences,
+        types,
     )
     return run_task(task, args, resume=resume, callbacks=callbacks)
 

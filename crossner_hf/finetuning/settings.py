@@ -88,8 +88,9 @@ LINEAR = TaggerChoice()
 
 
 def starts_from_vectors(tagger: str, model: str) -> bool:
-    """Say whether a tagger reads word vectors; a multi-cell-lstm does if its model is 'glove' or a file."""
-    return tagger in WORD_TAGGERS or (tagger == MULTI_CELL and (model == GLOVE or Path(model).is_file()))
+    """Say whether a tagger reads word vectors; a multi-cell-lstm does if its model is 'glove' or a (missing) file."""
+    is_file = Path(model).is_file() or Path(model).suffix in (".txt", ".vec")
+    return tagger in WORD_TAGGERS or (tagger == MULTI_CELL and (model == GLOVE or is_file))
 
 
 class FewShot(NamedTuple):

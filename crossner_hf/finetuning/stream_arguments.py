@@ -56,10 +56,10 @@ class StreamArguments(RunArguments):
         given = {"source": self.source_text, "target": self.target_text}
         return {whose: Corpus(tuple(sources)) for whose, sources in given.items() if sources}
 
-    def check_streams(self, *, tells_domains: bool) -> None:
+    def check_streams(self, *, reads_text: bool) -> None:
         """Raise ValueError for values that do not go together.
 
-        `tells_domains`: this is joint training of a tagger that tells source from target.
+        `reads_text`: this is joint training of a tagger that learns from raw text too.
         """
         if self.text_sentences < 1:
             raise ValueError(f"text_sentences must be at least 1, got {self.text_sentences}")
@@ -68,11 +68,11 @@ class StreamArguments(RunArguments):
             raise ValueError("source_types and source_names are for --adaptation unsupervised")
         if self.source_names and not self.source_types:
             raise ValueError("source_names decide among the types of source_types; give --source-types too")
-        if not tells_domains and (self.adaptation != "supervised" or self.source_text or self.target_text):
+        if not reads_text and (self.adaptation != "supervised" or self.source_text or self.target_text):
             raise ValueError("adaptation, source_text and target_text are for --setting joint --tagger cross-domain-lm")
-        if tells_domains and self.adaptation != "supervised" and not self.target_text:
+        if reads_text and self.adaptation != "supervised" and not self.target_text:
             raise ValueError(f"adaptation={self.adaptation} needs raw text of the target; give --target-text")
-        if tells_domains and self.adaptation == "supervised" and (self.source_text or self.target_text):
+        if reads_text and self.adaptation == "supervised" and (self.source_text or self.target_text):
             raise ValueError("supervised adaptation reads no raw text; leave it out, or set --adaptation combined")
 
     def _check_schedule(self) -> None:

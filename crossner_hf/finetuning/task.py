@@ -16,6 +16,7 @@ from crossner_hf.data.download import domain_files
 from crossner_hf.data.sources import sha256_of
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import LINEAR, FewShot, TaggerChoice, starts_from_vectors
+from crossner_hf.finetuning.source_types import SourceTypes
 from crossner_hf.finetuning.word_taggers import WordTaggers
 from crossner_hf.schema import Domain
 
@@ -35,6 +36,7 @@ class Task:
         trust_remote_code: Whether code that comes with an encoder may run.
         raw: Raw text of 'source' and 'target'.
         most_raw: Sentences of it of each domain, the first ones.
+        source_types: What entities of the source become in the target; None: types of the same name.
     """
 
     domains: dict[str, Domain]
@@ -47,6 +49,7 @@ class Task:
     trust_remote_code: bool = False
     raw: Mapping[str, Corpus] = field(default_factory=dict)
     most_raw: int = 1
+    source_types: SourceTypes | None = None
 
     @cached_property
     def taggers(self) -> EncoderTaggers | WordTaggers:

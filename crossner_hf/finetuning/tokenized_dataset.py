@@ -12,7 +12,6 @@ from transformers import PreTrainedConfig
 from crossner_hf.finetuning.arguments import FineTuningArguments
 from crossner_hf.finetuning.evaluation import warn_of_edges_without_tokens
 from crossner_hf.finetuning.settings import Stage, Stream
-from crossner_hf.finetuning.source_types import SourceTypes
 from crossner_hf.finetuning.streams import DOMAIN_IDS, Mixture
 from crossner_hf.finetuning.task import Task
 from crossner_hf.finetuning.transfer import label_map
@@ -77,11 +76,9 @@ def stage_examples(stage: Stage, task: Task, config: PreTrainedConfig, args: Fin
         return columns, labelled
 
     def as_target(rows: dict[str, Any]) -> list[list[int]]:
-        source = task.domains["source"]
-        if args.source_types is None:
-            return translate(rows["ner_tags"], source, labels)
-        types = SourceTypes.read(source, labels, args.source_types, args.source_names or ())
-        return types.translate(rows["tokens"], rows["ner_tags"])
+        if task.source_types is None:
+            return translate(rows["ner_tags"], task.domains["source"], labels)
+        return task.source_types.translate(rows["tokens"], rows["ner_tags"])
 
     def encode_stream(stream: Stream) -> dict[str, Any]:
         if stream.raw:

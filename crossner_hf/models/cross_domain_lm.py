@@ -157,7 +157,7 @@ class CrossDomainLMForTokenClassification(WordTagger):
         word_mask: Tensor | None = None,
         labels: Tensor | None = None,
         domain_ids: Tensor | None = None,
-        num_items_in_batch: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
         **kwargs: Any,
     ) -> TaggerOutput:
         """Compute the loss of all tasks in training; decode in evaluation.
@@ -170,7 +170,8 @@ class CrossDomainLMForTokenClassification(WordTagger):
             labels: (batch, time), -100 where no word begins and in rows of raw text; rows of the source have the ids of
                 `source_labels`.
             domain_ids: (batch,) 0 for the target, 1 for the source; None: all of the target.
-            num_items_in_batch: Divisors of the losses, as `domain_counts` gives them; None: those of this batch.
+            num_items_in_batch: Divisors of the losses, as `domain_counts` gives them; None: those of this batch. Of a
+                number of labelled words, as the stock Trainer gives it, this batch counts by its share.
             **kwargs: Without effect.
         """
         if attention_mask is None:
@@ -179,8 +180,12 @@ class CrossDomainLMForTokenClassification(WordTagger):
         x = self.encoder.dropout(self.encoder.embedding(input_ids, char_ids))
         if self.training and labels is not None:
             domains = torch.zeros_like(input_ids[:, 0]) if domain_ids is None else domain_ids
-            counts = domain_counts(labels, domains) if num_items_in_batch is None else num_items_in_batch
-            return TaggerOutput(loss=self._loss(Batch(x, mask, input_ids, labels), domains, counts))
+            counts, share = domain_counts(labels, domains), torch.tensor(1.0, device=labels.device)
+            if isinstance(num_items_in_batch, Tensor) and num_items_in_batch.dim() == 2:
+                counts = num_items_in_batch
+            elif num_items_in_batch is not None:
+                share = counts[2].sum() / num_items_in_batch
+            return TaggerOutput(loss=share * self._loss(Batch(x, mask, input_ids, labels), domains, counts))
         emissions = self.classifier(self.encoder.dropout(self._tagging_states(x, mask, domain_ids)))
         words = find_words(input_ids, attention_mask, word_mask, labels)
         return self.head(emissions, words, labels, None if labels is None else (labels != IGNORED).sum())

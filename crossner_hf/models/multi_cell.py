@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from .dropout import Dropout
 
@@ -85,7 +86,10 @@ class MultiCellLSTM(nn.Module):
         real = torch.stack([mask, mask.flip(1)]).transpose(1, 2).unsqueeze(-1).to(x.dtype)
         gates = (self._of(cells, weight) for weight in (self.input_weight, self.bias, self.recurrent_weight))
         attending = (self.candidate_projection[domain], self.cell_projection[domain], self.query[domain])
-        outputs = _Recurrence.apply(both, real, *gates, *attending)  # type: ignore[no-untyped-call]
+        inputs = (both, real, *gates, *attending)
+        if not torch.is_grad_enabled():  # of which `needs_input_grad` knows nothing
+            inputs = tuple(values.detach() for values in inputs)
+        outputs = _Recurrence.apply(*inputs)  # type: ignore[no-untyped-call]
         chosen = slice(None) if cells is None else cells
         weight = self.type_weight[:, chosen].unsqueeze(1)
         hidden, of_types, attention = outputs
@@ -170,6 +174,7 @@ class _Recurrence(torch.autograd.Function):
         return hidden, cells, weights
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, d_hidden: Tensor, d_cells: Tensor, d_weights: Tensor) -> tuple[Tensor | None, ...]:
         """Give the gradients of all inputs; names with `d_` are gradients."""
         x, real, weight, recurrent, p, q, v, gates, hidden, states, mixed, cells, weights, projected = ctx.saved_tensors

@@ -1,5 +1,6 @@
 """Joint training of the cross-domain language model: adaptations, breaks, what the arguments allow."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -55,22 +56,27 @@ def run(zoo, circus, zoo_text, tiny_vectors):
     return run
 
 
-@pytest.mark.parametrize("adaptation", ["combined", "unsupervised"])
-def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_result(run, tmp_path, adaptation):
-    steps = {"eval_strategy": "steps", "eval_steps": 4, "save_strategy": "steps", "save_steps": 4}
-    record = run(tmp_path / "whole", adaptation=adaptation, **steps)
+# Of batches with all streams, and of batches of one stream in turn.
+@pytest.mark.parametrize(
+    "values", [{"adaptation": "combined"}, {"tagger": "multi-cell-lstm", "config_overrides": SMALL}]
+)
+def test_a_run_stopped_within_an_epoch_goes_on_to_the_same_result(run, tmp_path, values):
+    values = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps", "save_steps": 3, **values}
+    record = run(tmp_path / "whole", **values)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "broken", adaptation=adaptation, callbacks=[StopAtCheckpoint(1.3)], **steps)
-    resumed = run(tmp_path / "broken", adaptation=adaptation, resume=True, **steps)
+        run(tmp_path / "broken", callbacks=[StopAtCheckpoint(1.1)], **values)
+    (checkpoint,) = sorted((tmp_path / "broken").glob("checkpoint-*"), key=lambda folder: folder.stat().st_mtime)[-1:]
+    assert json.loads((checkpoint / "trainer_state.json").read_text())["epoch"] not in (1, 2)
+    resumed = run(tmp_path / "broken", resume=True, **values)
     assert resumed.resumed
     assert resumed.scores == record.scores
     assert same_weights(tmp_path / "whole", tmp_path / "broken")
     raw = {"source_text_sha256", "target_text_sha256"} & record.arguments.given().keys()
-    assert len(raw) == 2
-    assert "zoo.txt" in record.as_json()
-    model = AutoModelForTokenClassification.from_pretrained(tmp_path / "whole")
-    assert (model.config.source_labels is None) == (adaptation == "unsupervised")
-    assert model.config.source_weight == {"combined": 0.8}.get(adaptation, 1.0)
+    assert len(raw) == (2 if "adaptation" in values else 0)
+    assert ("zoo.txt" in record.as_json()) == ("adaptation" in values)
+    config = AutoModelForTokenClassification.from_pretrained(tmp_path / "whole").config
+    assert config.source_labels is not None
+    assert getattr(config, "source_weight", 0.8) == 0.8
 
 
 def test_it_learns_the_target_with_the_source(run, tmp_path):
@@ -85,6 +91,17 @@ def test_without_labels_of_the_target_only_types_of_the_source_are_found(run, tm
     by_type = record.scores["validation"]["conlleval"].per_type
     assert by_type["animal"].f1 > 0.5  # which the circus has
     assert by_type["place"].f1 == 0  # which it does not
+
+
+def test_types_of_the_source_become_what_the_file_says(run, tmp_path):
+    types = tmp_path / "types.tsv"
+    with pytest.raises(ValueError, match=r"types\.tsv: no such file; it has a type of circus, a tab and a type of zoo"):
+        run(tmp_path / "run", adaptation="unsupervised", source_types=str(types), **FAST)
+    types.write_text("person\tplace\n")  # what is a person in the circus is a place in the zoo
+    record = run(tmp_path / "run", adaptation="unsupervised", source_types=str(types), **FAST)
+    by_type = record.scores["validation"]["conlleval"].per_type
+    assert by_type["place"].f1 > 0.5
+    assert list(record.arguments.given()["source_types_sha256"]) == ["types.tsv"]
 
 
 def test_without_labels_of_the_target_the_source_chooses_the_epoch(zoo, circus, zoo_text, tiny_vectors):
@@ -134,6 +151,7 @@ def test_rmsprop_gives_way_to_sgd_after_a_dev_score_and_a_resumed_run_knows_it(r
     resumed = run(tmp_path / "broken", resume=True, **values)
     assert resumed.resumed
     assert resumed.dev_by_epoch == record.dev_by_epoch
+    assert AutoModelForTokenClassification.from_pretrained(tmp_path / "whole").config.source_labels is None
     assert same_weights(tmp_path / "whole", tmp_path / "broken")
 
 
@@ -193,6 +211,12 @@ def test_the_learning_rate_falls_with_the_epochs(run, tmp_path):
         ({"target_text": ["x"], "setting": "joint"}, "supervised adaptation reads no raw text"),
         ({"target_text": ["x"]}, "are for --setting joint --tagger cross-domain-lm"),
         ({"adaptation": "combined", "tagger": "coach", "setting": "joint"}, "are for --setting joint"),
+        ({"adaptation": "combined", "tagger": "multi-cell-lstm", "setting": "joint"}, "--tagger cross-domain-lm"),
+        ({"target_text": ["x"], "tagger": "multi-cell-lstm", "setting": "joint"}, "--tagger cross-domain-lm"),
+        (
+            {"adaptation": "unsupervised", "setting": "joint", "target_text": ["x"], "num_sentences": 9},
+            "num_sentences: adaptation=unsupervised learns from no labelled sentence of the target",
+        ),
         ({"text_sentences": 0}, "text_sentences must be at least 1, got 0"),
         ({"lr_decay": -1}, "lr_decay must be a number of at least 0, got -1"),
         ({"lr_decay": 0.1, "lr_scheduler_type": "linear"}, "lr_decay is a schedule of its own"),

@@ -43,6 +43,7 @@ def test_a_file_or_glove_feeds_it_with_word_vectors_and_all_else_is_an_encoder(t
     feeds = {model: starts_from_vectors("multi-cell-lstm", model) for model in ("glove", "minilm", "me/encoder")}
     assert feeds == {"glove": True, "minilm": False, "me/encoder": False}
     assert starts_from_vectors("multi-cell-lstm", tiny_vectors)
+    assert starts_from_vectors("multi-cell-lstm", "missing.vec")  # so that the error is of word vectors
     assert not starts_from_vectors("multi-cell-lstm", tiny_model())
     assert starts_from_vectors("coach", "vectors.txt")
     assert not starts_from_vectors("crf", tiny_vectors)

@@ -113,6 +113,8 @@ def test_the_loss_is_the_weighted_sum_of_four(adaptation):
     counts = domain_counts(rows["labels"], rows["domain_ids"])
     assert counts.tolist() == [[2, 2], [2, 1], [9, 3]]
     torch.testing.assert_close(model(**rows, num_items_in_batch=2 * counts).loss, expected / 2)
+    for words in (24, torch.tensor(24)):  # labelled words of a step of the stock Trainer, of which 12 are here
+        torch.testing.assert_close(model(**rows, num_items_in_batch=words).loss, expected / 2)
 
 
 def test_published_weights():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from crossner_hf.models.crf_head import CRFHead
 from crossner_hf.models.multi_cell import MultiCellLSTM
@@ -97,6 +98,41 @@ def test_gradients_are_those_of_finite_differences_in_float64():
                 values -= sign * 1e-6 * direction
         slope = (sides[0] - sides[1]) / 2e-6
         torch.testing.assert_close((gradient * direction).sum(), slope, atol=1e-8, rtol=1e-6)
+
+
+def test_a_second_derivative_is_refused_and_the_gradient_is_taken_once():
+    torch.manual_seed(0)
+    lstm, x = MultiCellLSTM(5, 3, num_cells=3), torch.randn(2, 4, 5, requires_grad=True)
+    first, plain, again = (lstm(x, masked([4, 2], 4)).hidden.square().sum() for _ in range(3))
+    (gradient,) = torch.autograd.grad(first, x, create_graph=True)
+    torch.testing.assert_close(gradient, *torch.autograd.grad(plain, x))
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+    again.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        again.backward()
+
+
+class NewMemory(TorchDispatchMode):
+    """Counts the numbers that `new_empty` makes room for."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        output = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.new_empty.default:
+            self.numbers += output.numel()
+        return output
+
+
+def test_without_gradients_nothing_is_kept_for_them():
+    lstm, x, mask = MultiCellLSTM(5, 3, num_cells=4), torch.randn(2, 7, 5), masked([7, 2], 7)
+    with NewMemory() as training:
+        expected = lstm(x, mask)
+    with torch.no_grad(), NewMemory() as inference:
+        values = lstm(x, mask)
+    assert training.numbers - inference.numbers == 7 * 2 * 2 * 4 * 2 * 3  # time, directions, batch, cells, 2 * size
+    assert all(map(torch.equal, values, expected))
 
 
 def test_39_types_give_the_values_of_the_equations():
