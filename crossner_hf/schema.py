@@ -109,7 +109,10 @@ class Domain:
         """Describe a type for an encoder that reads descriptions; commas in a description of your own separate them."""
         own = self.descriptions.get(entity_type)
         if own:
-            return tuple(phrase.strip() for phrase in own.split(",") if phrase.strip())
+            phrases = tuple(phrase.strip() for phrase in own.split(",") if phrase.strip())
+            if not phrases:
+                raise ValueError(f"domain {self.name!r}: the description of {entity_type} has no words, got {own!r}")
+            return phrases
         return CONCEPT_PHRASES.get(f"{self.name.removesuffix('_dedup')}/{entity_type}") or CONCEPT_PHRASES.get(
             entity_type, (self.describe(entity_type),)
         )

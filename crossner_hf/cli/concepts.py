@@ -132,9 +132,9 @@ def run_build(args: argparse.Namespace) -> int:
         running=Running(args.executor, args.workers, _report),
     )
     say(
-        f"{about.get('pages', 0):,} pages, {about['names']:,} names; {about.get('sentences', 0):,} sentences with "
-        f"{about.get('mentions', 0):,} mentions; {about['leaks']:,} sentences left out that share eight words in a row "
-        "with an evaluation sentence"
+        f"{about.get('pages', 0):,} pages, {about.get('excluded', 0):,} of them excluded, {about['names']:,} names; "
+        f"{about.get('sentences', 0):,} sentences with {about.get('mentions', 0):,} mentions; {about['leaks']:,} "
+        "sentences left out that share eight words in a row with an evaluation sentence"
     )
     say(f"next: crossner-hf concepts train --data {quote(args.output)} --model minilm --output FOLDER")
     return 0

@@ -16,6 +16,7 @@ from crossner_hf.concepts.weak_labels import WeakLabels, averaged, label_sentenc
 from crossner_hf.corpora.corpus import Corpus
 from crossner_hf.corpora.gazetteer import Gazetteer
 from crossner_hf.corpora.raw_sentences import raw_sentences
+from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.evaluation import evaluate, is_crossner, tagged_split
 from crossner_hf.finetuning.fine_tune import fine_tune, run_task
 from crossner_hf.finetuning.presets import PRESETS
@@ -127,7 +128,7 @@ class _Work:
         """Do all steps and write the result."""
         args, result, source = self.args, None, None
         raw = self._raw_sentences()
-        if args.head != "random":
+        if not self.labelled or EncoderTaggers(args.model, self.task.choice).reads_descriptions():
             self._score("concepts", self._concepts)
         teachers = [f"sentences-{seed}" for seed in (args.seeds if self.corpus else args.seeds[:1]) if self.labelled]
         if teachers:

@@ -1,8 +1,8 @@
 """Batches of concept pre-training: sentences, the phrases that their mentions have, and which are no negatives."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -105,10 +105,11 @@ class ConceptCollator:
             words, starts = first_tokens(word_ids)
             labels[number, starts] = torch.from_numpy(targets[words])
             self._mask(batch["input_ids"][number], word_ids, row["mentions"], draw)
+        phrases = phrases or [""]  # labelled sentences without a mention: their words are outside
         pairs = related(phrases, [m["phrases"] for row in rows for m in row["mentions"]])
         if any(row.get("labelled") for row in rows):
             pairs |= ~_of_one_kind(phrases, rows, chosen)
-        described = self.tokenizer(phrases or [""], padding=True, return_tensors="pt")
+        described = self.tokenizer(phrases, padding=True, return_tensors="pt")
         return BatchEncoding(
             {
                 "input_ids": batch["input_ids"],
@@ -160,7 +161,7 @@ def related(phrases: Sequence[str], together: Sequence[Sequence[str]]) -> Tensor
     words = [frozenset(phrase.split()) for phrase in phrases]
     heads: dict[str, list[int]] = {}
     for number, phrase in enumerate(phrases):
-        heads.setdefault(phrase.split()[-1], []).append(number)
+        heads.setdefault((phrase.split() or [""])[-1], []).append(number)
     groups = [*heads.values(), *([index[p] for p in group if p in index] for group in together)]
     for group in groups:
         pairs[np.ix_(group, group)] = True
@@ -184,13 +185,3 @@ def _of_one_kind(phrases: Sequence[str], rows: Sequence[ConceptRow], chosen: Seq
         inside = np.array([phrase in used for phrase in phrases])
         pairs |= inside[:, None] & inside
     return torch.from_numpy(pairs)
-
-
-def phrase_counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Count the first phrases of the mentions by their head noun."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        for mention in row["mentions"]:
-            head = mention["phrases"][0].split()[-1]
-            counts[head] = counts.get(head, 0) + 1
-    return counts

@@ -13,7 +13,7 @@ from crossner_hf.atomic_write import write_text
 from crossner_hf.concepts.build_stages import WORK, find_mentions, merge_names, read_pages
 from crossner_hf.concepts.concept_names import NameRules
 from crossner_hf.concepts.mentions import SentenceRules
-from crossner_hf.corpora.documents import ReaderOptions, Shard, plan_shards
+from crossner_hf.corpora.documents import ReaderOptions, Shard, check_output, plan_shards
 from crossner_hf.corpora.dumps import find_dumps, unpack_dump
 from crossner_hf.data.download import domain_files
 from crossner_hf.data.sentences import read_sentences
@@ -22,7 +22,7 @@ from crossner_hf.engine.run import ExecutorName, run_tasks
 from crossner_hf.engine.tasks import EngineTask, Outcome
 from crossner_hf.schema import Domain
 
-VERSION = 2  # of the stages; part of every done file
+VERSION = 3  # of the stages; part of every done file
 ABOUT_FILE = "concepts.json"
 
 
@@ -78,12 +78,14 @@ def build_concepts(
         running: How tasks are performed.
 
     Returns:
-        Counts: pages, names, sentences, mentions, phrases, leaks.
+        Counts: pages, excluded (pages), names, sentences, mentions, leaks.
 
     Raises:
-        ValueError: A source cannot be read or has no titles, or a stage failed; the message says which.
+        ValueError: A source cannot be read or has no titles, output and source lie in each other, or a stage failed;
+            the message says which.
     """
     folder = Path(output).expanduser()
+    check_output(folder, sources)
     dumps, others = find_dumps(sources)
     shards = plan_shards(others, options) if others else []
     evaluation = [
@@ -93,8 +95,8 @@ def build_concepts(
         if split != "train"
         for words, _ in read_sentences(domain, path)
     ]
-    sums = {path.name: sha256_of(path) for path in dumps}
-    identities = [*sums.items(), *(shard.identity() for shard in shards)]
+    sums = [sha256_of(path) for path in dumps]
+    identities = [*zip((path.name for path in dumps), sums, strict=True), *(shard.identity() for shard in shards)]
     key = _key(identities, rules, evaluation)
     if (folder / ABOUT_FILE).is_file():
         about = json.loads((folder / ABOUT_FILE).read_text(encoding="utf-8"))
@@ -104,9 +106,11 @@ def build_concepts(
     work, running = folder / WORK, running or Running()
     if dumps:
         unpacked = [work / "dumps" / f"{number:03}-{path.name}" for number, path in enumerate(dumps)]
-        _run(_unpack_tasks(dumps, unpacked, list(sums.values())), running, folder)
+        _run(_unpack_tasks(dumps, unpacked, sums), running, folder)
         shards = [*plan_shards(unpacked, options), *shards]
     _run(_tasks(folder, shards, rules, evaluation, key), running, folder)
+    for path in sorted(folder.glob("concepts-*.parquet"))[len(shards) :]:
+        path.unlink()  # of a build of more sources that was stopped
     about = {"key": key, "sources": identities, **_counts(work, len(shards))}
     write_text(folder / ABOUT_FILE, json.dumps(about, indent=1) + "\n")
     shutil.rmtree(work)
@@ -115,7 +119,7 @@ def build_concepts(
 
 def _unpack_tasks(dumps: Sequence[Path], folders: Sequence[Path], sums: Sequence[str]) -> list[EngineTask]:
     return [
-        EngineTask(f"unpack {path.name}", unpack_dump, (path, folder), folder.with_suffix(".done"), checksum)
+        EngineTask(f"unpack {folder.name}", unpack_dump, (path, folder), folder.with_suffix(".done"), checksum)
         for path, folder, checksum in zip(dumps, folders, sums, strict=True)
     ]
 

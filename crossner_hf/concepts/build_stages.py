@@ -109,13 +109,13 @@ def find_mentions(
         pages = _read_parquet(work / f"pages-{number:05d}.parquet")
         while batch := list(islice(pages, BATCH)):
             counts["pages"] += len(batch)
-            used = [row for row in batch if row["name"] not in exclude]
+            used = [row for row in batch if row["title"] not in exclude]
             counts["excluded"] += len(batch) - len(used)
             several = [Page(*(row[field] for field in Page._fields)) for row in used]
-            for found in finder.rows(several):
+            for row in finder.rows(several):
                 counts["sentences"] += 1
-                counts["mentions"] += len(found["mentions"])
-                yield found
+                counts["mentions"] += len(row["mentions"])
+                yield row
 
     _write_parquet(folder / f"concepts-{number:05d}.parquet", rows(), SCHEMA)
     write_text(

@@ -12,7 +12,7 @@ from crossner_hf.data.builder import load
 from crossner_hf.finetuning.encoder_taggers import EncoderTaggers
 from crossner_hf.finetuning.settings import TaggerChoice
 from crossner_hf.models.crf_head import CRFHead
-from crossner_hf.models.description_head import ConceptHead, description_layer
+from crossner_hf.models.description_head import ConceptHead, description_key, description_layer
 from crossner_hf.schema import Domain
 from crossner_hf.tagger.iob2 import Span, spans
 from crossner_hf.tagger.tokenize_and_align import first_tokens, max_tokens
@@ -58,16 +58,14 @@ class DescribedSentences:
         decoder = CRFHead(domain.labels, constrained=True)
         decoder.keep_mentions_apart()
         self.decoder = decoder.crf
-        self._embedded: dict[tuple[str, ...], Tensor] = {}
 
     @torch.no_grad()
     def _states(self, sentences: Sequence[list[str]]) -> tuple[Tensor, Tensor]:
-        """State of each word's first token, (sentences, words, hidden), and where words are."""
+        """State of each word's first token, (sentences, words, hidden), and where words are that were not cut off."""
         limit = max_tokens(self.tokenizer, self.encoder.config)
         width = max(map(len, sentences))
         states = torch.zeros(len(sentences), width, self.head.tags.in_features)
         mask = torch.zeros(len(sentences), width, dtype=torch.bool)
-        mask[:] = torch.arange(width) < torch.tensor([[len(words)] for words in sentences])
         order = sorted(range(len(sentences)), key=lambda number: len(sentences[number]))
         for begin in range(0, len(order), BATCH):
             batch = order[begin : begin + BATCH]
@@ -84,6 +82,7 @@ class DescribedSentences:
             for row, number in enumerate(batch):
                 words, starts = first_tokens(encoded.word_ids(row))
                 states[number, words] = hidden[row, starts]
+                mask[number, : max(words, default=-1) + 1] = True
         return states, mask
 
     @torch.no_grad()
@@ -107,15 +106,15 @@ class DescribedSentences:
         """Tell of each type how its description does."""
         logits, types = self.logits(descriptions), self.domain.entity_types
         tagged = self.tagged(logits)
-        confused = {entity_type: Counter[str]() for entity_type in types}
+        confused = {entity_type: Counter[str | None]() for entity_type in types}
         for number, gold in enumerate(self.gold):
             for span in gold:
                 best = int(logits[number, span.start, 1::2].argmax())
-                confused[span.entity_type][types[best]] += 1
+                confused[span.entity_type][types[best] if self.mask[number, span.start] else None] += 1
         reports = {}
         for entity_type, counter in confused.items():
             mentions = sum(counter.values())
-            others = [other for other, _ in counter.most_common() if other != entity_type]
+            others = [other for other, _ in counter.most_common() if other not in (entity_type, None)]
             f1 = _f1(
                 *([{s for s in row if s.entity_type == entity_type} for row in rows] for rows in (tagged, self.gold))
             )
@@ -153,13 +152,13 @@ def choose_descriptions(
         before = best
         for entity_type, _ in counts.most_common():
             current = chosen[entity_type]
-            used = {phrases for other, phrases in chosen.items() if other != entity_type}
+            used = {description_key(phrases) for other, phrases in chosen.items() if other != entity_type}
             trials: list[tuple[str, ...]] = [
                 (phrase,) for phrase in candidates.get(entity_type, ()) if (phrase,) != current
             ]
             trials += [(*current, phrase) for phrase in candidates.get(entity_type, ()) if phrase not in current]
             for trial in trials:
-                if trial in used or len(trial) > 3:
+                if description_key(trial) in used or len(trial) > 3:
                     continue
                 score = sentences.f1(chosen | {entity_type: trial})
                 if score >= best + least_gain:

@@ -9,7 +9,7 @@ import torch
 from accelerate.utils import broadcast_object_list
 from torch import nn
 from torch.utils.data import Sampler
-from transformers import AutoModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+from transformers import AutoModel, TrainerCallback, set_seed
 
 from crossner_hf.atomic_write import write_text
 from crossner_hf.concepts.arguments import ConceptArguments
@@ -20,6 +20,7 @@ from crossner_hf.concepts.model import ConceptModel
 from crossner_hf.concepts.rows import ConceptRow
 from crossner_hf.concepts.streams import read_streams, text_masker
 from crossner_hf.finetuning.length_grouped_sampler import LengthGroupedBatches
+from crossner_hf.masking import MaskingEpoch
 from crossner_hf.models.description_head import ConceptHead, concepts_file
 from crossner_hf.packaged_encoder import encoder_name, encoder_path
 from crossner_hf.results.record_files import RECORD_FILE, write_record
@@ -35,18 +36,6 @@ from crossner_hf.training.run_arguments import recorded_arguments
 from crossner_hf.training.step_clock import StepClock
 
 logger = logging.getLogger(__name__)
-
-
-class ConceptEpoch(TrainerCallback):
-    """Tells the collator the epoch."""
-
-    def __init__(self, collator: ConceptCollator):
-        self.collator = collator
-
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self.collator.set_epoch(int(state.epoch or 0))
 
 
 class ConceptTrainer(ResumableTrainer):
@@ -134,7 +123,7 @@ def pretrain_concepts(
             processing_class=tokenizer,
             data_collator=collator,
             train_dataset=rows,
-            callbacks=[ConceptEpoch(collator), *callbacks],
+            callbacks=[MaskingEpoch(collator), *callbacks],
         )
         trainer.add_callback(clock := StepClock())
         show_progress(trainer, FineTuningProgress("concept pre-training"))

@@ -101,9 +101,11 @@ def tag(
         The entities of the text; for several texts, a list of entities for each.
 
     Raises:
-        ValueError: Neither types nor a model are given.
+        ValueError: Neither types nor a model are given, or types with a `Tagger`, which has its own.
     """
     if isinstance(model, Tagger):
+        if types is not None:
+            raise ValueError("a Tagger has types of its own; leave types out, or give an encoder as model")
         tagger = model
     elif types is not None:
         tagger = tagger_for(types, model or CONCEPTS, **kwargs)

@@ -7,7 +7,9 @@ list stays as a paragraph if it ends like a sentence.
 import re
 import unicodedata
 from collections import Counter
+from html import unescape
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from crossner_hf.corpora.wiki_markup import cut_markup
 
@@ -152,7 +154,7 @@ class _Page:
         if kind == "Text":
             return node.value
         if kind == "Wikilink":
-            return self._link(str(node.title).strip(), node.text)
+            return self._link(unescape(unquote(str(node.title))).strip(), node.text)
         if kind == "ExternalLink":
             return self._text(node.title) if node.brackets and node.title else ""
         if kind == "HTMLEntity":

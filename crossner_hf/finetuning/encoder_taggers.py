@@ -117,7 +117,7 @@ class EncoderTaggers:
         override(config, encoder, text=self.choice.config_overrides)
         model = EncoderCRFForTokenClassification(config, self._linear(encoder, saved, crf, domain))
         model.begins_word.copy_(begins_word(self.tokenizer, encoder.vocab_size))
-        if self._reads_descriptions() and not self.random_weights:
+        if self.reads_descriptions() and not self.random_weights:
             model.head.keep_mentions_apart()
         if crf is not None and not self.random_weights and saved.id2label == domain.id2label:
             model.head.load_state_dict(crf.head.state_dict())
@@ -171,11 +171,12 @@ class EncoderTaggers:
             for name, module in self._untrained(config).named_children():
                 if name != model.base_model_prefix:
                     setattr(model, name, module)
-        if self._reads_descriptions() and not (_is_tagger(saved) and saved.id2label == config.id2label):
+        if self.reads_descriptions() and not (_is_tagger(saved) and saved.id2label == config.id2label):
             self._describe(model, domain)
         return model
 
-    def _reads_descriptions(self) -> bool:
+    def reads_descriptions(self) -> bool:
+        """Say whether heads are made of descriptions."""
         if self.choice.tagger == MULTI_CELL:
             return False
         if self.choice.head == "descriptions":

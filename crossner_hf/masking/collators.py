@@ -4,7 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -230,10 +230,17 @@ class DataCollatorForSpanMasking(DataCollatorForTokenMasking):
         return np.where(of_span < mask, np.uint64(0), np.where(of_span < other, random, np.uint64(SCALE)))
 
 
+class DrawsByEpoch(Protocol):
+    """A collator whose draws depend on the epoch."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw for this epoch from now on."""
+
+
 class MaskingEpoch(TrainerCallback):
     """Pass the epoch on to a collator with a seed, also after a run resumes within an epoch."""
 
-    def __init__(self, collator: DataCollatorForTokenMasking):
+    def __init__(self, collator: DrawsByEpoch):
         self.collator = collator
         self._epoch = NO_EPOCH
 

@@ -145,10 +145,15 @@ def description_layer(
     return head.as_linear(head.scale * nn.functional.normalize(torch.stack(means), dim=-1))
 
 
+def description_key(phrases: Sequence[str]) -> tuple[str, ...]:
+    """Give what two descriptions must not have in common."""
+    return tuple(sorted(phrase.strip().lower() for phrase in phrases))
+
+
 def _check(tokenizer: PreTrainedTokenizerBase, descriptions: Sequence[Sequence[str]]) -> None:
     seen: dict[tuple[str, ...], int] = {}
     for number, phrases in enumerate(descriptions):
-        key = tuple(sorted(phrase.strip().lower() for phrase in phrases))
+        key = description_key(phrases)
         if not phrases or not all(any(c.isalnum() for c in phrase) for phrase in phrases):
             raise ValueError(f"type {number + 1} has no description in words, got {list(phrases)}")
         if key in seen:

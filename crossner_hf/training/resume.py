@@ -79,7 +79,7 @@ def train_from(trainer: Trainer, checkpoint: str | None) -> float:
     trainer.state = TrainerState.load_from_json(str(Path(checkpoint) / TRAINER_STATE_NAME))
     best = Path(checkpoint).with_name(f"checkpoint-{trainer.state.best_global_step}")
     source = best if trainer.args.load_best_model_at_end and best.is_dir() else checkpoint
-    trainer.model = type(trainer.model).from_pretrained(source).to(trainer.args.device)
+    trainer._load_from_checkpoint(str(source))  # into the model as it is, which need not be one that loads by itself
     return state["stateful_callbacks"]["RunClock"]["args"]["seconds"]
 
 

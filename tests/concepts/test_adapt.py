@@ -203,6 +203,12 @@ def test_steps_can_be_left_out_and_the_ratio_is_that_of_the_sentences(run, zoo, 
     assert student.arguments.given()["entity_ratio"] == pytest.approx(sum(map(bool, tags)) / len(tags), abs=1e-4)
 
 
+def test_a_checkpoint_without_concepts_begins_with_a_random_head_if_the_head_is_auto(tiny_model, zoo, tmp_path):
+    changes = {"head": "auto", "max_steps": 1, "dev_choice": False, "test": False}
+    args = AdaptArguments(output_dir=str(tmp_path / "run"), model=tiny_model("bert"), **SMALL | changes)
+    assert [step.name for step in adapt(str(zoo), args).recipe] == ["sentences"]
+
+
 def test_the_source_comes_before_the_labelled_sentences(run, write_zoo, tmp_path):
     circus = write_circus(write_zoo(tmp_path / "circus"))
     changes = {"source": str(circus), "source_cache": str(tmp_path / "cache"), "max_steps": 1}

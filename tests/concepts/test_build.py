@@ -173,7 +173,7 @@ def source(tmp_path_factory):
     path = tmp_path_factory.mktemp("source") / "pages.parquet"
     texts = {
         "Miles Davis": "Miles Davis was an American trumpeter. He made Kind of Blue in New York City in the spring.",
-        "Kind of Blue": "Kind of Blue is a studio album. Miles Davis recorded Kind of Blue with five other men.",
+        "Kind of Blue (album)": "Kind of Blue is a studio album. Miles Davis recorded it with five other men.",
         "New York City": "New York City is a large city. Miles Davis lived in New York City for many years.",
         "Blue": 'Some text of "New York City" that defines nothing at all here.',
     }
@@ -182,11 +182,15 @@ def source(tmp_path_factory):
 
 
 def test_a_build_gives_sentences_and_counts_and_is_done_once(source, tmp_path):
-    rules = ConceptRules(sentences=ALL, exclude=frozenset({"Kind of Blue"}))
+    rules = ConceptRules(sentences=ALL, exclude=frozenset({"Kind of Blue (album)", "Blue (x)"}))
     outcomes = []
+    (tmp_path / "out").mkdir()
+    stopped = tmp_path / "out" / "concepts-00001.parquet"  # of a build of more sources
+    stopped.write_bytes(b"")
     running = Running(workers=1, report=lambda outcome, _: outcomes.append(outcome.name))
     about = build_concepts([source], tmp_path / "out", rules, running=running)
     assert outcomes == ["pages-00000", "names", "sentences-00000"]
+    assert not stopped.exists()
     sentences = [" ".join(row["tokens"]) for row in read_rows(tmp_path / "out")]
     assert "He made Kind of Blue in New York City in the spring ." in sentences
     assert not any("five other men" in sentence for sentence in sentences)
@@ -197,3 +201,5 @@ def test_a_build_gives_sentences_and_counts_and_is_done_once(source, tmp_path):
     assert len(outcomes) == 3
     with pytest.raises(ValueError, match="of another source or other rules"):
         build_concepts([source], tmp_path / "out", ConceptRules(), running=running)
+    with pytest.raises(ValueError, match="lie in each other"):
+        build_concepts([source.parent], source.parent / "out", rules)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import AutoModel
 
+import crossner_hf
 from crossner_hf.cli import main
 from crossner_hf.concepts.descriptions import DescribedSentences, choose_descriptions
 from crossner_hf.concepts.types_in_words import domain_of_types, tagger_for
@@ -95,6 +96,10 @@ def test_types_in_words_tag_without_training(checkpoint):
     text = "the fox in Paris , the owl"
     (entities,) = tagger.tag_texts([text])
     assert all(text[entity["start"] : entity["end"]] == entity["word"] for entity in entities)
+    with pytest.raises(ValueError, match="leave types out"):
+        crossner_hf.tag(text, types=["fox"], model=tagger)
+    with pytest.raises(ValueError, match="description of animal has no words"):
+        tagger_for({"animal": ","}, checkpoint)
 
 
 @pytest.mark.parametrize("types", [[], "court", [" "], ["court", "court"]])
@@ -126,10 +131,26 @@ def test_describe_reports_what_the_scores_say_and_finds_better_descriptions(chec
     report = sentences.report(start)
     gold = [span for row in sentences.gold for span in row]
     assert {name: row.mentions for name, row in report.items()} == Counter(span.entity_type for span in gold)
-    better = choose_descriptions(sentences, start, {"animal": ["fox", "owl"], "place": ["paris", "oslo"]})
-    assert sentences.f1(better) >= sentences.f1(start)
+    candidates = {"animal": ["fox", "owl"], "place": ["paris", "oslo"]}
+    better = choose_descriptions(sentences, start, candidates, rounds=9)
+    assert sentences.f1(better) > sentences.f1(start)
+    for entity_type, phrase in ((t, phrase) for t, phrases in candidates.items() for phrase in phrases):
+        assert sentences.f1(better | {entity_type: (phrase,)}) < sentences.f1(better) + 0.002
+    twice = choose_descriptions(sentences, {"animal": ("oslo",), "place": ("owl", "oslo")}, {"animal": ["Owl"]})
+    assert twice["animal"] != ("oslo", "Owl")  # the description of places
     assert main(["concepts", "describe", "--domain", str(zoo), "--model", checkpoint, "--choose"]) == 0
     assert "ranked first" in capsys.readouterr().out
+
+
+def test_words_that_are_cut_off_are_outside(checkpoint, write_zoo, tmp_path):
+    folder = write_zoo(tmp_path / "zoo", [(["fox"] * 100, [*["O"] * 99, "B-animal"])])
+    sentences = DescribedSentences(get_domain(folder), checkpoint, "train")
+    descriptions = {"animal": ("fox",), "place": ("new york",)}
+    logits = sentences.logits(descriptions)
+    logits[:, :, 0] = -100
+    (tagged,) = sentences.tagged(logits)
+    assert max(span.end for span in tagged) == 62
+    assert sentences.report(descriptions)["animal"][:3] == (1, 0.0, None)
 
 
 def test_scores_of_described_sentences_are_those_of_the_tagger(checkpoint, zoo):

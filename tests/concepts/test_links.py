@@ -1,5 +1,6 @@
 """Links of a MediaWiki dump as mentions: ambiguous titles, other anchors, and what stays with the names."""
 
+import shutil
 from html import escape
 
 import pytest
@@ -51,6 +52,16 @@ def rows(dump, tmp_path_factory):
         )
         for row in read_rows(folder)
     }
+
+
+def test_dumps_of_one_name_in_several_folders_are_all_read(dump, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(dump, tmp_path / name)
+    about = build_concepts(
+        [tmp_path / "a", tmp_path / "b"], tmp_path / "out", ConceptRules(), running=Running(workers=1)
+    )
+    assert about["pages"] == 2 * len(PAGES)
 
 
 def test_a_link_says_which_of_several_titles_is_meant(rows):

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from training_fixtures import StopAtCheckpoint, same_weights
 from transformers import AutoModel
 
+from crossner_hf.concepts import pretrain
 from crossner_hf.concepts.arguments import ConceptArguments
 from crossner_hf.concepts.batches import ConceptCollator, Shares
 from crossner_hf.concepts.masked_text import MaskedText
@@ -158,6 +159,31 @@ def test_a_run_with_all_streams_resumes_with_the_same_weights(concept_data, zoo,
     before, after = (AutoModel.from_pretrained(path).state_dict() for path in (tiny_model("bert"), tmp_path / "whole"))
     tables = {name for name in before if name.endswith("_embeddings.weight")}
     assert {name for name in before if torch.equal(before[name], after[name]) and "pooler" not in name} == tables
+
+
+def test_a_run_that_is_killed_before_its_record_resumes(concept_data, zoo_text, tiny_model, tmp_path, monkeypatch):
+    def run(folder, **more):
+        args = arguments(folder, max_steps=2, max_length=24, mlm_text=[str(zoo_text)])
+        return pretrain_concepts(concept_data, tiny_model("bert"), args, **more)
+
+    whole = run(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(pretrain, "_save", None)
+        with pytest.raises(TypeError):
+            run(tmp_path / "cut")
+    resumed = run(tmp_path / "cut", resume=True)
+    assert same_weights(tmp_path / "whole", tmp_path / "cut")
+    assert torch.equal(ConceptHead.load(tmp_path / "whole").tags.weight, ConceptHead.load(tmp_path / "cut").tags.weight)
+    assert resumed.tokens_seen == whole.tokens_seen
+
+
+@torch.no_grad()
+def test_labelled_sentences_without_a_mention_can_be_a_batch_of_their_own(tiny_model):
+    row = {"tokens": ["fox", "paris"], "mentions": [], "unknown": [], "labelled": True}
+    encoder = AutoModel.from_pretrained(tiny_model("bert"))
+    batch = ConceptCollator(load_tokenizer(tiny_model("bert")), 64, Shares(0.0, 0.0, 1.0), 1)([row])
+    output = ConceptModel(encoder.config, encoder).eval()(**batch)
+    assert float(output.loss) == pytest.approx(float(-output.logits.log_softmax(-1)[:, 0].mean()))
 
 
 def test_a_share_without_its_source_is_refused(tmp_path):

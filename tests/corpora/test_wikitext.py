@@ -83,6 +83,7 @@ def test_what_is_left_out_is_counted(tmp_path):
         ("== a ==\nb\n=== References ===\nc\n== d ==\ne", "b\ne"),
         ("<math>\\frac{{1}}{2}</math> is a half", "is a half"),
         ("[http://a.org b] [http://c.org] http://d.org", "b"),
+        ("[[a&amp;b&nbsp;c]] [[%C3%A9 100%|d]] [[%C3%A9]]", "a&b\xa0c d é"),
         ("[[a|]] [[#b|c]] [[:Category:D|d]] [[fr:E]]", "a c d"),
         ("one\ntwo\n\nthree\n* four.\nfive\n== a ==\nsix", "one two\nthree\nfour.\nfive\nsix"),
         ("", ""),
@@ -132,6 +133,11 @@ def test_links_know_their_place_in_the_text():
         ("Oslo", page.text.index("Oslo")),
         ("Bergen", None),
     ]
+
+
+def test_the_target_of_a_link_is_a_title():
+    links = plain_text("[[S%C3%A3o_Paulo]] [[at&amp;t#A|b]] [[ miles  Davis]] [[:Category:A|b]] [[#a|b]]").links
+    assert [link.target for link in links] == ["São Paulo", "At&t", "Miles Davis", "Category:A"]
 
 
 def test_a_line_that_is_too_long_to_parse_keeps_its_text():
