@@ -105,9 +105,9 @@ def test_types_of_the_source_become_what_the_file_says(run, tmp_path):
     assert list(record.arguments.given()["source_types_sha256"]) == ["types.tsv"]
 
 
-def test_without_labels_of_the_target_the_source_chooses_the_epoch(zoo, circus, zoo_text, tiny_vectors):
+def test_without_labels_of_the_target_the_source_chooses_the_epoch(zoo, circus, zoo_text, tiny_vectors, tmp_path):
     args = FineTuningArguments(
-        output_dir="x",
+        output_dir=str(tmp_path),
         tagger="cross-domain-lm",
         setting="joint",
         adaptation="unsupervised",
