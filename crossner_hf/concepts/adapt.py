@@ -93,8 +93,8 @@ class _Work:
             raise ValueError("a gazetteer labels raw text; give raw text too (--raw)")
         if self.corpus is not None and self.gazetteer is None and not args.teacher_labels:
             raise ValueError("raw text gets its labels from teachers or a gazetteer; give --gazetteer")
-        sentences = len(self.task.rows("target", "train")["tokens"]) if self.labelled else 0  # raises if there are fewer
-        self.args = args.with_rate(sentences)
+        sentences = self.task.rows("target", "train")["tokens"] if self.labelled else []  # raises if there are fewer
+        self.args = args.with_rate(len(sentences))
 
     @cached_property
     def task(self) -> Task:

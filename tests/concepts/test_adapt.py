@@ -180,6 +180,13 @@ def test_few_sentences_are_learned_gently(sentences, rate):
     assert AdaptArguments("adapted", learning_rate=1e-3).with_rate(sentences).learning_rate == 1e-3
 
 
+@pytest.mark.parametrize(("sentences", "rate"), [(15, 2e-5), (16, 5e-5), (None, 5e-5)])
+def test_the_rate_of_a_run_follows_its_number_of_labelled_sentences(sentences, rate, checkpoint, tmp_path):
+    changes = {"seeds": [1], "max_steps": 1, "dev_choice": False, "test": False, "num_sentences": sentences}
+    args = AdaptArguments(output_dir=str(tmp_path / "run"), model=checkpoint, **changes)
+    assert adapt("sample_music", args).arguments.learning_rate == rate
+
+
 def test_with_no_labelled_sentence_the_descriptions_teach(run, checkpoint, zoo, tmp_path, capsys):
     record = run(tmp_path / "run", num_sentences=0, test=False)
     assert [step.name for step in record.recipe] == ["concepts", "weak_labels", "student"]
